@@ -1,0 +1,1 @@
+//! The task side: what runs beside a task, and the command executor.

@@ -1,0 +1,1 @@
+//! The agent process: runs tasks on one machine and reports on them.

@@ -1,0 +1,1 @@
+//! The numbers people quote, side by side with their peers and limits.

@@ -1,0 +1,1 @@
+//! Frameworks to learn from: sleepers and a word count on real text.

@@ -1,0 +1,1 @@
+//! Decides who is offered what: dominant resource fairness over roles. Pure.

@@ -1,0 +1,1 @@
+//! The verbs of a cluster: one protocol page per conversation.

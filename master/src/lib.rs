@@ -1,0 +1,1 @@
+//! The master process: offers resources and keeps the books.
