@@ -1,0 +1,161 @@
+//! Asking: a message that expects an answer, continued in the asking process or awaited by a task.
+
+use std::future::Future;
+use std::marker::PhantomData;
+
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use crate::letter::Outcome;
+use crate::process::Process;
+use crate::work::closure;
+
+/// Why an ask has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskError {
+    /// Nobody lives at the address.
+    #[error("no such process")]
+    NoProcess,
+    /// The process exited, or dropped the request, before it answered.
+    #[error("the answer was lost")]
+    Lost,
+    /// The mailbox of the process, or the way to its node, is full.
+    #[error("the receiver is busy")]
+    Busy,
+    /// Its node could not be reached, or the connection broke before the answer came.
+    #[error("the node of the receiver is not reachable")]
+    Unreachable,
+    /// No answer within the time the asker gave.
+    #[error("no answer in time")]
+    Timeout,
+    /// The process speaks another protocol.
+    #[error("the receiver does not accept this message")]
+    NotAccepted,
+    /// The message or its answer could not be decoded: the two sides disagree on its shape.
+    #[error("the message or its answer could not be decoded")]
+    Undecodable,
+    /// The message is larger than a frame may be.
+    #[error("the message is too large to send")]
+    TooLarge,
+}
+
+/// An ask under way, made by [`Context::ask`]: hand it to [`Context::defer`].
+///
+/// Dropped, the answer is thrown away when it comes. A future that wants to await an answer asks
+/// through [`Node::ask`](crate::Node::ask) instead.
+#[must_use = "hand it to `defer`; use `tell` when no answer is wanted"]
+pub struct Asked<T> {
+    pub(crate) number: u64,
+    pub(crate) of: PhantomData<fn() -> T>,
+}
+
+/// What [`Context::defer`] can wait for: a future, or an ask of this process.
+pub trait Deferred<A: Process> {
+    /// What comes of it.
+    type Output;
+    /// Arranges that `then` runs in a turn of the process once the output is there.
+    fn attach(
+        self,
+        ctx: &mut Context<A>,
+        then: impl FnOnce(&mut A, Self::Output, &mut Context<A>) + Send + 'static,
+    );
+}
+
+impl<A: Process, T: 'static> Deferred<A> for Asked<T> {
+    type Output = Result<T, AskError>;
+    fn attach(
+        self,
+        ctx: &mut Context<A>,
+        then: impl FnOnce(&mut A, Self::Output, &mut Context<A>) + Send + 'static,
+    ) {
+        ctx.asks().attach(
+            self.number,
+            Box::new(|actor, outcome, ctx| then(actor, unbox(outcome), ctx)),
+        );
+    }
+}
+
+impl<A: Process, F: Future<Output: Send> + 'static> Deferred<A> for F {
+    type Output = F::Output;
+    fn attach(
+        self,
+        ctx: &mut Context<A>,
+        then: impl FnOnce(&mut A, Self::Output, &mut Context<A>) + Send + 'static,
+    ) {
+        let local = ctx.local();
+        tokio::task::spawn_local(async move {
+            let value = self.await;
+            local.work(closure(move |actor: &mut A, ctx: &mut Context<A>| {
+                then(actor, value, ctx)
+            }));
+        });
+    }
+}
+
+pub(crate) fn unbox<T: 'static>(outcome: Outcome) -> Result<T, AskError> {
+    outcome?
+        .downcast::<T>()
+        .map(|value| *value)
+        .map_err(|_| AskError::Undecodable)
+}
+
+type Then<A> = Box<dyn FnOnce(&mut A, Outcome, &mut Context<A>) + Send>;
+
+/// The continuations of one process, by number: an index, and a generation so that a late answer
+/// to an ask that timed out finds nothing.
+pub(crate) struct Asks<A: Process> {
+    entries: Vec<Entry<A>>,
+    free: Vec<u32>,
+}
+
+struct Entry<A: Process> {
+    generation: u32,
+    open: bool,
+    then: Option<Then<A>>,
+}
+
+impl<A: Process> Default for Asks<A> {
+    fn default() -> Self {
+        Asks {
+            entries: Vec::new(),
+            free: Vec::new(),
+        }
+    }
+}
+
+impl<A: Process> Asks<A> {
+    pub(crate) fn open(&mut self) -> u64 {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(Entry {
+                generation: 0,
+                open: false,
+                then: None,
+            });
+            self.entries.len() as u32 - 1
+        });
+        let entry = &mut self.entries[index as usize];
+        entry.generation = entry.generation.wrapping_add(1);
+        entry.open = true;
+        (u64::from(entry.generation) << 32) | u64::from(index)
+    }
+
+    fn entry(&mut self, number: u64) -> Option<&mut Entry<A>> {
+        let entry = self.entries.get_mut(number as u32 as usize)?;
+        (entry.open && entry.generation == (number >> 32) as u32).then_some(entry)
+    }
+
+    fn attach(&mut self, number: u64, then: Then<A>) {
+        if let Some(entry) = self.entry(number) {
+            entry.then = Some(then);
+        }
+    }
+
+    pub(crate) fn close(&mut self, number: u64) -> Option<Then<A>> {
+        let entry = self.entry(number)?;
+        entry.open = false;
+        let then = entry.then.take();
+        self.free.push(number as u32);
+        then
+    }
+}

@@ -1,0 +1,145 @@
+//! Starting a node: its port, its workers, its first task.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use actix::Actor;
+use rand::Rng as _;
+
+use crate::env;
+use crate::net::Listener;
+use crate::node::{Inner, Node};
+use crate::timer::Alarms;
+use crate::transport;
+use crate::worker::Host;
+
+/// How long a peer may be silent before its connection counts as broken.
+const SILENCE: Duration = Duration::from_secs(15);
+/// Wait after a connection could not be accepted, for lack of file descriptors most likely.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
+/// How a node is to be, for [`NodeBuilder::bind`].
+#[derive(Debug, Clone)]
+pub struct NodeBuilder {
+    workers: Option<usize>,
+    advertise: Option<SocketAddr>,
+    silence: Duration,
+}
+
+impl Node {
+    /// Starts a node on `address`, `ip:port`; port 0 takes a free one.
+    ///
+    /// Runs inside an actix `System`, with a worker on each of its cores, or on any tokio
+    /// `LocalSet`, with one worker.
+    ///
+    /// # Errors
+    /// When the address is none, or cannot be bound.
+    pub async fn bind(address: &str) -> io::Result<Node> {
+        Node::builder().bind(address).await
+    }
+
+    /// A node that is not as usual.
+    pub fn builder() -> NodeBuilder {
+        NodeBuilder {
+            workers: None,
+            advertise: None,
+            silence: SILENCE,
+        }
+    }
+}
+
+impl NodeBuilder {
+    /// How many threads run its processes; one a core unless given, and one outside a `System`.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> NodeBuilder {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// The address peers are told, where it is not the one that is bound.
+    #[must_use]
+    pub fn advertise(mut self, address: SocketAddr) -> NodeBuilder {
+        self.advertise = Some(address);
+        self
+    }
+
+    /// How long a peer may be silent before its connection counts as broken; 15 s unless given.
+    #[must_use]
+    pub fn silence(mut self, silence: Duration) -> NodeBuilder {
+        self.silence = silence.max(Duration::from_millis(30));
+        self
+    }
+
+    /// Starts the node on `address`; see [`Node::bind`].
+    ///
+    /// # Errors
+    /// When the address is none, or cannot be bound.
+    pub async fn bind(self, address: &str) -> io::Result<Node> {
+        let invalid = |_| {
+            let text = format!("`{address}` is not an address of the form ip:port");
+            io::Error::new(io::ErrorKind::InvalidInput, text)
+        };
+        let listener = Listener::bind(address.parse().map_err(invalid)?).await?;
+        let bound = listener.local_addr()?;
+        let address = self.advertise.unwrap_or_else(|| reachable(bound));
+        let node = Node::from_inner(Inner::new(address, env::rng().random(), self.silence));
+        start_workers(&node, self.workers);
+        tokio::task::spawn_local(Alarms::run(node.clone()));
+        tokio::task::spawn_local(listen(node.clone(), listener));
+        Ok(node)
+    }
+}
+
+/// One worker on this thread; inside a `System` more on threads of their own.
+fn start_workers(node: &Node, workers: Option<usize>) {
+    Host(node.clone()).start();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = match actix_rt::System::try_current() {
+        Some(_) => workers.unwrap_or(cores),
+        None => 1,
+    };
+    for _ in 1..workers {
+        let arbiter = actix_rt::Arbiter::new();
+        let host = Host(node.clone());
+        if arbiter.spawn_fn(move || drop(host.start())) {
+            node.inner().arbiters.lock().push(arbiter);
+        }
+    }
+}
+
+async fn listen(node: Node, listener: Listener) {
+    let mut down = node.down();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = down.wait_for(|down| *down) => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok(stream) => drop(tokio::task::spawn_local(transport::accept(
+                node.clone(),
+                stream,
+            ))),
+            Err(error) => {
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// The address peers can use: where every interface was bound, that of the one traffic leaves by.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    if !bound.ip().is_unspecified() {
+        return bound;
+    }
+    // Connecting a datagram socket sends nothing; it only chooses the interface.
+    let leaves_by = || {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    let ip = leaves_by().filter(|ip| !ip.is_unspecified());
+    SocketAddr::new(ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), bound.port())
+}

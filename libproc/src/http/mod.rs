@@ -1,0 +1,74 @@
+//! HTTP on the port of a node: a route is a function run in a turn of its process.
+
+pub(crate) mod introspection;
+mod route;
+pub(crate) mod server;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+pub use ::http::{HeaderMap, Method, StatusCode, header};
+pub use route::{Answer, Routes};
+
+pub(crate) use route::Call;
+
+/// Largest request body, in bytes.
+pub const BODY_MAX: usize = 16 << 20;
+
+/// A request, its body read whole.
+pub type Request = ::http::Request<Bytes>;
+
+/// A response: status, headers and [`Body`].
+pub type Response = ::http::Response<Body>;
+
+/// The body of a response.
+#[derive(Debug)]
+pub enum Body {
+    /// All of it.
+    Full(Bytes),
+    /// As it comes: each item is one chunk on the wire; it ends when the sender is dropped.
+    Stream(mpsc::Receiver<Bytes>),
+}
+
+/// Makes responses.
+pub trait Respond: Sized {
+    /// A response with this status, content type and body.
+    fn with(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self;
+
+    /// 200 and plain text.
+    fn text(text: impl ToString) -> Self {
+        Self::with(
+            StatusCode::OK,
+            "text/plain; charset=utf-8",
+            text.to_string(),
+        )
+    }
+
+    /// 200 and JSON.
+    fn json(value: &impl serde::Serialize) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(body) => Self::with(StatusCode::OK, "application/json", body),
+            Err(error) => Self::error(StatusCode::INTERNAL_SERVER_ERROR, error),
+        }
+    }
+
+    /// A failure, and what to say of it.
+    fn error(status: StatusCode, text: impl ToString) -> Self {
+        Self::with(status, "text/plain; charset=utf-8", text.to_string())
+    }
+}
+
+impl Respond for Response {
+    fn with(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response {
+        let mut response = Response::new(Body::Full(body.into()));
+        *response.status_mut() = status;
+        let content_type = header::HeaderValue::from_static(content_type);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, content_type);
+        response
+    }
+}
+
+/// Where a route's response goes.
+pub(crate) type Responder = oneshot::Sender<Response>;

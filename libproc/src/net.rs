@@ -1,0 +1,145 @@
+//! The one way to sockets: the operating system's, or in a simulation turmoil's.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Whether this thread runs a host of a simulation.
+pub(crate) fn in_simulation() -> bool {
+    #[cfg(feature = "sim")]
+    return turmoil::in_simulation();
+    #[cfg(not(feature = "sim"))]
+    false
+}
+
+pub(crate) enum Listener {
+    Real(tokio::net::TcpListener),
+    #[cfg(feature = "sim")]
+    Sim(turmoil::net::TcpListener),
+}
+
+pub(crate) enum Stream {
+    Real(tokio::net::TcpStream),
+    #[cfg(feature = "sim")]
+    Sim(turmoil::net::TcpStream),
+}
+
+pub(crate) enum ReadHalf {
+    Real(tokio::net::tcp::OwnedReadHalf),
+    #[cfg(feature = "sim")]
+    Sim(turmoil::net::tcp::OwnedReadHalf),
+}
+
+pub(crate) enum WriteHalf {
+    Real(tokio::net::tcp::OwnedWriteHalf),
+    #[cfg(feature = "sim")]
+    Sim(turmoil::net::tcp::OwnedWriteHalf),
+}
+
+impl Listener {
+    pub(crate) async fn bind(address: SocketAddr) -> io::Result<Listener> {
+        #[cfg(feature = "sim")]
+        if in_simulation() {
+            return turmoil::net::TcpListener::bind(address)
+                .await
+                .map(Listener::Sim);
+        }
+        tokio::net::TcpListener::bind(address)
+            .await
+            .map(Listener::Real)
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Listener::Real(listener) => listener.local_addr(),
+            #[cfg(feature = "sim")]
+            Listener::Sim(listener) => listener.local_addr(),
+        }
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Listener::Real(listener) => {
+                let (stream, _) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok(Stream::Real(stream))
+            }
+            #[cfg(feature = "sim")]
+            Listener::Sim(listener) => Ok(Stream::Sim(listener.accept().await?.0)),
+        }
+    }
+}
+
+impl Stream {
+    pub(crate) async fn connect(address: SocketAddr) -> io::Result<Stream> {
+        #[cfg(feature = "sim")]
+        if in_simulation() {
+            return turmoil::net::TcpStream::connect(address)
+                .await
+                .map(Stream::Sim);
+        }
+        let stream = tokio::net::TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Stream::Real(stream))
+    }
+
+    pub(crate) fn into_split(self) -> (ReadHalf, WriteHalf) {
+        match self {
+            Stream::Real(stream) => {
+                let (read, write) = stream.into_split();
+                (ReadHalf::Real(read), WriteHalf::Real(write))
+            }
+            #[cfg(feature = "sim")]
+            Stream::Sim(stream) => {
+                let (read, write) = stream.into_split();
+                (ReadHalf::Sim(read), WriteHalf::Sim(write))
+            }
+        }
+    }
+}
+
+macro_rules! either {
+    ($self:ident, $inner:ident => $call:expr) => {
+        match $self.get_mut() {
+            Self::Real($inner) => $call,
+            #[cfg(feature = "sim")]
+            Self::Sim($inner) => $call,
+        }
+    };
+}
+
+macro_rules! read_through {
+    ($($half:ty),*) => { $(impl AsyncRead for $half {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            either!(self, inner => Pin::new(inner).poll_read(cx, buffer))
+        }
+    })* };
+}
+
+macro_rules! write_through {
+    ($($half:ty),*) => { $(impl AsyncWrite for $half {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            either!(self, inner => Pin::new(inner).poll_write(cx, bytes))
+        }
+        fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            either!(self, inner => Pin::new(inner).poll_flush(cx))
+        }
+        fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            either!(self, inner => Pin::new(inner).poll_shutdown(cx))
+        }
+    })* };
+}
+
+read_through!(Stream, ReadHalf);
+write_through!(Stream, WriteHalf);
