@@ -73,6 +73,8 @@ mod probe;
 mod process;
 mod protocol;
 mod reply;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod table;
 mod timer;
 mod transport;

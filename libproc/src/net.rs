@@ -17,8 +17,9 @@ pub(crate) fn in_simulation() -> bool {
 
 pub(crate) enum Listener {
     Real(tokio::net::TcpListener),
+    /// With the address of its host: the simulated one answers at all of a host's addresses.
     #[cfg(feature = "sim")]
-    Sim(turmoil::net::TcpListener),
+    Sim(turmoil::net::TcpListener, std::net::IpAddr),
 }
 
 pub(crate) enum Stream {
@@ -43,9 +44,9 @@ impl Listener {
     pub(crate) async fn bind(address: SocketAddr) -> io::Result<Listener> {
         #[cfg(feature = "sim")]
         if in_simulation() {
-            return turmoil::net::TcpListener::bind(address)
-                .await
-                .map(Listener::Sim);
+            let any = SocketAddr::from(([0, 0, 0, 0], address.port()));
+            let listener = turmoil::net::TcpListener::bind(any).await?;
+            return Ok(Listener::Sim(listener, address.ip()));
         }
         tokio::net::TcpListener::bind(address)
             .await
@@ -56,7 +57,7 @@ impl Listener {
         match self {
             Listener::Real(listener) => listener.local_addr(),
             #[cfg(feature = "sim")]
-            Listener::Sim(listener) => listener.local_addr(),
+            Listener::Sim(listener, ip) => Ok(SocketAddr::new(*ip, listener.local_addr()?.port())),
         }
     }
 
@@ -68,7 +69,7 @@ impl Listener {
                 Ok(Stream::Real(stream))
             }
             #[cfg(feature = "sim")]
-            Listener::Sim(listener) => Ok(Stream::Sim(listener.accept().await?.0)),
+            Listener::Sim(listener, _) => Ok(Stream::Sim(listener.accept().await?.0)),
         }
     }
 }

@@ -102,6 +102,8 @@ impl<A: Process> Run for Body<A> {
             } => {
                 let _span = tracing::trace_span!("letter", to = %ctx.upid(), from = ?from, index);
                 let _entered = _span.enter();
+                #[cfg(feature = "sim")]
+                crate::sim::record(ctx.upid(), from.as_ref(), index);
                 ctx.sender = from;
                 let door = A::Protocol::DOORS.get(usize::from(index));
                 let opened = door.is_some_and(|door| door(self, parcel));

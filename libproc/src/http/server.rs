@@ -45,12 +45,13 @@ pub(crate) async fn serve(node: Node, stream: Stream, opening: BytesMut) {
 async fn answer(node: &Node, request: hyper::Request<Incoming>) -> Response {
     node.counters().http_requests.add(1);
     let (parts, body) = request.into_parts();
+    let announced = hyper::body::Body::size_hint(&body).lower();
+    if announced > BODY_MAX as u64 {
+        return too_large();
+    }
     let body = match Limited::new(body, BODY_MAX).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let text = format!("a body of over {BODY_MAX} bytes\n");
-            return Response::error(StatusCode::PAYLOAD_TOO_LARGE, text);
-        }
+        Err(error) if error.is::<LengthLimitError>() => return too_large(),
         Err(_) => return Response::error(StatusCode::BAD_REQUEST, "the body broke off\n"),
     };
     let path = parts.uri.path().trim_matches('/').to_owned();
@@ -80,6 +81,11 @@ async fn answer(node: &Node, request: hyper::Request<Incoming>) -> Response {
     response
         .await
         .unwrap_or_else(|_| Response::error(StatusCode::SERVICE_UNAVAILABLE, unavailable))
+}
+
+fn too_large() -> Response {
+    let text = format!("a body of over {BODY_MAX} bytes\n");
+    Response::error(StatusCode::PAYLOAD_TOO_LARGE, text)
 }
 
 /// `%28` and the like: ids such as `agent(1)` reach us escaped by some clients.
