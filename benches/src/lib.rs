@@ -1,1 +1,6 @@
 //! The numbers people quote, side by side with their peers and limits.
+//!
+//! Every figure is a median of interleaved runs and is read as a ratio: machines are noisy.
+
+pub mod messages;
+pub mod report;

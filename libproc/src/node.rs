@@ -370,31 +370,42 @@ impl Node {
                 .peer(upid.address())
                 .letter(from.as_ref(), upid, &message, reply);
         }
-        let Some(at) = self.locate(upid) else {
-            self.dead(DeadReason::NoProcess, 1);
-            return reply
-                .into_iter()
-                .for_each(|reply| reply.fail(AskError::NoProcess));
-        };
         let parcel = Box::new(Parcel { message, reply });
-        let letter = Letter::Message {
-            from,
-            index: P::INDEX,
-            parcel,
-        };
-        if let Err((letter, reason)) = self.push(at, letter, true) {
+        let letter = Letter::Message { from, index: P::INDEX, parcel };
+        if let Err((letter, reason)) = self.post_here(upid, letter) {
             self.dead(reason, 1);
             refuse::<M>(letter, reason);
         }
     }
 
+    /// Puts a message into the mailbox of the process at `upid` of this node.
+    fn post_here(&self, upid: &Upid, letter: Letter) -> Result<(), (Letter, DeadReason)> {
+        let mut letter = letter;
+        if let Some(at) = upid.hint() {
+            match self.push(at, Some(upid), letter) {
+                Err((back, DeadReason::NoProcess)) => letter = back, // the hint may be old
+                done => return done,
+            }
+        }
+        let Some(at) = self.find(upid.id()) else { return Err((letter, DeadReason::NoProcess)) };
+        upid.remember(at);
+        self.push(at, Some(upid), letter)
+    }
+
     /// Puts a letter of the system itself into a mailbox, full or not; a stop goes to its front.
     pub(crate) fn urgent(&self, at: Handle, letter: Letter) {
         // To a process that has gone there is nothing left to say.
-        let _ = self.push(at, letter, false);
+        let _ = self.push(at, None, letter);
     }
 
-    fn push(&self, at: Handle, letter: Letter, bounded: bool) -> Result<(), (Letter, DeadReason)> {
+    /// Puts a letter into a mailbox; one addressed by a `upid` only if that is the process's, and
+    /// there is room.
+    fn push(
+        &self,
+        at: Handle,
+        upid: Option<&Upid>,
+        letter: Letter,
+    ) -> Result<(), (Letter, DeadReason)> {
         let Some(slot) = self.0.table.slot(at.index) else {
             return Err((letter, DeadReason::NoProcess));
         };
@@ -402,8 +413,14 @@ impl Node {
         if mailbox.generation != at.generation || !mailbox.alive {
             return Err((letter, DeadReason::NoProcess));
         }
-        if bounded && mailbox.queue.len() >= mailbox.capacity as usize {
-            return Err((letter, DeadReason::MailboxFull));
+        if let Some(upid) = upid {
+            // A hint may be of another node that had this address: the id tells.
+            if mailbox.upid.as_ref() != Some(upid) {
+                return Err((letter, DeadReason::NoProcess));
+            }
+            if mailbox.queue.len() >= mailbox.capacity as usize {
+                return Err((letter, DeadReason::MailboxFull));
+            }
         }
         match letter {
             Letter::Stop(_) => mailbox.queue.push_front(letter),
@@ -463,7 +480,7 @@ impl Node {
     /// Hands a request to one of the process's routes.
     pub(crate) fn call(&self, process: Handle, call: Call) {
         // Dropped when the process has gone: the client sees 503.
-        let _ = self.push(process, Letter::Http(Box::new(call)), true);
+        self.urgent(process, Letter::Http(Box::new(call)));
     }
 }
 

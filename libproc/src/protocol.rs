@@ -130,9 +130,9 @@ macro_rules! protocol {
             }
         )*
         const _: () = {
-            #[allow(dead_code, clippy::enum_variant_names, reason = "only its numbers are used")]
+            #[allow(dead_code, clippy::enum_variant_names, reason = "only numbers are used")]
             #[repr(u16)]
-            enum Place { $($message),* }
+            enum Place { $($message,)* End }
             $(impl $crate::Accepts<$message> for $name {
                 const INDEX: u16 = Place::$message as u16;
             })*
