@@ -12,6 +12,9 @@ struct Args {
     /// Rounds, of which medians are taken
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Only patterns whose name contains this
+    #[arg(long, default_value = "")]
+    pattern: String,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -19,7 +22,8 @@ struct Args {
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let figures = measure(Size { rounds: args.rounds, messages: args.messages });
+    let Args { messages, rounds, pattern, .. } = args;
+    let figures = measure(&Size { pattern, rounds, messages });
     if args.json {
         println!("{}", serde_json::to_string_pretty(&figures)?);
     } else {

@@ -8,8 +8,10 @@ mod remote;
 use crate::report::{Figure, interleave};
 
 /// How much to do.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Size {
+    /// Only patterns whose name contains this.
+    pub pattern: String,
     /// Rounds, of which the medians are taken.
     pub rounds: usize,
     /// Messages a round and pattern.
@@ -18,7 +20,7 @@ pub struct Size {
 
 /// Measures every pattern, ours and the peer's in turn.
 #[must_use]
-pub fn measure(size: Size) -> Vec<Figure> {
+pub fn measure(size: &Size) -> Vec<Figure> {
     let n = size.messages;
     let local = [
         ("ping-pong, round trip", local::ping_pong as fn(u64) -> f64, actix_peer::ping_pong as _),
@@ -27,7 +29,7 @@ pub fn measure(size: Size) -> Vec<Figure> {
         ("spawn, one message, stop", local::fork as _, actix_peer::fork as _),
     ];
     let mut figures = Vec::new();
-    for (pattern, ours, theirs) in local {
+    for (pattern, ours, theirs) in local.into_iter().filter(|row| row.0.contains(&size.pattern)) {
         let [ours_ns, peer_ns] = interleave(size.rounds, [&mut || ours(n), &mut || theirs(n)]);
         let peer = "actix 0.13, one arbiter".to_owned();
         figures.push(Figure { pattern: pattern.to_owned(), ours_ns, peer, peer_ns });
@@ -36,7 +38,7 @@ pub fn measure(size: Size) -> Vec<Figure> {
         ("remote one way, 100 B", remote::one_way as fn(u64) -> f64, remote::bare_one_way as _),
         ("remote ask, one in flight", remote::ask as _, remote::bare_echo as fn(u64) -> f64),
     ];
-    for (pattern, ours, theirs) in remote {
+    for (pattern, ours, theirs) in remote.into_iter().filter(|row| row.0.contains(&size.pattern)) {
         let n = if pattern.contains("ask") { n / 20 } else { n };
         let [ours_ns, peer_ns] = interleave(size.rounds, [&mut || ours(n), &mut || theirs(n)]);
         let peer = "bare tokio socket".to_owned();
