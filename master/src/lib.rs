@@ -1,1 +1,67 @@
-//! The master process: offers resources and keeps the books.
+//! The master: offers resources, launches tasks on agents, and keeps the books of a cluster.
+//!
+//! One process, [`api::MASTER`], speaks [`api::master::Mastering`]; beside it runs its allocator,
+//! which decides who is offered what. The books are plain structs without a clock; the files named
+//! `from_…` are the doors of the process, one for each kind of conversation partner.
+//!
+//! What is lost with a master is learned back: agents register again with what runs on them,
+//! schedulers subscribe again with their ids.
+//!
+//! ```
+//! use libproc::Node;
+//! use master::Options;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! libproc::run(async {
+//!     let node = Node::bind("127.0.0.1:0").await?;
+//!     let master = master::start(&node, Options::default());
+//!     let summary = node.ask(&master, api::master::GetMaster {}).await.expect("a master answers");
+//!     assert_eq!(summary.agents, 0);
+//!     node.shutdown().await;
+//!     Ok(())
+//! })
+//! # }
+//! ```
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+mod accept;
+mod allocator_process;
+mod books;
+mod failover;
+mod from_agent;
+mod from_allocator;
+mod from_operator;
+mod from_scheduler;
+mod ids;
+mod launch;
+mod liveness;
+mod metrics;
+mod options;
+mod orders;
+mod pages;
+mod process;
+mod reconcile;
+mod registrar;
+mod registry;
+mod removal;
+mod reregistration;
+mod status;
+mod subscription;
+mod validation;
+
+use api::master::Mastering;
+use libproc::{Node, Pid};
+
+pub use options::Options;
+
+/// Starts a master and its allocator on `node`, and makes it the node's front page.
+///
+/// # Panics
+///
+/// Panics when a master runs on the node already.
+pub fn start(node: &Node, options: Options) -> Pid<Mastering> {
+    let master = node.spawn(api::MASTER, process::MasterProcess::new(node, options));
+    node.set_front(api::MASTER);
+    master
+}

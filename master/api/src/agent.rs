@@ -64,8 +64,8 @@ protocol! {
             container_id: ContainerId,
             executor: Pid<Executing>,
         };
-        /// News of a task, with an `update_id`; acknowledged to the executor once the framework
-        /// has acknowledged it.
+        /// News of a task, with an `update_id`; acknowledged to the executor once the agent has
+        /// taken it, which from then on sees to it that the framework hears of it.
         message ExecutorUpdate {
             framework_id: FrameworkId,
             executor_id: ExecutorId,
@@ -92,6 +92,9 @@ protocol! {
         /// What lies in a directory of the sandbox of a task; an empty path is the sandbox.
         message ListFiles { framework_id: FrameworkId, task_id: TaskId, path: String }
             -> Result<Vec<FileEntry>, FileError>;
+        /// End your executors, then yourself; with `unregister` the agent leaves the cluster for
+        /// good.
+        message Stop { unregister: bool };
     }
 }
 

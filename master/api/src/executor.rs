@@ -19,7 +19,7 @@ protocol! {
         message Launch { task: TaskInfo };
         /// End this task: politely first, by force after the grace period.
         message Kill { task_id: TaskId, kill_policy: Option<KillPolicy> };
-        /// The framework has seen the update: it need not be kept any longer.
+        /// The agent has taken the update: it need not be kept any longer.
         message Acknowledged { task_id: TaskId, update_id: UpdateId };
         /// Words of the framework, passed on as they are, at most once.
         message FromFramework {

@@ -1,0 +1,20 @@
+//! The variables an agent sets for its executors, in our names.
+//!
+//! The agent sets Mesos's names beside these, for executors that were written for it.
+
+/// The address of the agent's process.
+pub const AGENT: &str = "TEPUI_AGENT";
+/// The id of the agent.
+pub const AGENT_ID: &str = "TEPUI_AGENT_ID";
+/// The id of the framework.
+pub const FRAMEWORK_ID: &str = "TEPUI_FRAMEWORK_ID";
+/// The id of the executor.
+pub const EXECUTOR_ID: &str = "TEPUI_EXECUTOR_ID";
+/// The id of the container.
+pub const CONTAINER_ID: &str = "TEPUI_CONTAINER_ID";
+/// The directory the executor and its tasks may write to.
+pub const SANDBOX: &str = "TEPUI_SANDBOX";
+/// How long the executor has to end when it is told to, in milliseconds.
+pub const SHUTDOWN_GRACE_MS: &str = "TEPUI_SHUTDOWN_GRACE_MS";
+/// The program of the agent, so that tasks can use its commands.
+pub const TEPUI: &str = "TEPUI";

@@ -1,0 +1,262 @@
+//! The shell of every executor: the process that registers with the agent and keeps the updates.
+
+use std::time::Duration;
+
+use api::agent::{Agenting, ExecutorUpdate, RegisterExecutor};
+use api::executor::{
+    Acknowledged, Executing, FromFramework, Kill, Launch, Registered, Shutdown,
+};
+use libproc::env;
+use libproc::prelude::*;
+use rand::Rng as _;
+use rand::rngs::StdRng;
+use types::{ContainerId, ExecutorId, FrameworkId, TaskInfo, TaskStatus, UpdateId};
+
+use crate::unacknowledged::Unacknowledged;
+use crate::{Calls, Executor, Registration};
+
+/// How long an agent may take to answer a registration before it is sent again.
+const REGISTER_AGAIN: Duration = Duration::from_secs(2);
+/// How long an agent may take to acknowledge an update before it is sent again.
+const UPDATE_AGAIN: Duration = Duration::from_secs(10);
+/// How long an executor that is done waits for its updates to be acknowledged.
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Who an executor is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Whom it works for.
+    pub framework_id: FrameworkId,
+    /// Which it is, within its framework and agent.
+    pub executor_id: ExecutorId,
+    /// Where it runs.
+    pub container_id: ContainerId,
+}
+
+/// An [`Executor`] as a process.
+pub struct ExecutorProcess<E: Executor> {
+    executor: E,
+    session: Session,
+    /// A task to launch at once, without waiting for the agent to say so.
+    first: Option<TaskInfo>,
+    /// How long a shutdown may take.
+    grace: Duration,
+}
+
+/// What there is between an executor and its agent.
+pub(crate) struct Session {
+    pub(crate) agent: Pid<Agenting>,
+    pub(crate) identity: Identity,
+    pub(crate) registration: Option<Registration>,
+    pub(crate) unacknowledged: Unacknowledged,
+    rng: StdRng,
+    life: Life,
+    resending: bool,
+}
+
+/// Where an executor is in its life.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Working,
+    /// It is done as soon as the agent has all updates.
+    Stopping,
+    /// The agent is gone: nobody is left to tell.
+    Orphaned,
+}
+
+impl<E: Executor> ExecutorProcess<E> {
+    /// An executor for the agent at `agent`, that has `grace` to end when it is told to.
+    pub fn new(
+        executor: E,
+        identity: Identity,
+        agent: Pid<Agenting>,
+        grace: Duration,
+    ) -> ExecutorProcess<E> {
+        let session = Session {
+            agent,
+            identity,
+            registration: None,
+            unacknowledged: Unacknowledged::default(),
+            rng: env::rng(),
+            life: Life::Working,
+            resending: false,
+        };
+        ExecutorProcess { executor, session, first: None, grace }
+    }
+
+    /// Launches `task` while the registration is under way.
+    #[must_use]
+    pub fn with_task(mut self, task: TaskInfo) -> ExecutorProcess<E> {
+        self.first = Some(task);
+        self
+    }
+
+    /// The two halves of a turn: the author's, and what he may call.
+    pub(crate) fn turn<'a>(
+        &'a mut self,
+        ctx: &'a mut Context<Self>,
+    ) -> (&'a mut E, Calls<'a, E>) {
+        let calls = Calls { session: &mut self.session, ctx };
+        (&mut self.executor, calls)
+    }
+
+    fn register(&mut self, ctx: &mut Context<Self>) {
+        let Session { agent, identity, registration, life, .. } = &self.session;
+        if registration.is_some() || *life == Life::Orphaned {
+            return;
+        }
+        let Identity { framework_id, executor_id, container_id } = identity.clone();
+        let executor = ctx.pid();
+        ctx.tell(agent, RegisterExecutor { framework_id, executor_id, container_id, executor });
+        ctx.after(REGISTER_AGAIN, Self::register);
+    }
+
+    /// Ends the tasks, and after the grace period itself.
+    fn end(&mut self, ctx: &mut Context<Self>) {
+        ctx.after(self.grace, |_, ctx| ctx.terminate());
+        let (executor, mut calls) = self.turn(ctx);
+        executor.shutdown(&mut calls);
+    }
+}
+
+impl Session {
+    pub(crate) fn update_id(&mut self) -> UpdateId {
+        let bytes = uuid::Builder::from_random_bytes(self.rng.random());
+        UpdateId::from_uuid(bytes.into_uuid())
+    }
+
+    pub(crate) fn tell_update<E: Executor>(
+        &mut self,
+        status: TaskStatus,
+        ctx: &mut Context<ExecutorProcess<E>>,
+    ) {
+        let Identity { framework_id, executor_id, .. } = self.identity.clone();
+        ctx.tell(&self.agent, ExecutorUpdate { framework_id, executor_id, status });
+        if !self.resending {
+            self.resending = true;
+            ctx.after(UPDATE_AGAIN, |process, ctx| process.session.resend(ctx));
+        }
+    }
+
+    fn resend<E: Executor>(&mut self, ctx: &mut Context<ExecutorProcess<E>>) {
+        self.resending = false;
+        if self.life == Life::Orphaned {
+            return;
+        }
+        let waiting: Vec<_> = self.unacknowledged.iter().cloned().collect();
+        for status in waiting {
+            self.tell_update(status, ctx);
+        }
+    }
+
+    pub(crate) fn stop<E: Executor>(&mut self, ctx: &mut Context<ExecutorProcess<E>>) {
+        match self.life {
+            Life::Working => {
+                self.life = Life::Stopping;
+                ctx.after(STOP_PATIENCE, |_, ctx| ctx.terminate());
+            }
+            Life::Stopping => {}
+            Life::Orphaned => return ctx.terminate(),
+        }
+        self.leave_when_done(ctx);
+    }
+
+    fn leave_when_done<E: Executor>(&mut self, ctx: &mut Context<ExecutorProcess<E>>) {
+        if self.life == Life::Stopping && self.unacknowledged.is_empty() {
+            ctx.terminate();
+        }
+    }
+}
+
+impl<E: Executor> Actor for ExecutorProcess<E> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let agent = self.session.agent.upid().clone();
+        self.register(ctx);
+        ctx.link(&agent);
+        if let Some(task) = self.first.take() {
+            let (executor, mut calls) = self.turn(ctx);
+            executor.launch(task, &mut calls);
+        }
+    }
+}
+
+impl<E: Executor> Process for ExecutorProcess<E> {
+    type Protocol = Executing;
+}
+
+impl<E: Executor> Handler<Registered> for ExecutorProcess<E> {
+    type Result = ();
+    fn handle(&mut self, message: Registered, ctx: &mut Context<Self>) {
+        if message.container_id != self.session.identity.container_id {
+            return tracing::warn!("registration of another container ignored");
+        }
+        if self.session.registration.is_some() {
+            return; // the answer to a registration that was sent twice
+        }
+        let Registered { executor, framework, agent, .. } = message;
+        let registration = Registration { executor, framework, agent };
+        self.session.registration = Some(registration.clone());
+        let (executor, mut calls) = self.turn(ctx);
+        executor.registered(&registration, &mut calls);
+    }
+}
+
+impl<E: Executor> Handler<Launch> for ExecutorProcess<E> {
+    type Result = ();
+    fn handle(&mut self, Launch { task }: Launch, ctx: &mut Context<Self>) {
+        if self.session.life != Life::Working {
+            return tracing::debug!(task = %task.task_id, "launch after the end ignored");
+        }
+        let (executor, mut calls) = self.turn(ctx);
+        executor.launch(task, &mut calls);
+    }
+}
+
+impl<E: Executor> Handler<Kill> for ExecutorProcess<E> {
+    type Result = ();
+    fn handle(&mut self, Kill { task_id, kill_policy }: Kill, ctx: &mut Context<Self>) {
+        let (executor, mut calls) = self.turn(ctx);
+        executor.kill(task_id, kill_policy, &mut calls);
+    }
+}
+
+impl<E: Executor> Handler<Acknowledged> for ExecutorProcess<E> {
+    type Result = ();
+    fn handle(&mut self, message: Acknowledged, ctx: &mut Context<Self>) {
+        let Acknowledged { task_id, update_id } = message;
+        self.session.unacknowledged.acknowledge(&task_id, update_id);
+        self.session.leave_when_done(ctx);
+    }
+}
+
+impl<E: Executor> Handler<FromFramework> for ExecutorProcess<E> {
+    type Result = ();
+    fn handle(&mut self, FromFramework { data }: FromFramework, ctx: &mut Context<Self>) {
+        let (executor, mut calls) = self.turn(ctx);
+        executor.message(data, &mut calls);
+    }
+}
+
+impl<E: Executor> Handler<Shutdown> for ExecutorProcess<E> {
+    type Result = ();
+    fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
+        self.end(ctx);
+    }
+}
+
+impl<E: Executor> Handler<Exited> for ExecutorProcess<E> {
+    type Result = ();
+    fn handle(&mut self, Exited { reason, .. }: Exited, ctx: &mut Context<Self>) {
+        tracing::warn!(%reason, "agent lost");
+        match self.session.life {
+            Life::Working => {
+                self.session.life = Life::Orphaned;
+                self.end(ctx);
+            }
+            // It had nothing to do but to wait for the agent's word.
+            Life::Stopping | Life::Orphaned => ctx.terminate(),
+        }
+    }
+}

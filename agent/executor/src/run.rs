@@ -1,0 +1,51 @@
+//! A program of an executor: who it is and where its agent is come from the environment.
+
+use std::io;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::start::{EXECUTOR, bind_near};
+use crate::{Executor, ExecutorProcess, Identity, environment};
+
+/// How long an executor has to end when nobody says.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why an executor could not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecutorError {
+    /// A variable that agents set is missing, or not what it should be.
+    #[error("the variable {0} is not as an agent sets it")]
+    Environment(&'static str),
+    /// There is no node to be had.
+    #[error("could not start a node")]
+    Node(#[source] io::Error),
+}
+
+/// Runs `executor` for the agent that started this program, until it is done.
+///
+/// # Errors
+/// When no agent started it, or the node cannot be bound.
+pub fn run<E: Executor>(executor: E) -> Result<(), ExecutorError> {
+    let agent = read::<libproc::Pid<api::agent::Agenting>>(environment::AGENT)?;
+    let identity = Identity {
+        framework_id: read(environment::FRAMEWORK_ID)?,
+        executor_id: read(environment::EXECUTOR_ID)?,
+        container_id: read(environment::CONTAINER_ID)?,
+    };
+    let grace = read(environment::SHUTDOWN_GRACE_MS).map_or(GRACE, Duration::from_millis);
+    libproc::run_alone(async move {
+        let node = bind_near(agent.upid().address()).await?;
+        let process = ExecutorProcess::new(executor, identity, agent, grace);
+        let pid = node.spawn(EXECUTOR, process);
+        node.exit_of(pid.upid()).await;
+        node.shutdown().await; // what was told last leaves before the program does
+        Ok(())
+    })
+    .map_err(ExecutorError::Node)
+}
+
+fn read<T: FromStr>(name: &'static str) -> Result<T, ExecutorError> {
+    let text = std::env::var(name).map_err(|_| ExecutorError::Environment(name))?;
+    text.parse().map_err(|_| ExecutorError::Environment(name))
+}

@@ -1,0 +1,106 @@
+//! What a command executor is started with, and the function its process runs.
+//!
+//! Throughput lives here: the command is started before anything else, and node, registration and
+//! first updates are made while it runs already.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use api::agent::Agenting;
+use libproc::{Node, Pid};
+use serde::{Deserialize, Serialize};
+use types::{ContainerId, ExecutorId, FrameworkId, TaskInfo};
+
+use crate::command::KillingState;
+use crate::{CommandExecutor, ExecutorProcess, Identity};
+
+/// The process id of an executor on a node of its own.
+pub(crate) const EXECUTOR: &str = "executor";
+/// The exit status of an executor that was given something it cannot read, or has no node
+/// (`EX_OSERR` of `sysexits.h`).
+const EXIT_START: i32 = 71;
+
+/// What a command executor needs to know, as bytes that pass through the agent's launcher.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// Who started it.
+    pub agent: Pid<Agenting>,
+    /// Whose task it is.
+    pub framework_id: FrameworkId,
+    /// Who the executor is.
+    pub executor_id: ExecutorId,
+    /// Where it runs.
+    pub container_id: ContainerId,
+    /// How long it has to end when it is told to.
+    pub grace: Duration,
+    /// Whether the framework is told that the task is being killed.
+    pub killing_state: KillingState,
+    /// What to run.
+    pub task: TaskInfo,
+}
+
+impl Start {
+    /// The bytes of it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        rmp_serde::to_vec_named(self).expect("plain data encodes into memory")
+    }
+
+    /// Reads what [`to_bytes`](Start::to_bytes) made.
+    ///
+    /// # Errors
+    /// When the bytes are of something else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Start, rmp_serde::decode::Error> {
+        rmp_serde::from_slice(bytes)
+    }
+}
+
+/// Runs a command executor in this operating system process, which must be its own and have one
+/// thread, until its task has ended and the agent knows; what it returns is the exit status.
+pub fn run_command(start: &[u8], environment: BTreeMap<String, String>) -> i32 {
+    let start = match Start::from_bytes(start) {
+        Ok(start) => start,
+        Err(error) => {
+            eprintln!("executor: could not read what to run: {error}");
+            return EXIT_START;
+        }
+    };
+    match libproc::run_alone(run_start(start, environment)) {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("executor: could not run: {error}");
+            EXIT_START
+        }
+    }
+}
+
+async fn run_start(start: Start, environment: BTreeMap<String, String>) -> io::Result<()> {
+    let Start { agent, framework_id, executor_id, container_id, grace, killing_state, task } =
+        start;
+    let mut executor = CommandExecutor::new(environment, killing_state);
+    executor.start(&task);
+    let node = bind_near(agent.upid().address()).await?;
+    let identity = Identity { framework_id, executor_id, container_id };
+    let process = ExecutorProcess::new(executor, identity, agent, grace).with_task(task);
+    let pid = node.spawn(EXECUTOR, process);
+    // No orderly shutdown of the node: all that mattered has been acknowledged.
+    node.exit_of(pid.upid()).await;
+    Ok(())
+}
+
+/// A node on the agent's interface; on any when that is not one of this machine's.
+pub(crate) async fn bind_near(agent: SocketAddr) -> io::Result<Node> {
+    let near = SocketAddr::new(agent.ip(), 0);
+    let builder = Node::builder().workers(1);
+    match builder.clone().bind(&near.to_string()).await {
+        Ok(node) => Ok(node),
+        Err(_) => {
+            let any = match agent {
+                SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+                SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+            };
+            builder.bind(&any.to_string()).await
+        }
+    }
+}

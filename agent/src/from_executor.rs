@@ -1,0 +1,188 @@
+//! What executors say.
+
+use api::agent::{ExecutorUpdate, RegisterExecutor, TaskOf, ToFramework};
+use api::executor::{Acknowledged, Executing, Launch, Registered, Shutdown};
+use libproc::prelude::*;
+use types::{ExecutorId, ExecutorKind, FrameworkId, Source, TaskState, TaskStatus};
+
+use crate::agent::Agent;
+use crate::books::{Executor, Phase};
+use crate::status_updates::Taken;
+
+impl Agent {
+    /// The executor that is speaking; none when it is not the one it says.
+    fn speaking(
+        &self,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
+        ctx: &Context<Self>,
+    ) -> Option<&Executor> {
+        let executor = self.books.executor(framework_id, executor_id)?;
+        let process = executor.process.as_ref()?;
+        ctx.sender().is_none_or(|sender| sender == process.upid()).then_some(executor)
+    }
+
+    fn executor_registered(&mut self, message: RegisterExecutor, ctx: &mut Context<Self>) {
+        let RegisterExecutor { framework_id, executor_id, container_id, executor } = message;
+        let registered =
+            self.books.register(&framework_id, &executor_id, &container_id, executor.clone());
+        let queued = match registered {
+            Ok(queued) => queued,
+            Err(reason) => {
+                tracing::warn!(
+                    framework = %framework_id, executor = %executor_id, %reason,
+                    "registration of an executor refused"
+                );
+                return ctx.tell(&executor, Shutdown {});
+            }
+        };
+        if let Some(timer) = self.timeouts.remove(&container_id) {
+            ctx.cancel(timer);
+        }
+        tracing::info!(framework = %framework_id, executor = %executor_id, "executor registered");
+        let (Some(framework), Some(known)) =
+            (self.books.framework(&framework_id), self.books.executor(&framework_id, &executor_id))
+        else {
+            return;
+        };
+        let registered = Registered {
+            executor: known.info.clone(),
+            framework: framework.info.clone(),
+            agent: self.info.clone(),
+            container_id: container_id.clone(),
+        };
+        // All that was for it may have been killed meanwhile.
+        let idle = known.info.kind == ExecutorKind::Custom
+            && known.tasks.values().all(|task| task.state.is_terminal());
+        ctx.tell(&executor, registered);
+        let Some(queued) = queued else {
+            return;
+        };
+        for task in queued {
+            ctx.tell(&executor, Launch { task });
+        }
+        if idle {
+            self.shut_down(&container_id, ctx);
+        }
+    }
+
+    /// Takes an update of an executor; false when it is to come again.
+    fn take_executor_update(
+        &mut self,
+        of: &TaskOf,
+        executor_id: &ExecutorId,
+        mut status: TaskStatus,
+        ctx: &mut Context<Self>,
+    ) -> bool {
+        let dropped = |why| {
+            tracing::warn!(
+                framework = %of.framework_id, executor = %executor_id, task = %of.task_id,
+                state = %status.state, why, "update dropped"
+            );
+            true
+        };
+        if self.books.framework(&of.framework_id).is_none_or(|framework| framework.ending) {
+            return dropped("the framework is gone");
+        }
+        if status.update_id.is_some_and(|id| self.updates.is_known(of, id)) {
+            return true;
+        }
+        if self.books.executor_of(of).is_none_or(|(id, _)| id != executor_id) {
+            return dropped("the executor has no such task");
+        }
+        if !may_tell(status.state) {
+            return dropped("no executor can know that");
+        }
+        status.source = Source::Executor;
+        shorten(&mut status);
+        match self.take_update(of, status, ctx) {
+            Taken::Fresh | Taken::Duplicate => true,
+            Taken::AfterEnd => {
+                tracing::debug!(task = %of.task_id, "update out of order dropped");
+                true
+            }
+            Taken::Full => {
+                tracing::warn!(task = %of.task_id, "too many updates of a task");
+                false
+            }
+        }
+    }
+}
+
+/// Whether an executor can know that a task is in a state.
+fn may_tell(state: TaskState) -> bool {
+    match state {
+        TaskState::Starting
+        | TaskState::Running
+        | TaskState::Killing
+        | TaskState::Finished
+        | TaskState::Failed
+        | TaskState::Killed
+        | TaskState::Lost
+        | TaskState::Error => true,
+        TaskState::Staging
+        | TaskState::Dropped
+        | TaskState::Unreachable
+        | TaskState::Gone
+        | TaskState::GoneByOperator
+        | TaskState::Unknown => false,
+    }
+}
+
+/// Leaves out what is too large: the state itself must not get lost for it.
+fn shorten(status: &mut TaskStatus) {
+    if let Err(error) = status.validate() {
+        status.data.clear();
+        status.message = Some(error.to_string());
+    }
+}
+
+impl Handler<RegisterExecutor> for Agent {
+    type Result = ();
+    fn handle(&mut self, message: RegisterExecutor, ctx: &mut Context<Self>) {
+        let claimed = message.executor.upid();
+        if ctx.sender().is_some_and(|sender| sender != claimed) {
+            return tracing::warn!(%claimed, "registration of somebody else ignored");
+        }
+        self.executor_registered(message, ctx);
+    }
+}
+
+impl Handler<ExecutorUpdate> for Agent {
+    type Result = ();
+    fn handle(&mut self, message: ExecutorUpdate, ctx: &mut Context<Self>) {
+        let ExecutorUpdate { framework_id, executor_id, status } = message;
+        let (task_id, update_id) = (status.task_id.clone(), status.update_id);
+        let Some(executor) = self.speaking(&framework_id, &executor_id, ctx) else {
+            tracing::debug!(
+                framework = %framework_id, executor = %executor_id,
+                "update of an executor that is not registered dropped"
+            );
+            return ctx.reply::<Executing, _>(Shutdown {});
+        };
+        let process = executor.process.clone();
+        let of = TaskOf { framework_id, task_id: task_id.clone() };
+        let taken = self.take_executor_update(&of, &executor_id, status, ctx);
+        if let (true, Some(update_id), Some(process)) = (taken, update_id, process) {
+            ctx.tell(&process, Acknowledged { task_id, update_id });
+        }
+    }
+}
+
+impl Handler<ToFramework> for Agent {
+    type Result = ();
+    fn handle(&mut self, message: ToFramework, ctx: &mut Context<Self>) {
+        let ToFramework { framework_id, executor_id, data } = message;
+        let speaking = self.speaking(&framework_id, &executor_id, ctx);
+        let heard = speaking.is_some_and(|executor| executor.phase != Phase::Gone)
+            && self.registration.is_registered();
+        match (heard, self.info.id.clone()) {
+            (true, Some(agent_id)) => {
+                let message =
+                    api::master::ToFramework { agent_id, framework_id, executor_id, data };
+                ctx.tell(&self.options.master, message);
+            }
+            (_, _) => tracing::debug!(executor = %executor_id, "message for a framework dropped"),
+        }
+    }
+}

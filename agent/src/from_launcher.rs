@@ -1,0 +1,94 @@
+//! What the launcher says: which executors have ended, and that it has itself.
+
+use api::agent::TaskOf;
+use api::executor::Exit;
+use api::master::ExecutorExited;
+use libproc::Context;
+use types::{ContainerId, ExecutorKind, Reason, TaskState};
+
+use crate::agent::Agent;
+use crate::books::{Ended, Fate};
+use crate::launcher::{ExitStatus, LauncherEvent};
+
+impl Agent {
+    /// Has what the launcher says come to [`launcher_said`](Agent::launcher_said).
+    pub(crate) fn hear_launcher(&mut self, ctx: &mut Context<Self>) {
+        let Some(mut events) = self.events.take() else {
+            return;
+        };
+        let local = ctx.local();
+        tokio::task::spawn_local(async move {
+            while let Some(event) = events.recv().await {
+                local.run(move |agent, ctx| agent.launcher_said(event, ctx));
+            }
+        });
+    }
+
+    fn launcher_said(&mut self, event: LauncherEvent, ctx: &mut Context<Self>) {
+        match event {
+            LauncherEvent::Exited { container_id, status, .. } => {
+                let Ok(container_id) = ContainerId::new(container_id) else {
+                    return; // no container of ours has such an id
+                };
+                self.container_ended(&container_id, Some(status), ctx);
+            }
+            LauncherEvent::ZygoteDied => {
+                // An agent that takes tasks and fails them all draws the whole cluster's.
+                tracing::error!("launcher is gone, and without it the agent is of no use");
+                self.begin_to_stop(false, ctx);
+            }
+        }
+    }
+
+    /// A container has ended, or was never started when there is no `status`.
+    pub(crate) fn container_ended(
+        &mut self,
+        container_id: &ContainerId,
+        status: Option<ExitStatus>,
+        ctx: &mut Context<Self>,
+    ) {
+        if let Some(timer) = self.timeouts.remove(container_id) {
+            ctx.cancel(timer);
+        }
+        let Some(ended) = self.books.ended(container_id) else {
+            return;
+        };
+        let how = status.map_or_else(|| "was not launched".to_owned(), |how| how.to_string());
+        tracing::info!(
+            framework = %ended.framework_id, executor = %ended.executor_id, how, "executor ended"
+        );
+        let Ended { framework_id, executor_id, kind, fate, tasks, sandbox } = ended;
+        let fate = fate.unwrap_or_else(|| natural_fate(kind, &how));
+        for task_id in tasks {
+            let of = TaskOf { framework_id: framework_id.clone(), task_id };
+            self.own_update(&of, fate.state, fate.reason, fate.message.clone(), ctx);
+        }
+        // The master knows no executors but the frameworks' own.
+        if let (ExecutorKind::Custom, Some(agent_id)) = (kind, self.info.id.clone()) {
+            let (framework_id, executor_id) = (framework_id.clone(), executor_id.clone());
+            let exit = status.map_or(Exit::Unknown, exit);
+            let message = ExecutorExited { agent_id, framework_id, executor_id, exit };
+            ctx.tell(&self.options.master, message);
+        }
+        self.discard(&sandbox);
+        self.books.settle(&framework_id, &executor_id);
+        self.stop_when_empty(ctx);
+    }
+}
+
+/// How tasks end with an executor that nobody told to end.
+fn natural_fate(kind: ExecutorKind, how: &str) -> Fate {
+    let reason = match kind {
+        ExecutorKind::Command => Reason::CommandExecutorFailed,
+        ExecutorKind::Custom | ExecutorKind::Default => Reason::ExecutorTerminated,
+    };
+    Fate { state: TaskState::Failed, reason, message: format!("Executor {how}") }
+}
+
+fn exit(status: ExitStatus) -> Exit {
+    match status {
+        ExitStatus::Exited(code) => Exit::Code(code),
+        ExitStatus::Signaled(signal) => Exit::Signal(signal),
+        ExitStatus::Unknown => Exit::Unknown,
+    }
+}

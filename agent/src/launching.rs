@@ -1,0 +1,279 @@
+//! Running a task: from the master's word to an executor in its sandbox.
+
+use api::agent::{RunTask, TaskOf};
+use api::executor::{Launch as LaunchTask, Shutdown};
+use executor::{KillingState, Start};
+use libproc::Context;
+use nix::unistd::{User, geteuid};
+use std::time::Duration;
+use types::{ContainerId, ExecutorId, ExecutorKind, FrameworkCapability, FrameworkId};
+use types::{FrameworkInfo, Reason, TaskInfo, TaskState};
+
+use crate::agent::Agent;
+use crate::books::{Admission, Executor, Fate, Phase, Refusal, user_of};
+use crate::environment::Surroundings;
+use crate::launcher::{Destroy, LaunchRequest, What};
+use crate::sandbox::{Owner, Sandbox};
+
+impl Agent {
+    pub(crate) fn run_task(&mut self, message: RunTask, ctx: &mut Context<Self>) {
+        let RunTask { framework, task, role } = message;
+        let Some(framework_id) = framework.id.clone() else {
+            return tracing::warn!(task = %task.task_id, "task of a framework without id ignored");
+        };
+        let container_id = self.container_id();
+        let admission =
+            self.books.admit(&framework, &framework_id, &task, role, &container_id);
+        match admission {
+            Ok(Admission::Start(executor_id)) => {
+                self.start_executor(&framework, &framework_id, &executor_id, &task, ctx);
+            }
+            Ok(Admission::Wait) => {}
+            Ok(Admission::Send(process)) => ctx.tell(&process, LaunchTask { task }),
+            Err(refusal) => {
+                let task_id = task.task_id;
+                self.refuse_task(&framework, &TaskOf { framework_id, task_id }, &refusal, ctx);
+            }
+        }
+    }
+
+    fn refuse_task(
+        &mut self,
+        framework: &FrameworkInfo,
+        of: &TaskOf,
+        refusal: &Refusal,
+        ctx: &mut Context<Self>,
+    ) {
+        tracing::warn!(
+            framework = %of.framework_id, task = %of.task_id, %refusal, "task refused"
+        );
+        let (state, reason) = match refusal {
+            // Nobody waits for a word, or it would be taken for another task's.
+            Refusal::Duplicate | Refusal::FrameworkEnding => return,
+            Refusal::Invalid(_) => (TaskState::Error, Reason::TaskInvalid),
+            Refusal::ExecutorEnding => (TaskState::Dropped, Reason::ExecutorTerminated),
+            Refusal::NotEnough { .. } => (TaskState::Dropped, Reason::ResourcesUnknown),
+        };
+        let aware = framework.has(FrameworkCapability::PartitionAware);
+        self.own_update(of, state.for_framework(aware), reason, refusal.to_string(), ctx);
+    }
+
+    /// Starts the executor of a task that was admitted as the first of it.
+    fn start_executor(
+        &mut self,
+        framework: &FrameworkInfo,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
+        task: &TaskInfo,
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(executor) = self.books.executor(framework_id, executor_id) else {
+            return;
+        };
+        let container_id = executor.container_id.clone();
+        let request = self.launch_request(framework, framework_id, executor, task, ctx);
+        let request = match request {
+            Ok(request) => request,
+            Err(text) => return self.not_launched(&container_id, text, ctx),
+        };
+        if let Some(executor) = self.books.executor_mut(framework_id, executor_id) {
+            executor.sandbox.clone_from(&request.sandbox);
+        }
+        self.keep(&request.sandbox);
+        tracing::info!(
+            framework = %framework_id, executor = %executor_id, container = %container_id,
+            "launching executor"
+        );
+        let timeout = self.options.executor_registration_timeout;
+        let late = container_id.clone();
+        let timer = ctx.after(timeout, move |agent, ctx| agent.not_registered(&late, ctx));
+        self.timeouts.insert(container_id.clone(), timer);
+        let launching = self.launch.launch(request);
+        ctx.defer(launching, move |agent, result, ctx| match result {
+            Ok(pid) => {
+                if let Some(executor) = agent.books.in_container(&container_id) {
+                    executor.os_pid = Some(pid);
+                }
+            }
+            Err(error) => agent.not_launched(&container_id, error.to_string(), ctx),
+        });
+    }
+
+    fn launch_request(
+        &self,
+        framework: &FrameworkInfo,
+        framework_id: &FrameworkId,
+        executor: &Executor,
+        task: &TaskInfo,
+        ctx: &Context<Self>,
+    ) -> Result<LaunchRequest, String> {
+        let agent_id = self.info.id.as_ref().ok_or("the agent is not registered")?;
+        let user = self.user_for(framework, task)?;
+        let owner = Owner {
+            agent: agent_id.as_str(),
+            framework: framework_id.as_str(),
+            executor: executor.info.executor_id.as_str(),
+            container: executor.container_id.as_str(),
+        };
+        let sandbox = Sandbox::of(&self.options.work_dir, owner).map_err(explain)?;
+        sandbox.create(user.as_deref()).map_err(explain)?;
+        let grace = self.grace(executor);
+        let surroundings = Surroundings {
+            agent: ctx.upid(),
+            agent_id,
+            framework_id,
+            framework,
+            executor: &executor.info,
+            container_id: &executor.container_id,
+            sandbox: sandbox.directory(),
+            grace,
+            executable: self.options.executable.as_deref(),
+            user: user.as_deref(),
+        };
+        let what = match &executor.info.command {
+            Some(command) => What::Command {
+                shell: command.shell,
+                value: command.value.clone(),
+                arguments: command.arguments.clone(),
+            },
+            None => builtin(framework, framework_id, executor, task, grace, ctx),
+        };
+        Ok(LaunchRequest {
+            container_id: executor.container_id.to_string(),
+            environment: surroundings.variables(&self.options.environment),
+            sandbox: sandbox.directory().to_owned(),
+            user,
+            limits: Vec::new(),
+            what,
+        })
+    }
+
+    /// The user to become; none to stay the agent's own.
+    fn user_for(
+        &self,
+        framework: &FrameworkInfo,
+        task: &TaskInfo,
+    ) -> Result<Option<String>, String> {
+        let Some(user) = user_of(framework, task) else {
+            return Ok(None);
+        };
+        let own = User::from_uid(geteuid()).ok().flatten();
+        if own.is_some_and(|own| own.name == user) {
+            return Ok(None);
+        }
+        match self.options.switch_user {
+            true => Ok(Some(user.to_owned())),
+            false => Err(format!(
+                "the task is to run as {user}, but this agent runs all tasks as its own user"
+            )),
+        }
+    }
+
+    pub(crate) fn grace(&self, executor: &Executor) -> Duration {
+        let default = self.options.executor_shutdown_grace_period;
+        executor.info.shutdown_grace.unwrap_or(default)
+    }
+
+    /// An executor could not be started: its tasks fail for that reason.
+    fn not_launched(
+        &mut self,
+        container_id: &ContainerId,
+        message: String,
+        ctx: &mut Context<Self>,
+    ) {
+        tracing::warn!(container = %container_id, reason = message, "executor not launched");
+        self.doom(container_id, TaskState::Failed, Reason::ContainerLaunchFailed, message);
+        self.container_ended(container_id, None, ctx);
+    }
+
+    /// An executor has had time enough to register.
+    fn not_registered(&mut self, container_id: &ContainerId, ctx: &mut Context<Self>) {
+        self.timeouts.remove(container_id);
+        let Some(executor) = self.books.in_container(container_id) else {
+            return;
+        };
+        if executor.phase != Phase::Starting {
+            return;
+        }
+        tracing::warn!(container = %container_id, "executor did not register in time");
+        let timeout = self.options.executor_registration_timeout;
+        let message = format!("The executor did not register within {timeout:?}");
+        let reason = Reason::ExecutorRegistrationTimeout;
+        self.doom(container_id, TaskState::Failed, reason, message);
+        self.shut_down(container_id, ctx);
+    }
+
+    /// Says how the tasks of an executor end with it, unless that is known already.
+    fn doom(
+        &mut self,
+        container_id: &ContainerId,
+        state: TaskState,
+        reason: Reason,
+        message: String,
+    ) {
+        if let Some(executor) = self.books.in_container(container_id) {
+            executor.fate.get_or_insert(Fate { state, reason, message });
+        }
+    }
+
+    /// Ends an executor: politely when it has registered, by force after its grace period.
+    pub(crate) fn shut_down(&mut self, container_id: &ContainerId, ctx: &mut Context<Self>) {
+        let Some(executor) = self.books.in_container(container_id) else {
+            return;
+        };
+        match (executor.phase, executor.process.clone()) {
+            (Phase::Running, Some(process)) => {
+                executor.phase = Phase::Ending;
+                ctx.tell(&process, Shutdown {});
+                let Some(executor) = self.books.in_container(container_id) else {
+                    return;
+                };
+                let own = executor.info.shutdown_grace;
+                let grace = own.unwrap_or(self.options.executor_shutdown_grace_period);
+                let container_id = container_id.to_string();
+                // Harmless for a container that is gone by then.
+                ctx.after(grace, move |agent, _| agent.launch.destroy(&container_id, Destroy::Now));
+            }
+            (Phase::Starting | Phase::Running, _) => {
+                executor.phase = Phase::Ending;
+                self.launch.destroy(container_id.as_str(), Destroy::Now);
+            }
+            (Phase::Ending | Phase::Gone, _) => {}
+        }
+    }
+}
+
+/// Our own executor, which starts with its task.
+fn builtin(
+    framework: &FrameworkInfo,
+    framework_id: &FrameworkId,
+    executor: &Executor,
+    task: &TaskInfo,
+    grace: Duration,
+    ctx: &Context<Agent>,
+) -> What {
+    debug_assert_eq!(executor.info.kind, ExecutorKind::Command);
+    let told = framework.has(FrameworkCapability::TaskKillingState);
+    let start = Start {
+        agent: ctx.pid(),
+        framework_id: framework_id.clone(),
+        executor_id: executor.info.executor_id.clone(),
+        container_id: executor.container_id.clone(),
+        grace,
+        killing_state: if told { KillingState::Told } else { KillingState::Untold },
+        task: task.clone(),
+    };
+    What::Builtin { start: start.to_bytes() }
+}
+
+/// An error with its causes, for people far away.
+fn explain(error: impl std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

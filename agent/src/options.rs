@@ -1,0 +1,132 @@
+//! What can be set of an agent, and what it is otherwise.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use api::master::Mastering;
+use libproc::Pid;
+use nix::unistd::geteuid;
+use types::{AgentInfo, Attributes, FaultDomain, ResourceName, Resources};
+
+use crate::AgentError;
+use crate::detect::{Detected, detect, hostname};
+
+/// Variables of the agent's own that executors get too.
+const INHERITED: [&str; 9] =
+    ["PATH", "LANG", "LC_ALL", "TZ", "HOME", "USER", "LOGNAME", "SHELL", "LD_LIBRARY_PATH"];
+/// Where programs are looked up when the agent itself has no `PATH`.
+const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What can be set of an agent.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The master to register with.
+    pub master: Pid<Mastering>,
+    /// Where sandboxes are made.
+    pub work_dir: PathBuf,
+    /// The name of the machine; what it calls itself unless given.
+    pub hostname: Option<String>,
+    /// All the agent has to offer; what is detected unless given.
+    pub resources: Option<Resources>,
+    /// What frameworks may choose by.
+    pub attributes: Attributes,
+    /// Where the machine stands.
+    pub domain: Option<FaultDomain>,
+    /// The first pause between two registrations; 1 s unless given.
+    pub registration_backoff_factor: Duration,
+    /// How long an executor may take to register; 1 min unless given.
+    pub executor_registration_timeout: Duration,
+    /// How long an executor may take to end, unless it has a grace period of its own; 5 s unless
+    /// given.
+    pub executor_shutdown_grace_period: Duration,
+    /// How long sandboxes are kept at most; a week unless given.
+    pub gc_delay: Duration,
+    /// Whether executors run as the users of their frameworks, for which the agent must be root;
+    /// whether it is unless given. Otherwise tasks of other users than the agent's are refused.
+    pub switch_user: bool,
+    /// The variables all executors get; a few of the agent's own unless given.
+    pub environment: BTreeMap<String, String>,
+    /// The program that tasks find as `TEPUI`; the one that runs unless given.
+    pub executable: Option<PathBuf>,
+    /// Makes ids and pauses the same in every run.
+    pub seed: Option<u64>,
+}
+
+impl Options {
+    /// Everything as usual for an agent of `master` whose sandboxes are below `work_dir`.
+    pub fn new(master: Pid<Mastering>, work_dir: impl Into<PathBuf>) -> Options {
+        Options {
+            master,
+            work_dir: work_dir.into(),
+            hostname: None,
+            resources: None,
+            attributes: Attributes::new(),
+            domain: None,
+            registration_backoff_factor: Duration::from_secs(1),
+            executor_registration_timeout: Duration::from_secs(60),
+            executor_shutdown_grace_period: Duration::from_secs(5),
+            gc_delay: Duration::from_secs(7 * 24 * 60 * 60),
+            switch_user: geteuid().is_root(),
+            environment: inherited(),
+            executable: std::env::current_exe().ok(),
+            seed: None,
+        }
+    }
+
+    /// Describes the agent at `address` to its master.
+    pub(crate) fn info(&self, address: SocketAddr) -> Result<AgentInfo, AgentError> {
+        let resources = match &self.resources {
+            Some(resources) => resources.clone(),
+            None => fill_in(Resources::new(), &self.work_dir)?,
+        };
+        let hostname = match &self.hostname {
+            Some(hostname) => hostname.clone(),
+            None => hostname().unwrap_or_else(|_| address.ip().to_string()),
+        };
+        let info = AgentInfo {
+            attributes: self.attributes.clone(),
+            domain: self.domain.clone(),
+            checkpoint: false, // tasks end with their agent
+            ..AgentInfo::new(hostname, address.port(), resources)
+        };
+        info.validate()?;
+        Ok(info)
+    }
+}
+
+/// Adds to `resources` what this machine has of everything they do not name: processors, memory,
+/// disk, ports.
+///
+/// # Errors
+/// When the machine does not say what it has.
+pub fn fill_in(resources: Resources, work_dir: &Path) -> Result<Resources, AgentError> {
+    let Detected { cpus, mem_mib, disk_mib, ports } =
+        detect(work_dir).map_err(AgentError::Detect)?;
+    let missing = |name| !resources.iter().any(|resource| resource.name == name);
+    let (no_cpus, no_mem) = (missing(ResourceName::CPUS), missing(ResourceName::MEM));
+    let (no_disk, no_ports) = (missing(ResourceName::DISK), missing(ResourceName::PORTS));
+    let mut filled = resources;
+    if no_cpus {
+        filled = filled.cpus(cpus);
+    }
+    if no_mem {
+        filled = filled.mem_mib(mem_mib);
+    }
+    if no_disk {
+        filled = filled.disk_mib(disk_mib);
+    }
+    if no_ports {
+        filled = filled.ports(u64::from(ports.0)..=u64::from(ports.1));
+    }
+    Ok(filled)
+}
+
+fn inherited() -> BTreeMap<String, String> {
+    let set = INHERITED.iter().filter_map(|name| Some((*name, std::env::var(name).ok()?)));
+    let mut variables: BTreeMap<_, _> =
+        set.map(|(name, value)| (name.to_owned(), value)).collect();
+    variables.entry("PATH".to_owned()).or_insert_with(|| PATH_DEFAULT.to_owned());
+    variables
+}

@@ -1,0 +1,228 @@
+//! Real commands, from the master's word to the files they leave, through a real zygote.
+//!
+//! This program is its own zygote, so it must start with one thread: there is no test harness.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use agent::Options;
+use agent::launcher::{Launcher, zygote};
+use api::agent::{AcknowledgeUpdate, Agenting, KillTask, ListFiles, ReadFile, Registered, RunTask};
+use api::agent::{Chunk, FileError};
+use api::master::{Mastering, Register, UpdateStatus};
+use libproc::{Node, Pid, Probe};
+use types::{
+    AgentId, CommandInfo, FrameworkId, FrameworkInfo, KillPolicy, MasterInfo, Reason, Resources,
+    Role, TaskId, TaskInfo, TaskState, TaskStatus,
+};
+
+fn main() {
+    if std::env::args().nth(1).as_deref() == Some("zygote") {
+        zygote::main(agent::run_executor);
+    }
+    let tests: [(&str, fn()); 6] = [
+        ("a_command_runs_and_its_end_is_told", a_command_runs_and_its_end_is_told),
+        ("a_failing_command_tells_its_status", a_failing_command_tells_its_status),
+        ("what_a_command_writes_can_be_read", what_a_command_writes_can_be_read),
+        ("a_killed_command_is_told_so", a_killed_command_is_told_so),
+        ("a_command_may_not_run_for_longer_than_it_said", too_long),
+        ("many_commands_run_at_once", many_commands_run_at_once),
+    ];
+    let filter = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
+    for (name, test) in tests {
+        if filter.as_deref().is_none_or(|filter| name.contains(filter)) {
+            let started = Instant::now();
+            test();
+            println!("test {name} ... ok ({} ms)", started.elapsed().as_millis());
+        }
+    }
+}
+
+struct Cluster {
+    node: Node,
+    master: Probe<Mastering>,
+    agent: Pid<Agenting>,
+    _work_dir: tempfile::TempDir,
+}
+
+/// Runs `test` on a registered agent with four processors.
+fn with_agent<F: Future<Output = Cluster>>(test: impl FnOnce(Cluster) -> F) {
+    let run = async {
+        let (ours, theirs) = (Node::bind("127.0.0.1:0").await?, Node::bind("127.0.0.1:0").await?);
+        let mut master = ours.probe::<Mastering>("master");
+        let work_dir = tempfile::tempdir()?;
+        let options = Options {
+            resources: Some(Resources::new().cpus(4.0).mem_mib(1024)),
+            hostname: Some("host".to_owned()),
+            ..Options::new(master.pid(), work_dir.path())
+        };
+        let executable = std::env::current_exe()?;
+        let (launcher, events) = Launcher::start(Path::new(&executable), &["zygote"])?;
+        let agent = agent::start(&theirs, options, Box::new(launcher), events).unwrap();
+        assert_eq!(master.expect::<Register>().await.agent, agent);
+        ours.tell(&agent, registered());
+        let cluster = test(Cluster { node: ours, master, agent, _work_dir: work_dir }).await;
+        agent::stop(&theirs, &cluster.agent, false).await;
+        theirs.shutdown().await;
+        cluster.node.shutdown().await;
+        Ok(())
+    };
+    libproc::run_alone(run).unwrap();
+}
+
+fn registered() -> Registered {
+    let (id, hostname) = ("m".to_owned(), "host".to_owned());
+    let (address, version) = ("127.0.0.1:5050".to_owned(), api::VERSION.to_owned());
+    Registered {
+        agent_id: AgentId::new("S1").unwrap(),
+        master: MasterInfo { id, hostname, address, version },
+        silence: Duration::from_secs(75),
+    }
+}
+
+fn framework() -> FrameworkInfo {
+    let id = Some(FrameworkId::new("F1").unwrap());
+    FrameworkInfo { id, ..FrameworkInfo::new("f") }
+}
+
+fn task(id: &str, command: CommandInfo) -> TaskInfo {
+    let (task_id, agent_id) = (TaskId::new(id).unwrap(), AgentId::new("S1").unwrap());
+    TaskInfo::command(task_id, agent_id, command, Resources::new().cpus(0.1).mem_mib(16))
+}
+
+impl Cluster {
+    fn run(&self, task: TaskInfo) {
+        let (framework, role) = (framework(), Role::any());
+        self.node.tell(&self.agent, RunTask { framework, task, role });
+    }
+
+    /// The next update, acknowledged.
+    async fn update(&mut self) -> TaskStatus {
+        let UpdateStatus { framework_id, status, .. } = self.master.expect().await;
+        let (task_id, update_id) = (status.task_id.clone(), status.update_id.unwrap());
+        let message = AcknowledgeUpdate { framework_id, task_id, update_id };
+        self.node.tell(&self.agent, message);
+        status
+    }
+
+    async fn read(&self, task: &str, path: &str) -> Result<Chunk, FileError> {
+        let (framework_id, task_id) = (framework().id.unwrap(), TaskId::new(task).unwrap());
+        let path = path.to_owned();
+        let message = ReadFile { framework_id, task_id, path, offset: 0, length: 100 };
+        self.node.ask(&self.agent, message).await.unwrap()
+    }
+
+    /// A file of a task that is about to end.
+    async fn read_all(&self, task: &str, path: &str) -> String {
+        loop {
+            let chunk = self.read(task, path).await.unwrap();
+            if chunk.ended {
+                return String::from_utf8(chunk.data).unwrap();
+            }
+        }
+    }
+}
+
+fn a_command_runs_and_its_end_is_told() {
+    with_agent(async |mut cluster: Cluster| {
+        cluster.run(task("t", CommandInfo::argv(["true"])));
+        let running = cluster.update().await;
+        assert_eq!(running.state, TaskState::Running);
+        assert_eq!(running.agent_id.as_ref().map(AgentId::as_str), Some("S1"));
+        assert!(running.container.unwrap().container_id.is_some());
+        let finished = cluster.update().await;
+        assert_eq!(finished.state, TaskState::Finished);
+        assert_eq!((finished.exit_code, finished.reason), (Some(0), None));
+        cluster
+    });
+}
+
+fn a_failing_command_tells_its_status() {
+    with_agent(async |mut cluster: Cluster| {
+        cluster.run(task("t", CommandInfo::shell("exit 3")));
+        assert_eq!(cluster.update().await.state, TaskState::Running);
+        let failed = cluster.update().await;
+        assert_eq!(failed.state, TaskState::Failed);
+        assert_eq!(failed.exit_code, Some(3));
+        assert_eq!(failed.reason, Some(Reason::CommandExecutorFailed));
+        assert_eq!(failed.message.as_deref(), Some("Command exited with status 3"));
+        cluster.run(task("u", CommandInfo::argv(["no-such-program"])));
+        let failed = cluster.update().await;
+        assert_eq!(failed.state, TaskState::Failed);
+        assert!(failed.message.unwrap().starts_with("Failed to launch the command"));
+        cluster
+    });
+}
+
+fn what_a_command_writes_can_be_read() {
+    with_agent(async |mut cluster: Cluster| {
+        let command = CommandInfo::shell("echo $GREETING $MESOS_TASK_ID$TEPUI_EXECUTOR_ID; pwd > here")
+            .env("GREETING", "hello");
+        cluster.run(task("t", command));
+        assert_eq!(cluster.update().await.state, TaskState::Running);
+        assert_eq!(cluster.update().await.state, TaskState::Finished);
+        assert_eq!(cluster.read_all("t", "stdout").await, "hello t\n");
+        assert!(cluster.read_all("t", "/here").await.contains("/executors/t/runs/"));
+        assert_eq!(cluster.read("t", "../x").await, Err(FileError::NotFound));
+        assert_eq!(cluster.read("u", "stdout").await, Err(FileError::UnknownTask));
+        let (framework_id, task_id) = (framework().id.unwrap(), TaskId::new("t").unwrap());
+        let list = ListFiles { framework_id, task_id, path: String::new() };
+        let files = cluster.node.ask(&cluster.agent, list).await.unwrap().unwrap();
+        let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!(names, ["here", "stderr", "stdout"]);
+        cluster
+    });
+}
+
+fn a_killed_command_is_told_so() {
+    with_agent(async |mut cluster: Cluster| {
+        cluster.run(task("t", CommandInfo::shell("trap '' TERM; sleep 1000 & wait; wait; wait")));
+        assert_eq!(cluster.update().await.state, TaskState::Running);
+        let kill_policy = Some(KillPolicy { grace_period: Duration::from_millis(10) });
+        let (framework_id, task_id) = (framework().id.unwrap(), TaskId::new("t").unwrap());
+        cluster.node.tell(&cluster.agent, KillTask { framework_id, task_id, kill_policy });
+        assert_eq!(cluster.update().await.state, TaskState::Killing);
+        assert_eq!(cluster.update().await.state, TaskState::Killed);
+        cluster
+    });
+}
+
+fn too_long() {
+    with_agent(async |mut cluster: Cluster| {
+        let limited = TaskInfo {
+            max_completion_time: Some(Duration::from_millis(10)),
+            ..task("t", CommandInfo::argv(["sleep", "1000"]))
+        };
+        cluster.run(limited);
+        assert_eq!(cluster.update().await.state, TaskState::Running);
+        assert_eq!(cluster.update().await.state, TaskState::Killing);
+        let failed = cluster.update().await;
+        assert_eq!(failed.state, TaskState::Failed);
+        assert_eq!(failed.reason, Some(Reason::MaxCompletionTimeReached));
+        cluster
+    });
+}
+
+fn many_commands_run_at_once() {
+    const ROUNDS: usize = 10;
+    const AT_ONCE: usize = 20;
+    with_agent(async |mut cluster: Cluster| {
+        let started = Instant::now();
+        for round in 0..ROUNDS {
+            for number in 0..AT_ONCE {
+                cluster.run(task(&format!("t{round}.{number}"), CommandInfo::argv(["true"])));
+            }
+            let mut finished = 0;
+            while finished < AT_ONCE {
+                match cluster.update().await.state {
+                    TaskState::Finished => finished += 1,
+                    state => assert_eq!(state, TaskState::Running),
+                }
+            }
+        }
+        println!("{} tasks/s", (ROUNDS * AT_ONCE) as f64 / started.elapsed().as_secs_f64());
+        cluster
+    });
+}

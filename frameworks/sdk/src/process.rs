@@ -1,0 +1,299 @@
+//! The shell: letters become inputs of the session, its outputs become letters and the author's
+//! turns.
+
+use std::time::Duration;
+
+use api::master::{GetMaster, Mastering, Subscribe};
+use api::scheduler::{
+    Failure, FromExecutor, Offers, Rejected, Rescind, Scheduling, Subscribed, Update,
+};
+use libproc::env;
+use libproc::prelude::*;
+use tokio::sync::{mpsc, oneshot};
+use types::{FrameworkId, FrameworkInfo};
+
+use crate::calls::Calls;
+use crate::error::{Error, Result};
+use crate::framework::{Event, Framework};
+use crate::session::{Ending, Input, Output, Session, ToMaster, Wake};
+
+/// How long a framework that is done waits for the master to have heard of it.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Something to do in the framework's turn, from outside.
+pub(crate) type Visit<F> = Box<dyn FnOnce(&mut F, &mut Calls) + Send>;
+
+/// A framework as a process: speaks [`Scheduling`] with a master.
+///
+/// Made and spawned by [`start`](crate::start). Whoever wants another session implements
+/// [`Process`] with that protocol.
+pub struct SchedulerProcess<F> {
+    framework: F,
+    calls: Calls,
+    session: Session,
+    master: Pid<Mastering>,
+    /// Who speaks for the master since it took the framework in.
+    voice: Option<Upid>,
+    door: Option<Door<F>>,
+    /// Dropped with the process: closes the door.
+    _open: oneshot::Sender<()>,
+    end: Option<oneshot::Sender<Result>>,
+}
+
+/// Where visits come in, until it is closed.
+struct Door<F> {
+    visits: mpsc::Receiver<Visit<F>>,
+    closed: oneshot::Receiver<()>,
+}
+
+/// What a [`SchedulerProcess`] is connected to.
+pub(crate) struct Wiring<F> {
+    pub(crate) master: Pid<Mastering>,
+    pub(crate) visits: mpsc::Receiver<Visit<F>>,
+    pub(crate) end: oneshot::Sender<Result>,
+}
+
+impl<F: Framework> SchedulerProcess<F> {
+    pub(crate) fn new(
+        framework: F,
+        info: FrameworkInfo,
+        patience: Option<Duration>,
+        prefix: String,
+        wiring: Wiring<F>,
+    ) -> SchedulerProcess<F> {
+        let (open, closed) = oneshot::channel();
+        let visits = wiring.visits;
+        SchedulerProcess {
+            framework,
+            calls: Calls::with_prefix(prefix),
+            session: Session::new(info, patience, env::rng()),
+            master: wiring.master,
+            voice: None,
+            door: Some(Door { visits, closed }),
+            _open: open,
+            end: Some(wiring.end),
+        }
+    }
+
+    /// Feeds the session and does what it says, in order.
+    fn run(&mut self, input: Input, ctx: &mut Context<Self>) {
+        for output in self.session.step(env::unix_ms(), input) {
+            match output {
+                Output::Link => ctx.link(self.master.upid()),
+                Output::Tell(message) => self.tell(message, ctx),
+                Output::Show(event) => self.show(event, ctx),
+                Output::Wake(after, wake) => {
+                    ctx.after(after, move |this, ctx| this.woken(wake, ctx));
+                }
+                Output::Again(input) => {
+                    ctx.after(Duration::ZERO, move |this, ctx| this.run(input, ctx));
+                }
+                Output::Timer(after, token) => {
+                    ctx.after(after, move |this, ctx| {
+                        this.visit(|framework, calls| framework.on_timer(token, calls), ctx);
+                    });
+                }
+                Output::End(teardown, ending) => self.farewell(teardown, ending, ctx),
+            }
+        }
+    }
+
+    fn woken(&mut self, wake: Wake, ctx: &mut Context<Self>) {
+        self.run(Input::Woken(wake), ctx);
+    }
+
+    /// Input that only the master may give.
+    fn heard(&mut self, input: Input, ctx: &mut Context<Self>) {
+        match (&self.voice, ctx.sender()) {
+            (Some(voice), Some(sender)) if voice != sender => {
+                tracing::debug!(%sender, "message of a stranger ignored");
+            }
+            (Some(_) | None, _) => self.run(input, ctx),
+        }
+    }
+
+    fn show(&mut self, event: Event, ctx: &mut Context<Self>) {
+        log(&event, &self.master);
+        self.visit(|framework, calls| event.show(framework, calls), ctx);
+    }
+
+    /// Lets the author decide, and carries out what was decided.
+    fn visit(&mut self, turn: impl FnOnce(&mut F, &mut Calls), ctx: &mut Context<Self>) {
+        if self.end.is_none() {
+            return;
+        }
+        turn(&mut self.framework, &mut self.calls);
+        for call in self.calls.take() {
+            self.run(Input::Called(call), ctx);
+        }
+    }
+
+    fn tell(&self, message: ToMaster, ctx: &mut Context<Self>) {
+        let master = &self.master;
+        match message {
+            ToMaster::Subscribe(info, suppressed) => {
+                let (info, scheduler) = (*info, ctx.pid());
+                tracing::debug!(%master, framework = %info.name, "subscribing");
+                ctx.tell(
+                    master,
+                    Subscribe {
+                        info,
+                        suppressed,
+                        scheduler,
+                    },
+                );
+            }
+            ToMaster::Accept(message) => ctx.tell(master, message),
+            ToMaster::Decline(message) => ctx.tell(master, message),
+            ToMaster::Revive(message) => ctx.tell(master, message),
+            ToMaster::Suppress(message) => ctx.tell(master, message),
+            ToMaster::Kill(message) => ctx.tell(master, message),
+            ToMaster::ShutdownExecutor(message) => ctx.tell(master, message),
+            ToMaster::Acknowledge(message) => ctx.tell(master, message),
+            ToMaster::Reconcile(message) => ctx.tell(master, message),
+            ToMaster::ToExecutor(message) => ctx.tell(master, message),
+        }
+    }
+
+    /// Ends, once the master has heard of it: an answer to any later question proves that.
+    fn farewell(&mut self, teardown: Option<FrameworkId>, ending: Ending, ctx: &mut Context<Self>) {
+        let Some(end) = self.end.take() else { return };
+        let result = self.result(ending);
+        let Some(framework_id) = teardown else {
+            // Nobody waits any more when the handle was dropped.
+            drop(end.send(result));
+            return ctx.stop();
+        };
+        ctx.tell(&self.master, api::master::Teardown { framework_id });
+        let heard = ctx.ask_within(&self.master, GetMaster {}, FAREWELL);
+        ctx.defer(heard, move |this, heard, ctx| {
+            if let Err(error) = heard {
+                let master = &this.master;
+                tracing::warn!(%master, %error, "master may not know that the framework is done");
+            }
+            drop(end.send(result));
+            ctx.stop();
+        });
+    }
+
+    fn result(&self, ending: Ending) -> Result {
+        let master = self.master.upid().address().to_string();
+        match ending {
+            Ending::Code(code) => Ok(code),
+            Ending::Failed(reason) => Err(Error::Failed(reason)),
+            Ending::NoMaster => Err(Error::NoMaster { master }),
+            Ending::NoAnswer => Err(Error::NoAnswer { master }),
+            Ending::Rejected(reason) => Err(Error::Rejected(reason)),
+        }
+    }
+
+    /// Waits for the next visit from outside.
+    fn await_visit(&mut self, ctx: &mut Context<Self>) {
+        let Some(mut door) = self.door.take() else {
+            return;
+        };
+        let next = async move {
+            tokio::select! {
+                biased;
+                _ = &mut door.closed => None,
+                visit = door.visits.recv() => visit.map(|visit| (visit, door)),
+            }
+        };
+        ctx.defer(next, |this, next, ctx| {
+            // None: everybody who could come has gone.
+            let Some((visit, door)) = next else { return };
+            this.door = Some(door);
+            this.visit(visit, ctx);
+            this.await_visit(ctx);
+        });
+    }
+}
+
+fn log(event: &Event, master: &Pid<Mastering>) {
+    match event {
+        Event::Subscribed(Subscribed { framework_id, .. }) => {
+            tracing::info!(%master, framework = %framework_id, "framework subscribed");
+        }
+        Event::Disconnected => tracing::warn!(%master, "master lost"),
+        Event::Error(reason) => tracing::error!(%master, reason, "framework refused"),
+        Event::Update(status) => {
+            let (task, state) = (&status.task_id, status.state);
+            tracing::debug!(%task, %state, message = status.message, "task updated");
+        }
+        Event::Offers(offers) => tracing::debug!(offers = offers.len(), "resources offered"),
+        Event::Rescinded(offer) => tracing::debug!(%offer, "offer rescinded"),
+        Event::Failure(_) | Event::Message(_) => {}
+    }
+}
+
+impl<F: Framework> Actor for SchedulerProcess<F> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.await_visit(ctx);
+        self.run(Input::Start, ctx);
+    }
+}
+
+impl<F: Framework> Process for SchedulerProcess<F> {
+    type Protocol = Scheduling;
+}
+
+impl<F: Framework> Handler<Subscribed> for SchedulerProcess<F> {
+    type Result = ();
+    fn handle(&mut self, message: Subscribed, ctx: &mut Context<Self>) {
+        self.voice = ctx.sender().cloned();
+        self.run(Input::Subscribed(message), ctx);
+    }
+}
+
+impl<F: Framework> Handler<Offers> for SchedulerProcess<F> {
+    type Result = ();
+    fn handle(&mut self, Offers { offers }: Offers, ctx: &mut Context<Self>) {
+        self.heard(Input::Offers(offers), ctx);
+    }
+}
+
+impl<F: Framework> Handler<Rescind> for SchedulerProcess<F> {
+    type Result = ();
+    fn handle(&mut self, Rescind { offer_id }: Rescind, ctx: &mut Context<Self>) {
+        self.heard(Input::Rescinded(offer_id), ctx);
+    }
+}
+
+impl<F: Framework> Handler<Update> for SchedulerProcess<F> {
+    type Result = ();
+    fn handle(&mut self, Update { status }: Update, ctx: &mut Context<Self>) {
+        self.heard(Input::Updated(status), ctx);
+    }
+}
+
+impl<F: Framework> Handler<Failure> for SchedulerProcess<F> {
+    type Result = ();
+    fn handle(&mut self, failure: Failure, ctx: &mut Context<Self>) {
+        self.heard(Input::Failed(failure), ctx);
+    }
+}
+
+impl<F: Framework> Handler<FromExecutor> for SchedulerProcess<F> {
+    type Result = ();
+    fn handle(&mut self, message: FromExecutor, ctx: &mut Context<Self>) {
+        self.heard(Input::Said(message), ctx);
+    }
+}
+
+impl<F: Framework> Handler<Rejected> for SchedulerProcess<F> {
+    type Result = ();
+    fn handle(&mut self, Rejected { reason }: Rejected, ctx: &mut Context<Self>) {
+        self.heard(Input::Rejected(reason), ctx);
+    }
+}
+
+impl<F: Framework> Handler<Exited> for SchedulerProcess<F> {
+    type Result = ();
+    fn handle(&mut self, exited: Exited, ctx: &mut Context<Self>) {
+        tracing::debug!(master = %exited.upid, reason = %exited.reason, "link to master broken");
+        self.voice = None;
+        self.run(Input::Broken, ctx);
+    }
+}

@@ -1,0 +1,241 @@
+//! A framework as a program: finds the master, runs until the end, heeds Ctrl-C.
+
+use std::env;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use libproc::{Node, Pid, Upid};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use types::FrameworkInfo;
+
+use crate::address::MasterAddress;
+use crate::error::{Error, Result};
+use crate::framework::{Framework, Interrupt};
+use crate::start::start_within;
+
+/// Where the master of a cluster on one's own machine is.
+const DEFAULT_MASTER: &str = "127.0.0.1:5050";
+/// How long the master has to answer the first time.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The environment that says where the master is; the first that is set counts.
+const MASTER_VARIABLES: [&str; 2] = ["TEPUI_MASTER", "MESOS_MASTER"];
+
+/// Runs a framework to its end, on this thread.
+///
+/// The master is where `--master` among the program's arguments says, else `TEPUI_MASTER`, else
+/// `MESOS_MASTER`, else on this machine: see [`Options`]. Ctrl-C and SIGTERM ask the framework to
+/// stop ([`Framework::on_interrupted`]), the second time it ends at once.
+///
+/// # Errors
+/// When no master is there, it refuses the framework, or the framework [fails](crate::Calls::fail).
+pub fn run<F: Framework>(framework: F, info: FrameworkInfo) -> Result {
+    run_with(framework, info, Options::from_env())
+}
+
+/// [`run`] for programs that read their arguments themselves.
+///
+/// # Errors
+/// See [`run`].
+pub fn run_with<F: Framework>(framework: F, info: FrameworkInfo, options: Options) -> Result {
+    let ran = libproc::run_alone(async { Ok(run_async(framework, info, options).await) });
+    ran.unwrap_or_else(|error| Err(Error::Node(error)))
+}
+
+/// [`run`] for programs that have a runtime already: an actix `System`, or a tokio `LocalSet`.
+///
+/// # Errors
+/// See [`run`].
+pub async fn run_async<F: Framework>(
+    framework: F,
+    info: FrameworkInfo,
+    options: Options,
+) -> Result {
+    let master = MasterAddress::parse(&options.master)?;
+    let address = master.look_up().await?;
+    let invalid = |_| Error::InvalidMaster(options.master.clone());
+    let pid = Pid::assume(Upid::new(master.id, address).map_err(invalid)?);
+    let info = match options.failover {
+        Some(failover_timeout) => FrameworkInfo {
+            failover_timeout,
+            ..info
+        },
+        None => info,
+    };
+    let mut interrupts = Interrupts::listen()?;
+    let node = bind(&options, address).await?;
+    let started = start_within(&node, pid, framework, info, options.subscribe_timeout);
+    let result = match started {
+        Ok(mut handle) => {
+            let mut asked = false;
+            loop {
+                tokio::select! {
+                    biased;
+                    result = handle.ended() => break result,
+                    interrupt = interrupts.next() => {
+                        if asked {
+                            return Ok(interrupt.exit_code());
+                        }
+                        asked = handle.remote().interrupt(interrupt);
+                    }
+                }
+            }
+        }
+        Err(error) => Err(error),
+    };
+    node.shutdown().await;
+    result
+}
+
+/// A port of this framework's own, where the master can reach it.
+async fn bind(options: &Options, master: SocketAddr) -> io::Result<Node> {
+    let address = match &options.bind {
+        Some(address) => address.clone(),
+        None => SocketAddr::new(ip_towards(master)?, 0).to_string(),
+    };
+    Node::builder().workers(1).bind(&address).await
+}
+
+/// The address of this machine that traffic to the master leaves by.
+fn ip_towards(master: SocketAddr) -> io::Result<IpAddr> {
+    let any: IpAddr = match master {
+        SocketAddr::V4(_) => [0, 0, 0, 0].into(),
+        SocketAddr::V6(_) => [0u16; 8].into(),
+    };
+    // Connecting a datagram socket sends nothing; it only chooses the interface.
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(master)?;
+    Ok(socket.local_addr()?.ip())
+}
+
+/// The signals that end a program.
+struct Interrupts {
+    ctrl_c: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    fn listen() -> io::Result<Interrupts> {
+        Ok(Interrupts {
+            ctrl_c: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> Interrupt {
+        tokio::select! {
+            _ = self.ctrl_c.recv() => Interrupt::CtrlC,
+            _ = self.terminate.recv() => Interrupt::Terminate,
+        }
+    }
+}
+
+/// How a framework is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    master: String,
+    bind: Option<String>,
+    failover: Option<Duration>,
+    subscribe_timeout: Option<Duration>,
+}
+
+impl Default for Options {
+    /// A master on this machine, on the usual port, that answers within five seconds.
+    fn default() -> Options {
+        Options {
+            master: DEFAULT_MASTER.to_owned(),
+            bind: None,
+            failover: None,
+            subscribe_timeout: Some(SUBSCRIBE_TIMEOUT),
+        }
+    }
+}
+
+impl Options {
+    /// What the program's arguments and its environment say: `--master ADDRESS`,
+    /// `--master=ADDRESS`, `TEPUI_MASTER`, `MESOS_MASTER`.
+    pub fn from_env() -> Options {
+        let argument = master_argument(env::args().skip(1));
+        Options::default().master_or_env(argument)
+    }
+
+    /// The master as a program's own arguments name it, or else as the environment does.
+    #[must_use]
+    pub fn master_or_env(self, master: Option<String>) -> Options {
+        let set = |name: &&str| env::var(name).ok().filter(|value| !value.is_empty());
+        match master.or_else(|| MASTER_VARIABLES.iter().find_map(set)) {
+            Some(master) => self.master(master),
+            None => self,
+        }
+    }
+
+    /// Where the master is: `ip:port`, `host:port` or `master@ip:port`.
+    #[must_use]
+    pub fn master(mut self, master: impl Into<String>) -> Options {
+        self.master = master.into();
+        self
+    }
+
+    /// Where to listen, `ip:port`; unless given, a free port at the address that traffic to the
+    /// master leaves by.
+    #[must_use]
+    pub fn bind(mut self, address: impl Into<String>) -> Options {
+        self.bind = Some(address.into());
+        self
+    }
+
+    /// How long tasks go on without the framework, instead of what its info says (a week unless
+    /// changed).
+    #[must_use]
+    pub fn failover(mut self, timeout: Duration) -> Options {
+        self.failover = Some(timeout);
+        self
+    }
+
+    /// How long to wait for the master's first answer; for ever if none.
+    #[must_use]
+    pub fn subscribe_timeout(mut self, timeout: Option<Duration>) -> Options {
+        self.subscribe_timeout = timeout;
+        self
+    }
+}
+
+/// The value of `--master` among arguments that are otherwise the program's own.
+fn master_argument(arguments: impl Iterator<Item = String>) -> Option<String> {
+    let mut arguments = arguments.take_while(|argument| argument != "--");
+    while let Some(argument) = arguments.next() {
+        if argument == "--master" {
+            return arguments.next();
+        }
+        if let Some(value) = argument.strip_prefix("--master=") {
+            return Some(value.to_owned());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_master_is_found_among_other_arguments() {
+        let find = |words: &[&str]| master_argument(words.iter().map(|word| (*word).to_owned()));
+        assert_eq!(
+            find(&["-n", "3", "--master", "a:1"]).as_deref(),
+            Some("a:1")
+        );
+        assert_eq!(
+            find(&["--master=b:2", "--master=c:3"]).as_deref(),
+            Some("b:2")
+        );
+        assert_eq!(find(&["--", "--master", "a:1"]), None);
+        assert_eq!(find(&["--masterly", "a:1"]), None);
+    }
+
+    #[test]
+    fn the_way_to_this_machine_is_this_machine() {
+        let master: SocketAddr = "127.0.0.1:5050".parse().unwrap();
+        assert_eq!(ip_towards(master).unwrap(), master.ip());
+    }
+}

@@ -1,0 +1,173 @@
+//! A client of a master: finds it, asks it, and says in plain words when nobody answers.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use api::master::Mastering;
+use clap::Args;
+use libproc::{Accepts, AskError, Node, Pid, Upid, Wire};
+
+/// Longest time an operator waits for an answer.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// Where the master is.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct MasterFlag {
+    /// The master, as host:port or ip:port [default: $MESOS_MASTER, else 127.0.0.1:5050]
+    #[arg(long, short, value_name = "ADDRESS", env = "TEPUI_MASTER")]
+    pub(crate) master: Option<String>,
+}
+
+impl MasterFlag {
+    /// The address as its user would write it.
+    pub(crate) fn text(&self) -> String {
+        let given = self.master.clone().or_else(|| std::env::var("MESOS_MASTER").ok());
+        given.unwrap_or_else(|| format!("127.0.0.1:{}", api::MASTER_PORT))
+    }
+}
+
+/// A node of our own on a free port, and the master it talks to.
+pub(crate) struct Client {
+    pub(crate) node: Node,
+    pub(crate) master: Pid<Mastering>,
+    name: String,
+}
+
+impl Client {
+    /// Gets ready to talk to a master; whether it answers shows with the first question.
+    ///
+    /// # Errors
+    /// When the address is none, or no port can be had.
+    pub(crate) async fn new(flag: &MasterFlag) -> Result<Client> {
+        let name = flag.text();
+        let address = resolve(&name, api::MASTER_PORT)?;
+        let master = pid_at(api::MASTER, address);
+        let ours = SocketAddr::new(ip_towards(address), 0);
+        let node = Node::builder().workers(1).bind(&ours.to_string()).await;
+        let node = node.context("could not open a port for the answers")?;
+        Ok(Client { node, master, name })
+    }
+
+    /// Asks the master.
+    ///
+    /// # Errors
+    /// When nobody answers in time.
+    pub(crate) async fn ask<M: Wire>(&self, message: M) -> Result<M::Result>
+    where
+        Mastering: Accepts<M>,
+    {
+        let asked = tokio::time::timeout(ANSWER, self.node.ask(&self.master, message)).await;
+        let answer = asked.unwrap_or(Err(AskError::Timeout));
+        answer.map_err(|error| self.explain(&error))
+    }
+
+    /// What it means that the master did not answer.
+    pub(crate) fn explain(&self, error: &AskError) -> anyhow::Error {
+        let name = &self.name;
+        let advice = "start one with `tepui up`, or name another with --master";
+        match error {
+            AskError::Unreachable | AskError::Timeout | AskError::Lost => {
+                anyhow!("no master answers at {name}: {advice}")
+            }
+            AskError::NoProcess => {
+                anyhow!("no master answers at {name}, though something else does: {advice}")
+            }
+            AskError::NotAccepted | AskError::Undecodable => {
+                anyhow!("the master at {name} is of a version that does not know this question")
+            }
+            other => anyhow!(other.clone()).context(format!("the master at {name} did not answer")),
+        }
+    }
+}
+
+/// The process of this name on the node at an address.
+///
+/// # Panics
+/// When the name cannot be one, which ours can.
+pub(crate) fn pid_at<P>(id: &str, address: SocketAddr) -> Pid<P> {
+    let upid = Upid::new(id, address).expect("the ids of masters and agents are ids");
+    upid.to_string().parse().expect("a printed address reads back")
+}
+
+/// Finds an address: `ip:port`, `host:port`, `host`, also behind `http://` or `master@`.
+///
+/// # Errors
+/// When it has another form, or the name is not known.
+pub(crate) fn resolve(text: &str, default_port: u16) -> Result<SocketAddr> {
+    if text.starts_with("zk://") {
+        bail!("`{text}`: masters are not found through ZooKeeper yet, give host:port");
+    }
+    let bare = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
+    let bare = bare.rsplit_once('@').map_or(bare, |(_, address)| address);
+    if let Ok(address) = bare.parse::<SocketAddr>() {
+        return Ok(address);
+    }
+    if let Ok(ip) = bare.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, default_port));
+    }
+    let (host, port) = match bare.split_once(':') {
+        Some((host, port)) => {
+            let port = port.parse();
+            (host, port.with_context(|| format!("`{text}` is not an address like host:port"))?)
+        }
+        None => (bare, default_port),
+    };
+    if host.is_empty() {
+        bail!("`{text}` is not an address like host:port");
+    }
+    let found = (host, port).to_socket_addrs();
+    let mut found: Vec<SocketAddr> =
+        found.with_context(|| format!("could not find the host `{host}`"))?.collect();
+    found.sort_by_key(SocketAddr::is_ipv6); // nodes listen on IPv4 unless told otherwise
+    found.first().copied().ok_or_else(|| anyhow!("the host `{host}` has no address"))
+}
+
+/// The address of this machine that the other one sees.
+pub(crate) fn ip_towards(other: SocketAddr) -> IpAddr {
+    if other.ip().is_loopback() {
+        return other.ip();
+    }
+    let any: IpAddr = match other {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    // Connecting a datagram socket sends nothing; it only chooses the interface.
+    let towards = || {
+        let socket = UdpSocket::bind((any, 0)).ok()?;
+        socket.connect(other).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    towards().unwrap_or(any)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_come_in_several_forms() {
+        let address = |text: &str| resolve(text, 5050).unwrap().to_string();
+        assert_eq!(address("10.0.0.1:80"), "10.0.0.1:80");
+        assert_eq!(address("10.0.0.1"), "10.0.0.1:5050");
+        assert_eq!(address("master@10.0.0.1:80"), "10.0.0.1:80");
+        assert_eq!(address("http://10.0.0.1:80/"), "10.0.0.1:80");
+        assert_eq!(address("localhost:80"), "127.0.0.1:80");
+        assert_eq!(address("[::1]:80"), "[::1]:80");
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_in_words() {
+        for bad in ["", ":5050", "host:port", "zk://h:2181/mesos", "1.2.3.4:99999"] {
+            assert!(resolve(bad, 5050).is_err(), "{bad}");
+        }
+        let error = resolve("zk://h:2181/mesos", 5050).unwrap_err();
+        assert!(error.to_string().contains("ZooKeeper"), "{error}");
+    }
+
+    #[test]
+    fn a_loopback_master_is_answered_from_loopback() {
+        let master = "127.0.0.1:5050".parse().unwrap();
+        assert_eq!(ip_towards(master), IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+}

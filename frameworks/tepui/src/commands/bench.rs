@@ -1,0 +1,27 @@
+//! `tepui bench`: how fast messages are, and where the benchmarks are.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::output;
+
+/// Tells how to run the benchmarks.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tepui bench
+")]
+pub(crate) struct Args {}
+
+/// Prints how.
+///
+/// # Errors
+/// When stdout is gone.
+pub(crate) fn run(_: &Args) -> Result<ExitCode> {
+    output::line(
+        "The benchmarks are programs of their own, to be run from the source:\n\
+         \n  cargo run --release -p benches -- --help",
+    )?;
+    Ok(ExitCode::SUCCESS)
+}

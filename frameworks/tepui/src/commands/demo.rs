@@ -1,0 +1,42 @@
+//! `tepui demo`: a cluster, a job, its result, and nothing left.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::builder::RangedU64ValueParser;
+
+use crate::commands::up;
+use crate::local::{AGENTS_MAX, Plan, executable};
+
+/// Starts a cluster, counts the words of some books on it, and stops it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tepui demo
+  tepui demo --agents=5
+")]
+pub(crate) struct Args {
+    /// How many agents
+    #[arg(long, default_value = "3", value_name = "COUNT",
+          value_parser = RangedU64ValueParser::<u16>::new().range(1..=u64::from(AGENTS_MAX)))]
+    agents: u16,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When the cluster cannot be started, or the job fails.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let plan = Plan {
+        agents: args.agents,
+        ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        port: 0,
+        resources: None,
+        work_dir: None,
+        keep: false,
+    };
+    let tepui = executable().to_string_lossy().into_owned();
+    let command = vec![tepui, "example".to_owned(), "wordcount".to_owned()];
+    super::alone(up::session(plan, Some(command)))
+}

@@ -1,0 +1,161 @@
+//! `tepui master`: the master, with the flags of Mesos's.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use types::Role;
+
+use crate::commands::daemon::{self, Listen};
+use crate::flags::{self, MinAllocatable, Weights};
+
+/// Runs a master: it makes offers to frameworks, and keeps the books.
+///
+/// Prints its address on standard output once it listens, as `master@ip:port`, and goes on until
+/// SIGTERM or Ctrl-C. Every flag can also be given as a variable, `--work-dir` as MESOS_WORK_DIR,
+/// be spelled with underscores, and take its value from a file, as `file:///path`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tepui master
+  tepui master --ip=10.0.0.1 --port=5050 --work_dir=/var/lib/tepui
+  tepui master --offer-timeout=5mins --weights=batch=1,web=2 --min-allocatable-resources='cpus:0.1|mem:64'
+")]
+pub(crate) struct Args {
+    /// The address to listen on
+    #[arg(long, value_name = "IP", env = "MESOS_IP", default_value = "0.0.0.0",
+          value_parser = flags::value::<IpAddr>)]
+    ip: IpAddr,
+    /// The port to listen on; 0 takes a free one
+    #[arg(long, env = "MESOS_PORT", default_value_t = api::MASTER_PORT,
+          value_parser = flags::value::<u16>)]
+    port: u16,
+    /// The address to tell others, where it is another one
+    #[arg(long, value_name = "IP", env = "MESOS_ADVERTISE_IP",
+          value_parser = flags::value::<IpAddr>)]
+    advertise_ip: Option<IpAddr>,
+    /// The port to tell others, where it is another one
+    #[arg(long, value_name = "PORT", env = "MESOS_ADVERTISE_PORT",
+          value_parser = flags::value::<u16>)]
+    advertise_port: Option<u16>,
+    /// The name of this machine, to tell others [default: its address]
+    #[arg(long, value_name = "NAME", env = "MESOS_HOSTNAME", value_parser = flags::text)]
+    hostname: Option<String>,
+    /// The name of the cluster, for people
+    #[arg(long, value_name = "NAME", env = "MESOS_CLUSTER", value_parser = flags::text)]
+    cluster: Option<String>,
+    /// A directory for what the master keeps; made when it is not there
+    #[arg(long, value_name = "DIRECTORY", env = "MESOS_WORK_DIR")]
+    work_dir: Option<PathBuf>,
+    /// Rescinds an offer that was not answered for so long, such as 5mins [default: never]
+    #[arg(long, value_name = "DURATION", env = "MESOS_OFFER_TIMEOUT",
+          value_parser = flags::duration)]
+    offer_timeout: Option<Duration>,
+    /// How often agents are asked whether they are there, and how long they may take
+    #[arg(long, value_name = "DURATION", env = "MESOS_AGENT_PING_TIMEOUT",
+          alias = "slave-ping-timeout", default_value = "15secs", value_parser = flags::duration)]
+    agent_ping_timeout: Duration,
+    /// So many questions without an answer make an agent unreachable
+    #[arg(long, value_name = "COUNT", env = "MESOS_MAX_AGENT_PING_TIMEOUTS",
+          alias = "max-slave-ping-timeouts", default_value = "5",
+          value_parser = flags::value::<std::num::NonZero<u32>>)]
+    max_agent_ping_timeouts: std::num::NonZero<u32>,
+    /// How long agents have to come back to a master that was started again
+    #[arg(long, value_name = "DURATION", env = "MESOS_AGENT_REREGISTER_TIMEOUT",
+          alias = "slave-reregister-timeout", default_value = "10mins",
+          value_parser = flags::duration)]
+    agent_reregister_timeout: Duration,
+    /// The least that is worth an offer, any of several: cpus:0.01|mem:32
+    #[arg(long, value_name = "QUANTITIES", env = "MESOS_MIN_ALLOCATABLE_RESOURCES",
+          default_value = "cpus:0.01|mem:32", value_parser = flags::min_allocatable)]
+    min_allocatable_resources: MinAllocatable,
+    /// How much roles count beside their siblings: role=2,other=0.5 [default: 1 each]
+    #[arg(long, value_name = "WEIGHTS", env = "MESOS_WEIGHTS", value_parser = flags::weights)]
+    weights: Option<Weights>,
+    /// The only roles frameworks may have, separated by commas [default: any]
+    #[arg(long, value_name = "ROLES", env = "MESOS_ROLES", value_delimiter = ',',
+          value_parser = flags::value::<Role>)]
+    roles: Option<Vec<Role>>,
+    /// How many frameworks that have ended are remembered
+    #[arg(long, value_name = "COUNT", env = "MESOS_MAX_COMPLETED_FRAMEWORKS",
+          default_value = "50", value_parser = flags::value::<usize>)]
+    max_completed_frameworks: usize,
+    /// How many tasks that have ended are remembered of each framework
+    #[arg(long, value_name = "COUNT", env = "MESOS_MAX_COMPLETED_TASKS_PER_FRAMEWORK",
+          default_value = "1000", value_parser = flags::value::<usize>)]
+    max_completed_tasks_per_framework: usize,
+    /// How many tasks on unreachable agents are remembered of each framework
+    #[arg(long, value_name = "COUNT", env = "MESOS_MAX_UNREACHABLE_TASKS_PER_FRAMEWORK",
+          default_value = "1000", value_parser = flags::value::<usize>)]
+    max_unreachable_tasks_per_framework: usize,
+    /// Ends when standard input closes
+    #[arg(long, hide = true)]
+    child: bool,
+}
+
+/// Runs until told to end.
+///
+/// # Errors
+/// When it cannot listen, or ends by itself.
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    super::on_every_core(async {
+        let signals = daemon::signals()?;
+        if let Some(directory) = &args.work_dir {
+            let made = std::fs::create_dir_all(directory);
+            made.with_context(|| format!("could not make {}", directory.display()))?;
+        }
+        let listen = Listen {
+            ip: args.ip,
+            port: args.port,
+            advertise_ip: args.advertise_ip,
+            advertise_port: args.advertise_port,
+        };
+        let node = listen.bind().await?;
+        let child = args.child;
+        let master = master::start(&node, options(args));
+        tracing::info!(upid = %master.upid(), version = api::VERSION, "master started");
+        daemon::serve(&node, master.upid(), signals, child, || node.shutdown()).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn options(args: Args) -> master::Options {
+    master::Options {
+        hostname: args.hostname,
+        cluster: args.cluster,
+        offer_timeout: args.offer_timeout,
+        agent_ping_timeout: args.agent_ping_timeout,
+        max_agent_ping_timeouts: args.max_agent_ping_timeouts.get(),
+        agent_reregister_timeout: args.agent_reregister_timeout,
+        min_allocatable: args.min_allocatable_resources.0,
+        weights: args.weights.unwrap_or_default().0,
+        roles: args.roles.map(BTreeSet::from_iter),
+        max_completed_frameworks: args.max_completed_frameworks,
+        max_completed_tasks_per_framework: args.max_completed_tasks_per_framework,
+        max_unreachable_tasks_per_framework: args.max_unreachable_tasks_per_framework,
+        ..master::Options::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Wrapped {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn the_defaults_of_the_flags_are_those_of_the_master() {
+        let flags = options(Wrapped::parse_from(["master"]).args);
+        let defaults = master::Options::default();
+        assert_eq!(format!("{flags:?}"), format!("{defaults:?}"));
+    }
+}

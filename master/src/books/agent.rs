@@ -1,0 +1,97 @@
+//! An agent in the books: what it has, what runs there, what of it is promised.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::agent::{Agenting, TaskOf};
+use api::master::AgentState;
+use libproc::Pid;
+use types::{AgentId, AgentInfo, ExecutorId, FrameworkId, OfferId, Resources, Role};
+
+/// What of an agent is used, by whom: as its allocator wants to know it.
+pub(crate) type UsedBy = BTreeMap<FrameworkId, BTreeMap<Role, Resources>>;
+
+/// An agent that is registered.
+#[derive(Debug, Clone)]
+pub(crate) struct Agent {
+    pub(crate) id: AgentId,
+    pub(crate) info: AgentInfo,
+    pub(crate) pid: Pid<Agenting>,
+    pub(crate) version: String,
+    /// Its connection holds.
+    pub(crate) connected: bool,
+    /// It is about to be removed: the registry has been told, and it cannot come back before.
+    pub(crate) leaving: bool,
+    pub(crate) registered_ms: u64,
+    /// Counts its registrations: pings of an older one are void.
+    pub(crate) session: u64,
+    /// Pings in a row that were not answered in time.
+    pub(crate) missed_pings: u32,
+    /// The number of the order by which the allocator knows it: older allocations are void.
+    pub(crate) announced: u64,
+    pub(super) tasks: BTreeSet<TaskOf>,
+    pub(super) executors: BTreeSet<(FrameworkId, ExecutorId)>,
+    pub(super) offers: BTreeSet<OfferId>,
+    pub(super) used: Resources,
+    pub(super) offered: Resources,
+    /// It reported tasks that overlap: what they use has to be summed up anew when one ends.
+    pub(super) overlaps: bool,
+}
+
+impl Agent {
+    /// Returns an agent on which nothing runs.
+    pub(crate) fn new(id: AgentId, info: AgentInfo, pid: Pid<Agenting>, version: String) -> Self {
+        Self {
+            id,
+            info,
+            pid,
+            version,
+            connected: true,
+            leaving: false,
+            registered_ms: 0,
+            session: 0,
+            missed_pings: 0,
+            announced: 0,
+            tasks: BTreeSet::new(),
+            executors: BTreeSet::new(),
+            offers: BTreeSet::new(),
+            used: Resources::new(),
+            offered: Resources::new(),
+            overlaps: false,
+        }
+    }
+
+    /// The tasks on it, those that have ended and are not acknowledged too.
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = &TaskOf> {
+        self.tasks.iter()
+    }
+
+
+    /// The offers of it that wait for an answer.
+    pub(crate) fn offers(&self) -> impl Iterator<Item = &OfferId> {
+        self.offers.iter()
+    }
+
+    /// What tasks and executors use of it.
+    pub(crate) fn used(&self) -> &Resources {
+        &self.used
+    }
+
+    /// What of it is promised in offers.
+    pub(crate) fn offered(&self) -> &Resources {
+        &self.offered
+    }
+
+    /// What is neither used nor offered.
+    pub(crate) fn free(&self) -> Resources {
+        &self.info.resources - &self.used - &self.offered
+    }
+
+    /// How operators see it.
+    pub(crate) fn state(&self) -> AgentState {
+        if self.connected {
+            AgentState::Active
+        } else {
+            AgentState::Disconnected
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! A framework in the books: who it is, its tasks and executors, and what became of them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use api::master::FrameworkState;
+use api::scheduler::Scheduling;
+use libproc::Pid;
+use types::{AgentId, ExecutorId, ExecutorInfo, ExecutorKind, FrameworkCapability, FrameworkId};
+use types::{FrameworkInfo, KillPolicy, OfferId, Resources, Role, Task, TaskId};
+
+/// A framework.
+#[derive(Debug, Clone)]
+pub(crate) struct Framework {
+    pub(crate) id: FrameworkId,
+    pub(crate) info: FrameworkInfo,
+    pub(crate) pid: Option<Pid<Scheduling>>,
+    pub(crate) state: FrameworkState,
+    pub(crate) registered_ms: u64,
+    /// Counts its subscriptions and disconnections: timers set before the last one are void.
+    pub(crate) session: u64,
+    pub(super) tasks: BTreeMap<TaskId, Entry>,
+    pub(super) executors: BTreeMap<(AgentId, ExecutorId), Executor>,
+    pub(super) offers: BTreeSet<OfferId>,
+    pub(super) unreachable: BTreeMap<TaskId, Entry>,
+    pub(super) completed: VecDeque<Entry>,
+    /// Kills that wait for an agent to come back.
+    pub(super) kills: BTreeMap<TaskId, Option<KillPolicy>>,
+}
+
+/// A task in the books.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) task: Task,
+    /// Grows with every task the master hears of: the newest has the greatest.
+    pub(crate) sequence: u64,
+    /// Since when its agent does not answer.
+    pub(crate) unreachable_since_ms: Option<u64>,
+}
+
+/// An executor in the books.
+#[derive(Debug, Clone)]
+pub(crate) struct Executor {
+    pub(crate) info: ExecutorInfo,
+    /// The role its resources were offered to.
+    pub(crate) role: Role,
+}
+
+impl Executor {
+    /// What it is charged with: nothing for the executor of a command, whose task pays for both.
+    pub(crate) fn charge(info: &ExecutorInfo) -> Resources {
+        match info.kind {
+            ExecutorKind::Command => Resources::new(),
+            ExecutorKind::Default | ExecutorKind::Custom => info.resources.clone(),
+        }
+    }
+}
+
+impl Framework {
+    /// Returns a framework without tasks.
+    pub(crate) fn new(id: FrameworkId, info: FrameworkInfo, state: FrameworkState) -> Self {
+        Self {
+            info: FrameworkInfo {
+                id: Some(id.clone()),
+                ..info
+            },
+            id,
+            pid: None,
+            state,
+            registered_ms: 0,
+            session: 0,
+            tasks: BTreeMap::new(),
+            executors: BTreeMap::new(),
+            offers: BTreeSet::new(),
+            unreachable: BTreeMap::new(),
+            completed: VecDeque::new(),
+            kills: BTreeMap::new(),
+        }
+    }
+
+    /// Whether its scheduler is connected.
+    pub(crate) fn is_active(&self) -> bool {
+        self.state == FrameworkState::Active
+    }
+
+    /// Whether it understands more than that a task is lost.
+    pub(crate) fn is_partition_aware(&self) -> bool {
+        self.info.has(FrameworkCapability::PartitionAware)
+    }
+
+    /// A task on a registered agent.
+    pub(crate) fn task(&self, id: &TaskId) -> Option<&Task> {
+        self.tasks.get(id).map(|entry| &entry.task)
+    }
+
+    /// The tasks on registered agents, those that have ended and are not acknowledged too.
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = &Entry> {
+        self.tasks.values()
+    }
+
+    /// A task on an unreachable agent.
+    pub(crate) fn unreachable_task(&self, id: &TaskId) -> Option<&Entry> {
+        self.unreachable.get(id)
+    }
+
+    /// The tasks on unreachable agents.
+    pub(crate) fn unreachable_tasks(&self) -> impl Iterator<Item = &Entry> {
+        self.unreachable.values()
+    }
+
+    /// The tasks that have ended, the oldest first.
+    pub(crate) fn completed_tasks(&self) -> impl Iterator<Item = &Entry> {
+        self.completed.iter()
+    }
+
+    /// Whether a task by this name could be confused with one that may run.
+    pub(crate) fn may_run(&self, id: &TaskId) -> bool {
+        self.tasks.contains_key(id) || self.unreachable.contains_key(id)
+    }
+
+    /// An executor of the framework on an agent.
+    pub(crate) fn executor(&self, agent: &AgentId, executor: &ExecutorId) -> Option<&Executor> {
+        self.executors.get(&(agent.clone(), executor.clone()))
+    }
+
+    /// The executors of the framework on an agent.
+    pub(crate) fn executors_on(&self, agent: &AgentId) -> Vec<ExecutorId> {
+        let on = self.executors.keys().filter(|(on, _)| on == agent);
+        on.map(|(_, executor)| executor.clone()).collect()
+    }
+
+    /// The agents on which it has tasks or executors.
+    pub(crate) fn agents(&self) -> BTreeSet<AgentId> {
+        let tasks = self.tasks.values().map(|entry| &entry.task.agent_id);
+        let executors = self.executors.keys().map(|(agent, _)| agent);
+        tasks.chain(executors).cloned().collect()
+    }
+
+    /// The offers that wait for its answer.
+    pub(crate) fn offers(&self) -> impl Iterator<Item = &OfferId> {
+        self.offers.iter()
+    }
+
+    /// How many of its tasks have not ended.
+    pub(crate) fn live_tasks(&self) -> u64 {
+        let live = |entry: &&Entry| !entry.task.state.is_terminal();
+        self.tasks.values().filter(live).count() as u64
+    }
+
+    /// What its tasks and executors use.
+    pub(crate) fn used(&self) -> Resources {
+        let live = self
+            .tasks
+            .values()
+            .filter(|entry| !entry.task.state.is_terminal());
+        let tasks: Resources = live.map(|entry| &entry.task.resources).sum();
+        let executors = self.executors.values();
+        tasks + executors.map(|e| Executor::charge(&e.info)).sum::<Resources>()
+    }
+
+    pub(super) fn remember_completed(&mut self, entry: Entry, max: usize) {
+        self.kills.remove(&entry.task.task_id);
+        self.completed.push_back(entry);
+        while self.completed.len() > max {
+            self.completed.pop_front();
+        }
+    }
+
+    pub(super) fn remember_unreachable(&mut self, entry: Entry, max: usize) {
+        self.unreachable.insert(entry.task.task_id.clone(), entry);
+        while self.unreachable.len() > max {
+            let oldest = self.unreachable.values().min_by_key(|entry| entry.sequence);
+            let Some(oldest) = oldest.map(|entry| entry.task.task_id.clone()) else {
+                return;
+            };
+            self.kills.remove(&oldest);
+            self.unreachable.remove(&oldest);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The books of a cluster: agents, frameworks, offers, tasks, and that they agree. Pure.
+//!
+//! Nothing is promised twice: of every agent, what tasks use and what is offered are parts of what
+//! there is, and an offer is of a connected agent to a subscribed framework. All changes go
+//! through [`Books`], which keeps both sides of every relation.
+
+mod agent;
+mod check;
+mod framework;
+mod offers;
+mod readmission;
+mod tasks;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use api::master::FrameworkState;
+use libproc::Upid;
+use types::{AgentId, FrameworkId, Offer, OfferId, Resources, Role};
+
+pub(crate) use agent::{Agent, UsedBy};
+pub(crate) use framework::{Entry, Executor, Framework};
+pub(crate) use offers::NoRoom;
+pub(crate) use readmission::{Readmission, Report};
+pub(crate) use tasks::Change;
+
+use crate::Options;
+
+/// Resources a framework does not have any longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Freed {
+    pub(crate) framework_id: FrameworkId,
+    pub(crate) agent_id: AgentId,
+    pub(crate) role: Role,
+    pub(crate) resources: Resources,
+}
+
+/// How much of the past is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) completed_frameworks: usize,
+    pub(crate) completed_tasks: usize,
+    pub(crate) unreachable_tasks: usize,
+    pub(crate) removed_agents: usize,
+}
+
+impl From<&Options> for Limits {
+    fn from(options: &Options) -> Self {
+        Self {
+            completed_frameworks: options.max_completed_frameworks,
+            completed_tasks: options.max_completed_tasks_per_framework,
+            unreachable_tasks: options.max_unreachable_tasks_per_framework,
+            removed_agents: options.max_removed_agents,
+        }
+    }
+}
+
+/// An agent that could not be reached any more.
+#[derive(Debug, Clone)]
+pub(crate) struct Unreachable {
+    pub(crate) agent: Agent,
+    pub(crate) since_ms: u64,
+}
+
+/// The books.
+#[derive(Debug)]
+pub(crate) struct Books {
+    agents: BTreeMap<AgentId, Agent>,
+    frameworks: BTreeMap<FrameworkId, Framework>,
+    offers: BTreeMap<OfferId, Offer>,
+    completed: VecDeque<Framework>,
+    unreachable: BTreeMap<AgentId, Unreachable>,
+    /// The unreachable in the order they became so; may list some that came back.
+    unreachable_order: VecDeque<AgentId>,
+    agent_at: BTreeMap<Upid, AgentId>,
+    framework_at: BTreeMap<Upid, FrameworkId>,
+    sequence: u64,
+    limits: Limits,
+}
+
+/// Agents.
+impl Books {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            agents: BTreeMap::new(),
+            frameworks: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            completed: VecDeque::new(),
+            unreachable: BTreeMap::new(),
+            unreachable_order: VecDeque::new(),
+            agent_at: BTreeMap::new(),
+            framework_at: BTreeMap::new(),
+            sequence: 0,
+            limits,
+        }
+    }
+
+    pub(crate) fn agent(&self, id: &AgentId) -> Option<&Agent> {
+        self.agents.get(id)
+    }
+
+    pub(crate) fn agent_mut(&mut self, id: &AgentId) -> Option<&mut Agent> {
+        self.agents.get_mut(id)
+    }
+
+    pub(crate) fn agent_at(&self, upid: &Upid) -> Option<&Agent> {
+        self.agents.get(self.agent_at.get(upid)?)
+    }
+
+    pub(crate) fn agents(&self) -> impl Iterator<Item = &Agent> {
+        self.agents.values()
+    }
+
+    /// The agents that did not answer for too long.
+    pub(crate) fn unreachable_agents(&self) -> impl Iterator<Item = &Unreachable> {
+        self.unreachable.values()
+    }
+
+    pub(crate) fn unreachable_agent(&self, id: &AgentId) -> Option<&Unreachable> {
+        self.unreachable.get(id)
+    }
+
+    /// Adds an agent on which nothing runs yet. Nobody has its id or its address.
+    pub(crate) fn add_agent(&mut self, agent: Agent) {
+        assert!(agent.tasks.is_empty() && agent.offers.is_empty() && agent.used.is_empty());
+        let id = agent.id.clone();
+        self.unreachable.remove(&id);
+        let before = self.agent_at.insert(agent.pid.upid().clone(), id.clone());
+        assert!(before.is_none(), "two agents at one address");
+        let before = self.agents.insert(id, agent);
+        assert!(before.is_none(), "an agent is added once");
+    }
+
+    /// Gives a registered agent another address. No other agent is there.
+    pub(crate) fn move_agent(&mut self, id: &AgentId, to: libproc::Pid<api::agent::Agenting>) {
+        let Some(agent) = self.agents.get_mut(id) else {
+            return;
+        };
+        self.agent_at.remove(agent.pid.upid());
+        let before = self.agent_at.insert(to.upid().clone(), id.clone());
+        assert!(before.is_none(), "two agents at one address");
+        agent.pid = to;
+    }
+
+    fn remember_unreachable(&mut self, agent: Agent, since_ms: u64) {
+        let id = agent.id.clone();
+        self.unreachable_order.push_back(id.clone());
+        self.unreachable.insert(id, Unreachable { agent, since_ms });
+        while self.unreachable_order.len() > self.limits.removed_agents {
+            if let Some(oldest) = self.unreachable_order.pop_front() {
+                self.unreachable.remove(&oldest);
+            }
+        }
+    }
+
+    /// What is used of an agent, by framework and role.
+    pub(crate) fn used_by(&self, id: &AgentId) -> UsedBy {
+        let mut used = UsedBy::new();
+        let Some(agent) = self.agents.get(id) else {
+            return used;
+        };
+        let mut add = |framework: &FrameworkId, role: &Role, resources: &Resources| {
+            let roles = used.entry(framework.clone()).or_default();
+            *roles.entry(role.clone()).or_default() += resources;
+        };
+        for (framework, executor) in &agent.executors {
+            let executor = self.frameworks[framework].executor(id, executor);
+            let executor = executor.expect("an agent's executors are its frameworks'");
+            add(framework, &executor.role, &Executor::charge(&executor.info));
+        }
+        for of in &agent.tasks {
+            let task = &self.frameworks[&of.framework_id].tasks[&of.task_id].task;
+            if !task.state.is_terminal() {
+                add(&of.framework_id, &task.role, &task.resources);
+            }
+        }
+        used
+    }
+}
+
+/// Frameworks.
+impl Books {
+    pub(crate) fn framework(&self, id: &FrameworkId) -> Option<&Framework> {
+        self.frameworks.get(id)
+    }
+
+    pub(crate) fn framework_mut(&mut self, id: &FrameworkId) -> Option<&mut Framework> {
+        self.frameworks.get_mut(id)
+    }
+
+    pub(crate) fn framework_at(&self, upid: &Upid) -> Option<&Framework> {
+        self.frameworks.get(self.framework_at.get(upid)?)
+    }
+
+    pub(crate) fn frameworks(&self) -> impl Iterator<Item = &Framework> {
+        self.frameworks.values()
+    }
+
+    /// The frameworks that have ended, the oldest first.
+    pub(crate) fn completed_frameworks(&self) -> impl Iterator<Item = &Framework> {
+        self.completed.iter()
+    }
+
+    /// Whether a framework has ended and may not come back.
+    pub(crate) fn is_completed(&self, id: &FrameworkId) -> bool {
+        self.completed.iter().any(|framework| framework.id == *id)
+    }
+
+    /// Adds a framework that is not known, without tasks.
+    pub(crate) fn add_framework(&mut self, framework: Framework) {
+        assert!(framework.tasks.is_empty() && framework.pid.is_none());
+        let before = self.frameworks.insert(framework.id.clone(), framework);
+        assert!(before.is_none(), "a framework is added once");
+    }
+
+    /// Gives a framework a scheduler, in place of the one it had; nobody else's.
+    pub(crate) fn connect_framework(
+        &mut self,
+        id: &FrameworkId,
+        pid: libproc::Pid<api::scheduler::Scheduling>,
+    ) {
+        let Some(framework) = self.frameworks.get_mut(id) else {
+            return;
+        };
+        if let Some(old) = &framework.pid
+            && self.framework_at.get(old.upid()) == Some(id)
+        {
+            self.framework_at.remove(old.upid());
+        }
+        self.framework_at.insert(pid.upid().clone(), id.clone());
+        framework.pid = Some(pid);
+        framework.state = FrameworkState::Active;
+        framework.session += 1;
+    }
+
+    /// Remembers that a framework's scheduler is gone. Its offers were taken away before.
+    pub(crate) fn disconnect_framework(&mut self, id: &FrameworkId) {
+        let Some(framework) = self.frameworks.get_mut(id) else {
+            return;
+        };
+        assert!(framework.offers.is_empty(), "nobody can answer these");
+        if let Some(pid) = &framework.pid {
+            self.framework_at.remove(pid.upid());
+        }
+        framework.state = FrameworkState::Disconnected;
+        framework.session += 1;
+    }
+}

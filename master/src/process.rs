@@ -1,0 +1,206 @@
+//! The master's process: who it is, what it knows, whom it hears.
+
+use std::collections::BTreeSet;
+
+use api::master::Mastering;
+use api::scheduler;
+use libproc::env::{Instant, unix_ms};
+use libproc::prelude::*;
+use types::{AgentId, FrameworkId, MasterInfo, TaskStatus};
+
+use crate::Options;
+use crate::allocator_process::AllocatorProcess;
+use crate::books::{Books, Framework};
+use crate::ids::Ids;
+use crate::metrics::Metrics;
+use crate::orders::Orders;
+use crate::pages;
+use crate::registrar::Registrar;
+
+/// The name of the allocator's process, if it is free.
+const ALLOCATOR: &str = "allocator";
+
+/// A master.
+pub(crate) struct MasterProcess {
+    pub(crate) options: Options,
+    pub(crate) info: MasterInfo,
+    pub(crate) started_ms: u64,
+    pub(crate) started: Instant,
+    pub(crate) ids: Ids,
+    pub(crate) books: Books,
+    pub(crate) registrar: Registrar,
+    pub(crate) orders: Orders,
+    pub(crate) metrics: Metrics,
+    allocator: Option<Upid>,
+    /// Where agents are that are being admitted.
+    pub(crate) admitting: BTreeSet<Upid>,
+    /// Agents that are being taken back.
+    pub(crate) returning: BTreeSet<AgentId>,
+    /// Counts registrations of agents.
+    pub(crate) sessions: u64,
+}
+
+impl MasterProcess {
+    pub(crate) fn new(node: &Node, options: Options) -> Self {
+        let ids = Ids::new(options.seed);
+        let address = node.address();
+        let hostname = options.hostname.clone();
+        let info = MasterInfo {
+            id: ids.master().to_owned(),
+            hostname: hostname.unwrap_or_else(|| address.ip().to_string()),
+            address: address.to_string(),
+            version: api::VERSION.to_owned(),
+        };
+        Self {
+            info,
+            started_ms: unix_ms(),
+            started: Instant::now(),
+            ids,
+            books: Books::new((&options).into()),
+            registrar: Registrar::in_memory(options.max_removed_agents),
+            orders: Orders::default(),
+            metrics: Metrics::default(),
+            allocator: None,
+            admitting: BTreeSet::new(),
+            returning: BTreeSet::new(),
+            sessions: 0,
+            options,
+        }
+    }
+
+    /// Whether agents and frameworks of an earlier master may still be on their way back.
+    pub(crate) fn is_learning(&self) -> bool {
+        self.started.elapsed() < self.options.agent_reregister_timeout
+    }
+
+    /// Counts a message that changes nothing.
+    pub(crate) fn drop_message(
+        &mut self,
+        message: &'static str,
+        why: &'static str,
+        ctx: &Context<Self>,
+    ) {
+        self.metrics.dropped(message);
+        tracing::debug!(message, why, from = ?ctx.sender(), "message dropped");
+    }
+
+    /// The framework of this id, if its scheduler is who speaks.
+    pub(crate) fn speaking(
+        &mut self,
+        id: &FrameworkId,
+        message: &'static str,
+        ctx: &Context<Self>,
+    ) -> Option<&Framework> {
+        let framework = self.books.framework(id);
+        let speaks = framework.is_some_and(|framework| {
+            let pid = framework.pid.as_ref().map(Pid::upid);
+            framework.is_active() && pid.is_some() && pid == ctx.sender()
+        });
+        if !speaks {
+            self.drop_message(message, "not from the framework's scheduler", ctx);
+            return None;
+        }
+        self.books.framework(id)
+    }
+
+    /// Whether it is this registered agent who speaks.
+    ///
+    /// One that believes it is registered and is not hears so, and registers again.
+    pub(crate) fn agent_speaks(
+        &mut self,
+        id: &AgentId,
+        message: &'static str,
+        ctx: &Context<Self>,
+    ) -> bool {
+        let agent = self.books.agent(id);
+        let known_here = agent.is_some_and(|agent| Some(agent.pid.upid()) == ctx.sender());
+        if known_here && agent.is_some_and(|agent| agent.connected && !agent.leaving) {
+            return true;
+        }
+        if known_here || agent.is_none() {
+            ctx.reply::<api::agent::Agenting, _>(api::agent::Ping { registered: false });
+        }
+        self.drop_message(message, "not from a registered agent", ctx);
+        false
+    }
+
+    /// Tells a framework of a task, in words it understands; one that is not there hears nothing.
+    pub(crate) fn update(
+        &self,
+        framework_id: &FrameworkId,
+        mut status: TaskStatus,
+        ctx: &Context<Self>,
+    ) {
+        let Some(framework) = self.books.framework(framework_id) else {
+            return;
+        };
+        status.state = status.state.for_framework(framework.is_partition_aware());
+        self.say(framework, scheduler::Update { status }, ctx);
+    }
+
+    /// Tells a framework something, if it is there.
+    pub(crate) fn say<M: Wire>(&self, framework: &Framework, message: M, ctx: &Context<Self>)
+    where
+        scheduler::Scheduling: Accepts<M>,
+    {
+        if let Some(pid) = framework.pid.as_ref().filter(|_| framework.is_active()) {
+            ctx.tell(pid, message);
+        }
+    }
+
+    /// In debug builds, checks the books after a change.
+    pub(crate) fn settle(&self) {
+        if cfg!(debug_assertions) {
+            self.books.check();
+        }
+    }
+}
+
+impl Actor for MasterProcess {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let make = || AllocatorProcess::new(ctx.local(), ctx.upid().clone(), &self.options);
+        // The name may still be that of an allocator whose master has just ended.
+        let allocator = ctx.node().try_spawn(ALLOCATOR, make());
+        let allocator = allocator.unwrap_or_else(|_| ctx.node().spawn_anonymous(make()));
+        ctx.link(allocator.upid());
+        self.allocator = Some(allocator.upid().clone());
+        tracing::info!(master = %self.info.id, address = %self.info.address, "master started");
+    }
+
+    fn stopped(&mut self, ctx: &mut Context<Self>) {
+        if let Some(allocator) = &self.allocator {
+            ctx.node().terminate(allocator);
+        }
+    }
+}
+
+impl Process for MasterProcess {
+    type Protocol = Mastering;
+
+    fn routes(routes: &mut Routes<Self>) {
+        routes.get("health", pages::health);
+        routes.get("version", pages::version);
+        routes.get("state", pages::state);
+        routes.get("metrics", pages::metrics);
+    }
+}
+
+impl Handler<Exited> for MasterProcess {
+    type Result = ();
+    fn handle(&mut self, Exited { upid, reason }: Exited, ctx: &mut Context<Self>) {
+        if Some(&upid) == self.allocator.as_ref() {
+            // What it had promised is not known: somebody has to begin anew.
+            tracing::error!(%reason, "allocator ended, and the master with it");
+            return ctx.terminate();
+        }
+        if let Some(id) = self.books.agent_at(&upid).map(|agent| agent.id.clone()) {
+            self.agent_disconnected(&id, ctx);
+        }
+        if let Some(id) = self.books.framework_at(&upid).map(|f| f.id.clone()) {
+            self.framework_disconnected(&id, ctx);
+        }
+        self.settle();
+    }
+}

@@ -1,0 +1,158 @@
+//! Reregistration: an agent comes back, after a break, a partition, or to another master.
+
+use api::agent::{Agenting, KillTask, Reregistered, ShutdownFramework, TaskOf};
+use api::master::Reregister;
+use libproc::env::unix_ms;
+use libproc::prelude::*;
+use types::{AgentId, AgentInfo};
+
+use crate::books::{Agent, Readmission, Report};
+use crate::process::MasterProcess;
+use crate::registry::Operation;
+
+/// An agent reports at most this many tasks, executors and frameworks together; one frame holds
+/// no more that are any good.
+const MAX_REPORTED: usize = 100_000;
+
+impl Handler<Reregister> for MasterProcess {
+    type Result = ();
+    fn handle(&mut self, message: Reregister, ctx: &mut Context<Self>) {
+        if ctx.sender() != Some(message.agent.upid()) {
+            return self.drop_message("Reregister", "not from the agent it names", ctx);
+        }
+        let Some(id) = message.info.id.clone() else {
+            return self.drop_message("Reregister", "the agent has no id", ctx);
+        };
+        if self.returning.contains(&id) || self.admitting.contains(message.agent.upid()) {
+            return self.drop_message("Reregister", "the agent is being taken back", ctx);
+        }
+        let reported = message.tasks.len() + message.executors.len() + message.frameworks.len();
+        if message.info.validate().is_err() || reported > MAX_REPORTED {
+            let reason = "the agent or its report is invalid".to_owned();
+            return ctx.tell(&message.agent, api::agent::Refused { reason });
+        }
+        if self.books.agent(&id).is_some_and(|agent| agent.leaving) {
+            return self.drop_message("Reregister", "the agent is being removed", ctx);
+        }
+        let other = self.books.agent_at(message.agent.upid());
+        if let Some(other) = other.map(|agent| agent.id.clone()).filter(|other| *other != id) {
+            self.replace_agent(&other, "another agent came back at its address", ctx);
+        }
+        if self.books.agent(&id).is_some() {
+            self.take_back(id, message, ctx);
+        } else {
+            self.readmit(id, message, ctx);
+        }
+    }
+}
+
+impl MasterProcess {
+    /// Takes an agent back that was removed, or that another master knew, once the registry knows.
+    fn readmit(&mut self, id: AgentId, message: Reregister, ctx: &mut Context<Self>) {
+        self.returning.insert(id.clone());
+        let info = message.info.clone();
+        let stored = self.registrar.apply(Operation::MarkReachable(info.clone()));
+        ctx.defer(stored, move |this, outcome, ctx| {
+            this.returning.remove(&id);
+            if let Err(error) = outcome {
+                return tracing::warn!(agent = %id, %error, "agent not taken back");
+            }
+            let here = this.books.agent_at(message.agent.upid());
+            if here.is_some() || this.books.agent(&id).is_some() {
+                return; // somebody else registered meanwhile; it will ask again
+            }
+            let version = message.version.clone();
+            let pid = message.agent.clone();
+            let mut agent = Agent::new(id.clone(), info, pid, version);
+            agent.registered_ms = unix_ms();
+            this.books.add_agent(agent);
+            this.take_back(id, message, ctx);
+        });
+    }
+
+    /// Takes in what runs on an agent, answers it, and lets it be offered.
+    fn take_back(&mut self, id: AgentId, message: Reregister, ctx: &mut Context<Self>) {
+        let Reregister {
+            info,
+            agent: pid,
+            version,
+            frameworks,
+            executors,
+            tasks,
+        } = message;
+        self.rescind_agent_offers(&id, ctx);
+        let Some(old) = self.books.agent(&id).map(|agent| agent.pid.clone()) else {
+            return;
+        };
+        if old != pid {
+            ctx.unlink(old.upid());
+            self.books.move_agent(&id, pid.clone());
+        }
+        if let Some(agent) = self.books.agent_mut(&id) {
+            agent.info = AgentInfo {
+                id: Some(id.clone()),
+                ..info
+            };
+            agent.version = version;
+            agent.connected = true;
+        }
+        let report = Report {
+            frameworks,
+            executors,
+            tasks,
+        };
+        tracing::info!(agent = %id, %pid, tasks = report.tasks.len(), "agent reregistered");
+        self.metrics.agent_reregistrations += 1;
+        let readmission = self.books.readmit(&id, report, unix_ms());
+        self.announce_agent(&id);
+        self.watch_agent(&id, ctx);
+        self.follow_up(id, pid, readmission, ctx);
+        self.settle();
+    }
+
+    /// Tells everybody what the return of an agent means for them.
+    fn follow_up(
+        &mut self,
+        agent_id: AgentId,
+        pid: Pid<Agenting>,
+        readmission: Readmission,
+        ctx: &mut Context<Self>,
+    ) {
+        let Readmission {
+            shut_down,
+            kill,
+            unknown,
+            told,
+            recovered,
+        } = readmission;
+        let reregistered = Reregistered {
+            agent_id,
+            master: self.info.clone(),
+            silence: self.options.agent_silence(),
+            unknown,
+        };
+        ctx.tell(&pid, reregistered);
+        for framework_id in shut_down {
+            ctx.tell(&pid, ShutdownFramework { framework_id });
+        }
+        for (of, kill_policy) in kill {
+            let TaskOf {
+                framework_id,
+                task_id,
+            } = of;
+            let kill = KillTask {
+                framework_id,
+                task_id,
+                kill_policy,
+            };
+            ctx.tell(&pid, kill);
+        }
+        for (framework_id, status) in told {
+            if status.state.is_terminal() {
+                self.metrics.ended(status.state);
+            }
+            self.update(&framework_id, status, ctx);
+        }
+        self.await_recovered(&recovered, ctx);
+    }
+}

@@ -1,0 +1,176 @@
+//! Subscription: how a framework becomes one of the cluster's, and comes back as itself.
+
+use api::master::{FrameworkState, Subscribe};
+use api::scheduler;
+use libproc::env::unix_ms;
+use libproc::prelude::*;
+use types::{FrameworkId, FrameworkInfo, InvalidInfo, Role};
+
+use crate::books::Framework;
+use crate::process::MasterProcess;
+
+/// A master has at most this many frameworks, those it only heard of from agents included.
+const MAX_FRAMEWORKS: usize = 100_000;
+
+/// Why a framework is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum Refused {
+    /// It contradicts itself.
+    #[error("the framework is invalid: {0}")]
+    Invalid(#[from] InvalidInfo),
+    /// Only listed roles may be used.
+    #[error("the role {0} is not one of this master's")]
+    Role(Role),
+    /// It has ended.
+    #[error("Framework has been removed")]
+    Removed,
+    /// Whoever pays for it stays the same.
+    #[error("Changing framework's principal is not allowed")]
+    Principal,
+    /// One scheduler is one framework.
+    #[error("the scheduler is subscribed as framework {0}")]
+    Taken(FrameworkId),
+    /// There are too many.
+    #[error("there are {0} frameworks, and no more can subscribe")]
+    Full(usize),
+}
+
+impl Handler<Subscribe> for MasterProcess {
+    type Result = ();
+    fn handle(&mut self, message: Subscribe, ctx: &mut Context<Self>) {
+        if ctx.sender() != Some(message.scheduler.upid()) {
+            return self.drop_message("Subscribe", "not from the scheduler it names", ctx);
+        }
+        let scheduler = message.scheduler.clone();
+        if let Err(refused) = self.subscribe(message, ctx) {
+            let reason = refused.to_string();
+            tracing::info!(%scheduler, reason, "subscription refused");
+            ctx.tell(&scheduler, scheduler::Rejected { reason });
+        }
+        self.settle();
+    }
+}
+
+impl MasterProcess {
+    fn subscribe(&mut self, message: Subscribe, ctx: &mut Context<Self>) -> Result<(), Refused> {
+        let Subscribe {
+            info,
+            suppressed,
+            scheduler,
+        } = message;
+        info.validate()?;
+        if let Some(allowed) = &self.options.roles
+            && let Some(role) = info.roles.iter().find(|role| !allowed.contains(*role))
+        {
+            return Err(Refused::Role(role.clone()));
+        }
+        let here = self.books.framework_at(scheduler.upid());
+        let here = here.map(|framework| framework.id.clone());
+        let id = match (&info.id, here) {
+            (Some(id), Some(here)) if *id != here => return Err(Refused::Taken(here)),
+            (Some(id), _) => id.clone(),
+            // It has not heard our answer, and asks again.
+            (None, Some(here)) => here,
+            (None, None) => self.ids.framework(),
+        };
+        if self.books.is_completed(&id) {
+            return Err(Refused::Removed);
+        }
+        match self.books.framework(&id) {
+            None if self.books.frameworks().count() >= MAX_FRAMEWORKS => {
+                return Err(Refused::Full(MAX_FRAMEWORKS));
+            }
+            None => {
+                let state = FrameworkState::Recovered;
+                let mut framework = Framework::new(id.clone(), info, state);
+                framework.registered_ms = unix_ms();
+                self.books.add_framework(framework);
+                tracing::info!(framework = %id, %scheduler, "framework subscribed");
+            }
+            Some(known) => {
+                if known.info.principal != info.principal && known.pid.is_some() {
+                    return Err(Refused::Principal);
+                }
+                self.take_over(&id, info, &scheduler, ctx);
+            }
+        }
+        self.connect(&id, suppressed, scheduler, ctx);
+        Ok(())
+    }
+
+    /// A framework that is known comes back, from where it was or from elsewhere.
+    fn take_over(
+        &mut self,
+        id: &FrameworkId,
+        info: FrameworkInfo,
+        scheduler: &Pid<scheduler::Scheduling>,
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(framework) = self.books.framework(id) else {
+            return;
+        };
+        let old = framework.pid.clone().filter(|_| framework.is_active());
+        if let Some(old) = old.filter(|old| old != scheduler) {
+            let reason = "Framework failed over".to_owned();
+            ctx.tell(&old, scheduler::Rejected { reason });
+            ctx.unlink(old.upid());
+            // The new scheduler does not know of these.
+            self.recover_framework_offers(id);
+            self.metrics.framework_failovers += 1;
+            tracing::info!(framework = %id, %old, %scheduler, "framework failed over");
+        } else {
+            tracing::info!(framework = %id, %scheduler, "framework subscribed again");
+        }
+        let left: Vec<Role> = self.books.framework(id).map_or_else(Vec::new, |framework| {
+            let left = framework.info.roles.iter();
+            left.filter(|role| !info.roles.contains(role))
+                .cloned()
+                .collect()
+        });
+        if let Some(framework) = self.books.framework_mut(id) {
+            // Whose its tasks are, and whether they survive an agent, was decided at the start;
+            // unless that was before our time.
+            let heard = framework.pid.is_some();
+            let (user, checkpoint) = (framework.info.user.clone(), framework.info.checkpoint);
+            framework.info = FrameworkInfo {
+                id: Some(id.clone()),
+                user: if heard { user } else { info.user },
+                checkpoint: if heard { checkpoint } else { info.checkpoint },
+                ..info
+            };
+        }
+        self.rescind_offers_for(id, &left, ctx);
+    }
+
+    /// A framework is there: it is answered, and gets offers.
+    fn connect(
+        &mut self,
+        id: &FrameworkId,
+        suppressed: Vec<Role>,
+        scheduler: Pid<scheduler::Scheduling>,
+        ctx: &mut Context<Self>,
+    ) {
+        ctx.link(scheduler.upid());
+        self.books.connect_framework(id, scheduler.clone());
+        self.metrics.framework_subscriptions += 1;
+        ctx.tell(
+            &scheduler,
+            scheduler::Subscribed {
+                framework_id: id.clone(),
+                master: self.info.clone(),
+            },
+        );
+        let Some(framework) = self.books.framework(id) else {
+            return;
+        };
+        let roles = framework.info.roles.iter().cloned();
+        let mut entry = allocator::FrameworkEntry::new(id.clone(), roles);
+        entry.suppressed = suppressed
+            .into_iter()
+            .filter(|role| entry.roles.contains(role))
+            .collect();
+        entry.capabilities = framework.info.capabilities.clone();
+        self.orders
+            .give(move |allocator, _| allocator.add_framework(entry));
+    }
+}

@@ -1,0 +1,95 @@
+//! Validation: what is wrong with a task, given the offer it is launched on. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use types::{AgentId, ExecutorId, ExecutorInfo, InvalidInfo, Resources, TaskId, TaskInfo};
+
+use crate::books::{Agent, Executor, Framework};
+
+/// Why a task is not launched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Fault {
+    /// It contradicts itself, or the offer.
+    #[error("the task is invalid: {0}")]
+    Invalid(#[from] InvalidInfo),
+    /// Its name is taken.
+    #[error("the framework has a task {0} already")]
+    Duplicate(TaskId),
+    /// The offer, or what is left of it, is too small.
+    #[error("the task uses {needed}, of the offer there is {left}")]
+    TooLarge {
+        /// What it needs, with its executor if that is not there yet.
+        needed: Resources,
+        /// What is left of the offer.
+        left: Resources,
+    },
+    /// An executor by this name runs, and is another one.
+    #[error("the executor {0} differs from the one that runs")]
+    OtherExecutor(ExecutorId),
+    /// The agent would forget the task.
+    #[error("the framework wants checkpoints, and agent {0} makes none")]
+    NoCheckpoints(AgentId),
+}
+
+/// What a task is checked against: who launches it where, and what was launched just before.
+#[derive(Debug)]
+pub(crate) struct Ground<'a> {
+    pub(crate) framework: &'a Framework,
+    pub(crate) agent: &'a Agent,
+    pub(crate) left: Resources,
+    pub(crate) launched: BTreeSet<TaskId>,
+    pub(crate) started: BTreeMap<ExecutorId, ExecutorInfo>,
+}
+
+/// What a valid task takes of the offer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Need {
+    pub(crate) resources: Resources,
+    /// Its executor, if that is not there yet.
+    pub(crate) executor: Option<ExecutorInfo>,
+}
+
+impl Ground<'_> {
+    /// Checks a task and says what it takes.
+    pub(crate) fn validate(&self, task: &TaskInfo) -> Result<Need, Fault> {
+        task.validate(&self.framework.id, &self.agent.id)?;
+        if self.framework.may_run(&task.task_id) || self.launched.contains(&task.task_id) {
+            return Err(Fault::Duplicate(task.task_id.clone()));
+        }
+        if self.framework.info.checkpoint && !self.agent.info.checkpoint {
+            return Err(Fault::NoCheckpoints(self.agent.id.clone()));
+        }
+        let executor = self.new_executor(task)?;
+        let charge = executor.as_ref().map(Executor::charge).unwrap_or_default();
+        let resources = &task.resources + &charge;
+        if !self.left.contains(&resources) {
+            return Err(Fault::TooLarge {
+                needed: resources,
+                left: self.left.clone(),
+            });
+        }
+        Ok(Need {
+            resources,
+            executor,
+        })
+    }
+
+    /// The executor the task brings, unless it is there; then it must be the same.
+    fn new_executor(&self, task: &TaskInfo) -> Result<Option<ExecutorInfo>, Fault> {
+        let Some(executor) = &task.executor else {
+            return Ok(None);
+        };
+        let executor = ExecutorInfo {
+            framework_id: Some(self.framework.id.clone()),
+            ..executor.clone()
+        };
+        let id = &executor.executor_id;
+        let running = self.framework.executor(&self.agent.id, id);
+        let running = running.map(|running| &running.info);
+        match running.or_else(|| self.started.get(id)) {
+            Some(running) if *running == executor => Ok(None),
+            Some(_) => Err(Fault::OtherExecutor(id.clone())),
+            None => Ok(Some(executor)),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Executors: what runs tasks on an agent, for one framework.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CommandInfo, ExecutorId, FrameworkId, InvalidInfo, Labels, Resources};
+
+/// Opaque data of a framework has at most this many bytes.
+pub const MAX_DATA_BYTES: usize = 1 << 20;
+
+/// A name has at most this many bytes.
+pub(crate) const MAX_NAME_BYTES: usize = 1_024;
+
+/// Whose program an executor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ExecutorKind {
+    /// Ours, for one task that is a command.
+    Command,
+    /// Ours, for groups of tasks.
+    Default,
+    /// The framework's.
+    Custom,
+}
+
+/// Describes an executor to the agent that starts it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecutorInfo {
+    /// Names the executor within its framework and agent.
+    pub executor_id: ExecutorId,
+    /// The framework it works for; set by the master.
+    pub framework_id: Option<FrameworkId>,
+    /// Whose program it is.
+    pub kind: ExecutorKind,
+    /// The program, if it is the framework's.
+    pub command: Option<CommandInfo>,
+    /// What it uses beside its tasks.
+    pub resources: Resources,
+    /// A name for people.
+    pub name: String,
+    /// Where its tasks come from, for people.
+    pub source: String,
+    /// What the framework wants it to know.
+    #[serde(with = "serde_bytes")]
+    pub data: Vec<u8>,
+    /// How long it may take to stop before it is killed; the agent's choice if none.
+    pub shutdown_grace: Option<Duration>,
+    /// Free words.
+    pub labels: Labels,
+}
+
+impl ExecutorInfo {
+    /// Returns a framework's own executor without resources.
+    pub fn custom(executor_id: ExecutorId, command: CommandInfo) -> Self {
+        Self {
+            name: executor_id.to_string(),
+            executor_id,
+            framework_id: None,
+            kind: ExecutorKind::Custom,
+            command: Some(command),
+            resources: Resources::new(),
+            source: String::new(),
+            data: Vec::new(),
+            shutdown_grace: None,
+            labels: Labels::new(),
+        }
+    }
+
+    /// Checks what can be checked without knowing the agent.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the executor is of another framework, has no command though it is custom, has
+    /// impossible resources, or is too long.
+    pub fn validate(&self, framework_id: &FrameworkId) -> Result<(), InvalidInfo> {
+        if let Some(named) = self
+            .framework_id
+            .as_ref()
+            .filter(|named| *named != framework_id)
+        {
+            return Err(InvalidInfo::ExecutorFramework {
+                named: named.to_string(),
+                expected: framework_id.to_string(),
+            });
+        }
+        match (&self.command, self.kind) {
+            (None, ExecutorKind::Custom) => return Err(InvalidInfo::ExecutorCommand),
+            (Some(command), _) => command.validate()?,
+            (None, ExecutorKind::Command | ExecutorKind::Default) => {}
+        }
+        InvalidInfo::limit("the name of the executor", self.name.len(), MAX_NAME_BYTES)?;
+        InvalidInfo::limit(
+            "the source of the executor",
+            self.source.len(),
+            MAX_NAME_BYTES,
+        )?;
+        InvalidInfo::limit("the data of the executor", self.data.len(), MAX_DATA_BYTES)?;
+        Ok(self.resources.validate()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_executor_belongs_to_its_framework_and_runs_something() {
+        let (ours, theirs) = (
+            FrameworkId::new("f").unwrap(),
+            FrameworkId::new("g").unwrap(),
+        );
+        let id = ExecutorId::new("e").unwrap();
+        let executor = ExecutorInfo::custom(id, CommandInfo::shell("true"));
+        assert_eq!(executor.validate(&ours), Ok(()));
+        let foreign = ExecutorInfo {
+            framework_id: Some(theirs),
+            ..executor.clone()
+        };
+        assert!(matches!(
+            foreign.validate(&ours),
+            Err(InvalidInfo::ExecutorFramework { .. })
+        ));
+        let idle = ExecutorInfo {
+            command: None,
+            ..executor.clone()
+        };
+        assert_eq!(idle.validate(&ours), Err(InvalidInfo::ExecutorCommand));
+        let data = vec![0; MAX_DATA_BYTES + 1];
+        assert!(ExecutorInfo { data, ..executor }.validate(&ours).is_err());
+    }
+}
