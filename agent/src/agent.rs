@@ -15,9 +15,9 @@ use types::{AgentInfo, ContainerId, ContainerStatus, ExecutorKind, FrameworkCapa
 use types::{Source, Task, TaskState, TaskStatus, UpdateId};
 
 use crate::books::{Books, Phase};
+use crate::garbage::Garbage;
 use crate::launcher::{Launch, LauncherEvent};
 use crate::registration::{Due, Registration};
-use crate::sandbox::gc::{Collector, Policy};
 use crate::status_updates::{Forward, StatusUpdates, Taken};
 use crate::stopping::Stopping;
 use crate::{AgentError, Options};
@@ -31,7 +31,7 @@ pub(crate) struct Agent {
     pub(crate) registration: Registration,
     pub(crate) updates: StatusUpdates,
     pub(crate) books: Books,
-    pub(crate) collector: Collector,
+    pub(crate) garbage: Garbage,
     /// What ends executors that do not register in time.
     pub(crate) timeouts: HashMap<ContainerId, Timer>,
     pub(crate) stopping: Option<Stopping>,
@@ -56,12 +56,11 @@ impl Agent {
         let info = options.info(address)?;
         let mut rng = options.seed.map_or_else(env::rng, StdRng::seed_from_u64);
         let pauses = StdRng::seed_from_u64(rng.random());
-        let policy = Policy { delay: options.gc_delay, ..Policy::default() };
         Ok(Agent {
             registration: Registration::new(options.registration_backoff_factor, pauses),
             updates: StatusUpdates::default(),
             books: Books::new(info.resources.clone()),
-            collector: Collector::new(policy),
+            garbage: Garbage::new(options.gc_delay),
             timeouts: HashMap::new(),
             stopping: None,
             started_ms: env::unix_ms(),
@@ -103,16 +102,15 @@ impl Agent {
         let Some(due_ms) = due.into_iter().flatten().min() else {
             return;
         };
-        match self.alarm.take() {
-            Some((earlier_ms, timer)) if earlier_ms <= due_ms => {
+        if let Some((earlier_ms, timer)) = self.alarm.take() {
+            if earlier_ms <= due_ms {
                 self.alarm = Some((earlier_ms, timer));
+                return;
             }
-            later => {
-                later.map(|(_, timer)| ctx.cancel(timer));
-                let after = Duration::from_millis(due_ms).saturating_sub(self.now());
-                self.alarm = Some((due_ms, ctx.after(after, Self::wake)));
-            }
+            ctx.cancel(timer);
         }
+        let after = Duration::from_millis(due_ms).saturating_sub(self.now());
+        self.alarm = Some((due_ms, ctx.after(after, Self::wake)));
     }
 
     fn wake(&mut self, ctx: &mut Context<Self>) {
@@ -138,12 +136,21 @@ impl Agent {
         let (info, agent, version) = (self.info.clone(), ctx.pid(), api::VERSION.to_owned());
         if info.id.is_none() {
             tracing::debug!(%master, "registering");
-            return ctx.tell(&master, Register { info, agent, version });
+            return ctx.tell(
+                &master,
+                Register {
+                    info,
+                    agent,
+                    version,
+                },
+            );
         }
         tracing::debug!(%master, "reregistering");
         let frameworks = self.books.frameworks().map(|(_, framework)| framework);
         let living = frameworks.clone().filter(|framework| !framework.ending);
-        let executors = living.clone().flat_map(|framework| framework.executors.values());
+        let executors = living
+            .clone()
+            .flat_map(|framework| framework.executors.values());
         let running = executors.clone().filter(|executor| {
             executor.phase != Phase::Gone && executor.info.kind == ExecutorKind::Custom
         });
@@ -162,7 +169,10 @@ impl Agent {
     /// A task as the master is told of it, with the update its framework has to acknowledge.
     fn report(&self, task: &Task) -> Task {
         let (framework_id, task_id) = (task.framework_id.clone(), task.task_id.clone());
-        let front = self.updates.front(&TaskOf { framework_id, task_id });
+        let front = self.updates.front(&TaskOf {
+            framework_id,
+            task_id,
+        });
         Task {
             status_update_state: front.map(|status| status.state),
             status_update_id: front.and_then(|status| status.update_id),
@@ -188,9 +198,19 @@ impl Agent {
         let Some(agent_id) = &self.info.id else {
             return; // without an id no task was ever run here
         };
-        for Forward { framework_id, status, latest } in forwards {
+        for Forward {
+            framework_id,
+            status,
+            latest,
+        } in forwards
+        {
             let agent_id = agent_id.clone();
-            let message = UpdateStatus { agent_id, framework_id, status, latest };
+            let message = UpdateStatus {
+                agent_id,
+                framework_id,
+                status,
+                latest,
+            };
             ctx.tell(&self.options.master, message);
         }
     }

@@ -32,7 +32,9 @@ impl Surroundings<'_> {
     pub(crate) fn variables(&self, base: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let mut variables = base.clone();
         if let Some(user) = self.user {
-            PERSONAL.iter().for_each(|name| drop(variables.remove(*name)));
+            PERSONAL
+                .iter()
+                .for_each(|name| drop(variables.remove(*name)));
             variables.insert("USER".to_owned(), user.to_owned());
             variables.insert("LOGNAME".to_owned(), user.to_owned());
         }
@@ -72,7 +74,10 @@ impl Surroundings<'_> {
             ("MESOS_AGENT_ENDPOINT", address.to_string()),
             ("MESOS_DIRECTORY", sandbox.clone()),
             ("MESOS_SANDBOX", sandbox),
-            ("MESOS_CHECKPOINT", u8::from(self.framework.checkpoint).to_string()),
+            (
+                "MESOS_CHECKPOINT",
+                u8::from(self.framework.checkpoint).to_string(),
+            ),
             (
                 "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD",
                 types::format_duration(self.grace),
@@ -98,7 +103,10 @@ mod tests {
             agent: &"agent@10.0.0.2:5051".parse().unwrap(),
             agent_id: &AgentId::new("S1").unwrap(),
             framework_id: &FrameworkId::new("F1").unwrap(),
-            framework: &FrameworkInfo::new("f"),
+            framework: &FrameworkInfo {
+                checkpoint: true,
+                ..FrameworkInfo::new("f")
+            },
             executor: &executor,
             container_id: &ContainerId::new("c").unwrap(),
             sandbox: Path::new("/work/run"),
@@ -121,7 +129,11 @@ mod tests {
             ("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs"),
         ];
         for (name, value) in expected {
-            assert_eq!(variables.get(name).map(String::as_str), Some(value), "{name}");
+            assert_eq!(
+                variables.get(name).map(String::as_str),
+                Some(value),
+                "{name}"
+            );
         }
         assert!(!variables.contains_key("HOME"));
     }

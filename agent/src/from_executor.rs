@@ -19,13 +19,21 @@ impl Agent {
     ) -> Option<&Executor> {
         let executor = self.books.executor(framework_id, executor_id)?;
         let process = executor.process.as_ref()?;
-        ctx.sender().is_none_or(|sender| sender == process.upid()).then_some(executor)
+        ctx.sender()
+            .is_none_or(|sender| sender == process.upid())
+            .then_some(executor)
     }
 
     fn executor_registered(&mut self, message: RegisterExecutor, ctx: &mut Context<Self>) {
-        let RegisterExecutor { framework_id, executor_id, container_id, executor } = message;
+        let RegisterExecutor {
+            framework_id,
+            executor_id,
+            container_id,
+            executor,
+        } = message;
         let registered =
-            self.books.register(&framework_id, &executor_id, &container_id, executor.clone());
+            self.books
+                .register(&framework_id, &executor_id, &container_id, executor.clone());
         let queued = match registered {
             Ok(queued) => queued,
             Err(reason) => {
@@ -40,9 +48,10 @@ impl Agent {
             ctx.cancel(timer);
         }
         tracing::info!(framework = %framework_id, executor = %executor_id, "executor registered");
-        let (Some(framework), Some(known)) =
-            (self.books.framework(&framework_id), self.books.executor(&framework_id, &executor_id))
-        else {
+        let (Some(framework), Some(known)) = (
+            self.books.framework(&framework_id),
+            self.books.executor(&framework_id, &executor_id),
+        ) else {
             return;
         };
         let registered = Registered {
@@ -81,13 +90,24 @@ impl Agent {
             );
             true
         };
-        if self.books.framework(&of.framework_id).is_none_or(|framework| framework.ending) {
+        if self
+            .books
+            .framework(&of.framework_id)
+            .is_none_or(|framework| framework.ending)
+        {
             return dropped("the framework is gone");
         }
-        if status.update_id.is_some_and(|id| self.updates.is_known(of, id)) {
+        if status
+            .update_id
+            .is_some_and(|id| self.updates.is_known(of, id))
+        {
             return true;
         }
-        if self.books.executor_of(of).is_none_or(|(id, _)| id != executor_id) {
+        if self
+            .books
+            .executor_of(of)
+            .is_none_or(|(id, _)| id != executor_id)
+        {
             return dropped("the executor has no such task");
         }
         if !may_tell(status.state) {
@@ -151,7 +171,11 @@ impl Handler<RegisterExecutor> for Agent {
 impl Handler<ExecutorUpdate> for Agent {
     type Result = ();
     fn handle(&mut self, message: ExecutorUpdate, ctx: &mut Context<Self>) {
-        let ExecutorUpdate { framework_id, executor_id, status } = message;
+        let ExecutorUpdate {
+            framework_id,
+            executor_id,
+            status,
+        } = message;
         let (task_id, update_id) = (status.task_id.clone(), status.update_id);
         let Some(executor) = self.speaking(&framework_id, &executor_id, ctx) else {
             tracing::debug!(
@@ -161,7 +185,10 @@ impl Handler<ExecutorUpdate> for Agent {
             return ctx.reply::<Executing, _>(Shutdown {});
         };
         let process = executor.process.clone();
-        let of = TaskOf { framework_id, task_id: task_id.clone() };
+        let of = TaskOf {
+            framework_id,
+            task_id: task_id.clone(),
+        };
         let taken = self.take_executor_update(&of, &executor_id, status, ctx);
         if let (true, Some(update_id), Some(process)) = (taken, update_id, process) {
             ctx.tell(&process, Acknowledged { task_id, update_id });
@@ -172,14 +199,22 @@ impl Handler<ExecutorUpdate> for Agent {
 impl Handler<ToFramework> for Agent {
     type Result = ();
     fn handle(&mut self, message: ToFramework, ctx: &mut Context<Self>) {
-        let ToFramework { framework_id, executor_id, data } = message;
+        let ToFramework {
+            framework_id,
+            executor_id,
+            data,
+        } = message;
         let speaking = self.speaking(&framework_id, &executor_id, ctx);
         let heard = speaking.is_some_and(|executor| executor.phase != Phase::Gone)
             && self.registration.is_registered();
         match (heard, self.info.id.clone()) {
             (true, Some(agent_id)) => {
-                let message =
-                    api::master::ToFramework { agent_id, framework_id, executor_id, data };
+                let message = api::master::ToFramework {
+                    agent_id,
+                    framework_id,
+                    executor_id,
+                    data,
+                };
                 ctx.tell(&self.options.master, message);
             }
             (_, _) => tracing::debug!(executor = %executor_id, "message for a framework dropped"),

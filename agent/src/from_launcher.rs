@@ -26,7 +26,11 @@ impl Agent {
 
     fn launcher_said(&mut self, event: LauncherEvent, ctx: &mut Context<Self>) {
         match event {
-            LauncherEvent::Exited { container_id, status, .. } => {
+            LauncherEvent::Exited {
+                container_id,
+                status,
+                ..
+            } => {
                 let Ok(container_id) = ContainerId::new(container_id) else {
                     return; // no container of ours has such an id
                 };
@@ -57,20 +61,35 @@ impl Agent {
         tracing::info!(
             framework = %ended.framework_id, executor = %ended.executor_id, how, "executor ended"
         );
-        let Ended { framework_id, executor_id, kind, fate, tasks, sandbox } = ended;
+        let Ended {
+            framework_id,
+            executor_id,
+            kind,
+            fate,
+            tasks,
+            sandbox,
+        } = ended;
         let fate = fate.unwrap_or_else(|| natural_fate(kind, &how));
         for task_id in tasks {
-            let of = TaskOf { framework_id: framework_id.clone(), task_id };
+            let of = TaskOf {
+                framework_id: framework_id.clone(),
+                task_id,
+            };
             self.own_update(&of, fate.state, fate.reason, fate.message.clone(), ctx);
         }
         // The master knows no executors but the frameworks' own.
         if let (ExecutorKind::Custom, Some(agent_id)) = (kind, self.info.id.clone()) {
             let (framework_id, executor_id) = (framework_id.clone(), executor_id.clone());
             let exit = status.map_or(Exit::Unknown, exit);
-            let message = ExecutorExited { agent_id, framework_id, executor_id, exit };
+            let message = ExecutorExited {
+                agent_id,
+                framework_id,
+                executor_id,
+                exit,
+            };
             ctx.tell(&self.options.master, message);
         }
-        self.discard(&sandbox);
+        self.discard(&sandbox, kind);
         self.books.settle(&framework_id, &executor_id);
         self.stop_when_empty(ctx);
     }
@@ -82,7 +101,11 @@ fn natural_fate(kind: ExecutorKind, how: &str) -> Fate {
         ExecutorKind::Command => Reason::CommandExecutorFailed,
         ExecutorKind::Custom | ExecutorKind::Default => Reason::ExecutorTerminated,
     };
-    Fate { state: TaskState::Failed, reason, message: format!("Executor {how}") }
+    Fate {
+        state: TaskState::Failed,
+        reason,
+        message: format!("Executor {how}"),
+    }
 }
 
 fn exit(status: ExitStatus) -> Exit {

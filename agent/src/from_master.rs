@@ -54,7 +54,8 @@ impl Agent {
         tracing::info!(agent = %agent_id, master = %master.address, "registered with master");
         self.leader = ctx.sender().cloned();
         let now_ms = self.now_ms();
-        self.registration.registered(silence.max(SILENCE_MIN), now_ms);
+        self.registration
+            .registered(silence.max(SILENCE_MIN), now_ms);
         let forwards = self.updates.resume(now_ms);
         self.forward(forwards, ctx);
         self.set_alarm(ctx);
@@ -62,13 +63,26 @@ impl Agent {
     }
 
     fn kill_task(&mut self, message: KillTask, ctx: &mut Context<Self>) {
-        let KillTask { framework_id, task_id, kill_policy } = message;
-        let of = TaskOf { framework_id, task_id };
+        let KillTask {
+            framework_id,
+            task_id,
+            kill_policy,
+        } = message;
+        let of = TaskOf {
+            framework_id,
+            task_id,
+        };
         let killing = self.books.kill(&of);
         tracing::info!(framework = %of.framework_id, task = %of.task_id, ?killing, "killing task");
         match killing {
             Killing::Tell(process) => {
-                ctx.tell(&process, Kill { task_id: of.task_id, kill_policy });
+                ctx.tell(
+                    &process,
+                    Kill {
+                        task_id: of.task_id,
+                        kill_policy,
+                    },
+                );
             }
             Killing::Destroy(container_id) => {
                 self.launch.destroy(container_id.as_str(), Destroy::Now);
@@ -105,7 +119,11 @@ impl Agent {
 impl Handler<Registered> for Agent {
     type Result = ();
     fn handle(&mut self, message: Registered, ctx: &mut Context<Self>) {
-        let Registered { agent_id, master, silence } = message;
+        let Registered {
+            agent_id,
+            master,
+            silence,
+        } = message;
         if !self.registration.is_registered() || self.is_from_master(ctx) {
             self.registered(agent_id, &master, silence, ctx);
         }
@@ -115,7 +133,12 @@ impl Handler<Registered> for Agent {
 impl Handler<Reregistered> for Agent {
     type Result = ();
     fn handle(&mut self, message: Reregistered, ctx: &mut Context<Self>) {
-        let Reregistered { agent_id, master, silence, unknown } = message;
+        let Reregistered {
+            agent_id,
+            master,
+            silence,
+            unknown,
+        } = message;
         if self.registration.is_registered() && !self.is_from_master(ctx) {
             return;
         }
@@ -126,7 +149,13 @@ impl Handler<Reregistered> for Agent {
             // What is in the history ended and was acknowledged, but to another master.
             if self.books.task(&of).is_none() && !self.updates.has(&of) {
                 let message = "The agent does not know the task";
-                self.own_update(&of, TaskState::Dropped, Reason::Reconciliation, message, ctx);
+                self.own_update(
+                    &of,
+                    TaskState::Dropped,
+                    Reason::Reconciliation,
+                    message,
+                    ctx,
+                );
             }
         }
     }
@@ -181,8 +210,15 @@ impl Handler<AcknowledgeUpdate> for Agent {
         if !self.obeys(ctx) {
             return;
         }
-        let AcknowledgeUpdate { framework_id, task_id, update_id } = message;
-        let of = TaskOf { framework_id, task_id };
+        let AcknowledgeUpdate {
+            framework_id,
+            task_id,
+            update_id,
+        } = message;
+        let of = TaskOf {
+            framework_id,
+            task_id,
+        };
         let now_ms = self.now_ms();
         let Some(acknowledged) = self.updates.acknowledge(&of, update_id, now_ms) else {
             return tracing::debug!(task = %of.task_id, %update_id, "acknowledgement ignored");
@@ -216,7 +252,10 @@ impl Handler<ShutdownExecutor> for Agent {
         if !self.is_from_master(ctx) {
             return;
         }
-        let ShutdownExecutor { framework_id, executor_id } = message;
+        let ShutdownExecutor {
+            framework_id,
+            executor_id,
+        } = message;
         tracing::info!(framework = %framework_id, executor = %executor_id, "shutting down executor");
         let executor = self.books.executor(&framework_id, &executor_id);
         if let Some(container_id) = executor.map(|executor| executor.container_id.clone()) {
@@ -228,7 +267,11 @@ impl Handler<ShutdownExecutor> for Agent {
 impl Handler<ToExecutor> for Agent {
     type Result = ();
     fn handle(&mut self, message: ToExecutor, ctx: &mut Context<Self>) {
-        let ToExecutor { framework_id, executor_id, data } = message;
+        let ToExecutor {
+            framework_id,
+            executor_id,
+            data,
+        } = message;
         if !self.obeys(ctx) {
             return;
         }

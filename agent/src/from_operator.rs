@@ -1,10 +1,12 @@
-//! What operators ask: the files in the sandbox of a task, also of one that ended.
+//! What operators ask: what runs here, and the files in the sandbox of a task, also of one that
+//! ended.
 
 use std::error::Error as _;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use api::agent::{Chunk, FileEntry, FileError, ListFiles, READ_MAX, ReadFile, TaskOf};
+use api::agent::{AgentReport, Chunk, FileEntry, FileError, GetAgent, ListFiles, READ_MAX};
+use api::agent::{ReadFile, TaskOf};
 use libproc::prelude::*;
 
 use crate::agent::Agent;
@@ -28,7 +30,10 @@ impl Agent {
             framework.executors.values().find(had)
         });
         if let Some(executor) = running {
-            return Ok((Sandbox::at(&executor.sandbox), executor.phase == Phase::Gone));
+            return Ok((
+                Sandbox::at(&executor.sandbox),
+                executor.phase == Phase::Gone,
+            ));
         }
         match self.books.history.executor_of(of) {
             Some(executor) => Ok((Sandbox::at(&executor.sandbox), true)),
@@ -43,9 +48,18 @@ impl Agent {
         ctx: &mut Context<Self>,
         then: impl FnOnce(Result<Chunk, FileError>) + Send + 'static,
     ) {
-        let ReadFile { framework_id, task_id, path, offset, length } = message;
+        let ReadFile {
+            framework_id,
+            task_id,
+            path,
+            offset,
+            length,
+        } = message;
         // Asked before it is read: what is written in between belongs to a task that runs.
-        let (sandbox, ended) = match self.sandbox_of(&TaskOf { framework_id, task_id }) {
+        let (sandbox, ended) = match self.sandbox_of(&TaskOf {
+            framework_id,
+            task_id,
+        }) {
             Ok(found) => found,
             Err(error) => return then(Err(error)),
         };
@@ -53,7 +67,12 @@ impl Agent {
         let read = move || sandbox.read(&path, offset, length.min(READ_MAX) as usize);
         ctx.defer(tokio::task::spawn_blocking(read), move |_, read, _| {
             then(match read {
-                Ok(Ok(chunk)) => Ok(Chunk { data: chunk.data, offset, size: chunk.size, ended }),
+                Ok(Ok(chunk)) => Ok(Chunk {
+                    data: chunk.data,
+                    offset,
+                    size: chunk.size,
+                    ended,
+                }),
                 Ok(Err(error)) => Err(why_not(&error)),
                 Err(error) => Err(FileError::Failed(error.to_string())),
             });
@@ -79,6 +98,22 @@ fn why_not(error: &SandboxError) -> FileError {
     }
 }
 
+impl Handler<GetAgent> for Agent {
+    type Result = Reply<AgentReport>;
+    fn handle(&mut self, _: GetAgent, _: &mut Context<Self>) -> Self::Result {
+        let frameworks = self.books.frameworks();
+        let executors = frameworks.flat_map(|(_, framework)| framework.executors.values());
+        let tasks = executors.flat_map(|executor| executor.tasks.values());
+        Reply(AgentReport {
+            info: self.info.clone(),
+            registered: self.registration.is_registered(),
+            used: self.books.used().clone(),
+            tasks: tasks.cloned().collect(),
+            unacknowledged: self.updates.unacknowledged().cloned().collect(),
+        })
+    }
+}
+
 impl Handler<ReadFile> for Agent {
     type Result = Later<Result<Chunk, FileError>>;
     fn handle(&mut self, message: ReadFile, ctx: &mut Context<Self>) -> Self::Result {
@@ -91,9 +126,16 @@ impl Handler<ReadFile> for Agent {
 impl Handler<ListFiles> for Agent {
     type Result = Later<Result<Vec<FileEntry>, FileError>>;
     fn handle(&mut self, message: ListFiles, ctx: &mut Context<Self>) -> Self::Result {
-        let ListFiles { framework_id, task_id, path } = message;
+        let ListFiles {
+            framework_id,
+            task_id,
+            path,
+        } = message;
         let (answer, later) = Later::new();
-        let sandbox = match self.sandbox_of(&TaskOf { framework_id, task_id }) {
+        let sandbox = match self.sandbox_of(&TaskOf {
+            framework_id,
+            task_id,
+        }) {
             Ok((sandbox, _)) => sandbox,
             Err(error) => {
                 answer.send(Err(error));
@@ -118,6 +160,8 @@ fn entry(entry: crate::sandbox::Entry) -> FileEntry {
         name: entry.name,
         size: entry.size,
         directory: entry.kind == EntryKind::Directory,
-        modified_ms: u64::try_from(entry.modified_s).unwrap_or(0).saturating_mul(1_000),
+        modified_ms: u64::try_from(entry.modified_s)
+            .unwrap_or(0)
+            .saturating_mul(1_000),
     }
 }

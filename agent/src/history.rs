@@ -42,19 +42,35 @@ pub(crate) struct Completed {
 
 impl From<Executor> for Completed {
     fn from(executor: Executor) -> Completed {
-        let Executor { info, container_id, sandbox, ended: tasks, .. } = executor;
-        Completed { info, container_id, sandbox, tasks }
+        let Executor {
+            info,
+            container_id,
+            sandbox,
+            ended: tasks,
+            ..
+        } = executor;
+        Completed {
+            info,
+            container_id,
+            sandbox,
+            tasks,
+        }
     }
 }
 
 impl History {
     pub(crate) fn add(&mut self, id: &FrameworkId, info: &FrameworkInfo, executor: Completed) {
-        let known = self.frameworks.iter().position(|past| past.framework_id == *id);
-        let mut past = known.and_then(|at| self.frameworks.remove(at)).unwrap_or_else(|| Past {
-            framework_id: id.clone(),
-            info: info.clone(),
-            executors: VecDeque::new(),
-        });
+        let known = self
+            .frameworks
+            .iter()
+            .position(|past| past.framework_id == *id);
+        let mut past = known
+            .and_then(|at| self.frameworks.remove(at))
+            .unwrap_or_else(|| Past {
+                framework_id: id.clone(),
+                info: info.clone(),
+                executors: VecDeque::new(),
+            });
         if past.executors.len() >= EXECUTORS_MAX {
             past.executors.pop_front();
         }
@@ -68,10 +84,12 @@ impl History {
 
     /// The executor that had a task, the last one if there were several.
     pub(crate) fn executor_of(&self, of: &TaskOf) -> Option<&Completed> {
-        let past = self.frameworks.iter().find(|past| past.framework_id == of.framework_id)?;
-        let had = |executor: &&Completed| {
-            executor.tasks.iter().any(|task| task.task_id == of.task_id)
-        };
+        let past = self
+            .frameworks
+            .iter()
+            .find(|past| past.framework_id == of.framework_id)?;
+        let had =
+            |executor: &&Completed| executor.tasks.iter().any(|task| task.task_id == of.task_id);
         past.executors.iter().rev().find(had)
     }
 
@@ -107,7 +125,10 @@ mod tests {
 
     fn of(framework: &str, number: usize) -> TaskOf {
         let framework_id = FrameworkId::new(framework).unwrap();
-        TaskOf { framework_id, task_id: TaskId::new(format!("t{number}")).unwrap() }
+        TaskOf {
+            framework_id,
+            task_id: TaskId::new(format!("t{number}")).unwrap(),
+        }
     }
 
     #[test]

@@ -77,14 +77,21 @@ impl Agent {
 fn file_asked_for(query: &str) -> Result<ReadFile, String> {
     let value = |name: &str| {
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.find(|(key, _)| *key == name).map(|(_, value)| decode(value))
+        pairs
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| decode(value))
     };
     let needed = |name| value(name).ok_or(format!("the query needs `{name}`"));
     let number = |name: &str| match value(name) {
-        Some(text) => text.parse::<u64>().map(Some).map_err(|_| format!("`{name}` is no number")),
+        Some(text) => text
+            .parse::<u64>()
+            .map(Some)
+            .map_err(|_| format!("`{name}` is no number")),
         None => Ok(None),
     };
-    let length = number("length")?.unwrap_or(u64::from(READ_MAX)).min(u64::from(READ_MAX));
+    let length = number("length")?
+        .unwrap_or(u64::from(READ_MAX))
+        .min(u64::from(READ_MAX));
     Ok(ReadFile {
         framework_id: FrameworkId::new(needed("framework")?).map_err(|e| e.to_string())?,
         task_id: TaskId::new(needed("task")?).map_err(|e| e.to_string())?,
@@ -158,8 +165,14 @@ mod tests {
     #[test]
     fn a_query_names_a_file() {
         let asked = file_asked_for("framework=f-0&task=t%201&path=a%2Fb+c&offset=7").unwrap();
-        assert_eq!((asked.framework_id.as_str(), asked.task_id.as_str()), ("f-0", "t 1"));
-        assert_eq!((asked.path.as_str(), asked.offset, asked.length), ("a/b c", 7, READ_MAX));
+        assert_eq!(
+            (asked.framework_id.as_str(), asked.task_id.as_str()),
+            ("f-0", "t 1")
+        );
+        assert_eq!(
+            (asked.path.as_str(), asked.offset, asked.length),
+            ("a/b c", 7, READ_MAX)
+        );
         assert_eq!(decode("100%é%2"), "100%é%2");
         for query in ["", "framework=f&task=t", "framework=f&task=&path=p", "%"] {
             assert!(file_asked_for(query).is_err(), "{query}");

@@ -17,13 +17,18 @@ use crate::sandbox::{Owner, Sandbox};
 
 impl Agent {
     pub(crate) fn run_task(&mut self, message: RunTask, ctx: &mut Context<Self>) {
-        let RunTask { framework, task, role } = message;
+        let RunTask {
+            framework,
+            task,
+            role,
+        } = message;
         let Some(framework_id) = framework.id.clone() else {
             return tracing::warn!(task = %task.task_id, "task of a framework without id ignored");
         };
         let container_id = self.container_id();
-        let admission =
-            self.books.admit(&framework, &framework_id, &task, role, &container_id);
+        let admission = self
+            .books
+            .admit(&framework, &framework_id, &task, role, &container_id);
         match admission {
             Ok(Admission::Start(executor_id)) => {
                 self.start_executor(&framework, &framework_id, &executor_id, &task, ctx);
@@ -32,7 +37,15 @@ impl Agent {
             Ok(Admission::Send(process)) => ctx.tell(&process, LaunchTask { task }),
             Err(refusal) => {
                 let task_id = task.task_id;
-                self.refuse_task(&framework, &TaskOf { framework_id, task_id }, &refusal, ctx);
+                self.refuse_task(
+                    &framework,
+                    &TaskOf {
+                        framework_id,
+                        task_id,
+                    },
+                    &refusal,
+                    ctx,
+                );
             }
         }
     }
@@ -55,7 +68,13 @@ impl Agent {
             Refusal::NotEnough { .. } => (TaskState::Dropped, Reason::ResourcesUnknown),
         };
         let aware = framework.has(FrameworkCapability::PartitionAware);
-        self.own_update(of, state.for_framework(aware), reason, refusal.to_string(), ctx);
+        self.own_update(
+            of,
+            state.for_framework(aware),
+            reason,
+            refusal.to_string(),
+            ctx,
+        );
     }
 
     /// Starts the executor of a task that was admitted as the first of it.
@@ -182,7 +201,12 @@ impl Agent {
         ctx: &mut Context<Self>,
     ) {
         tracing::warn!(container = %container_id, reason = message, "executor not launched");
-        self.doom(container_id, TaskState::Failed, Reason::ContainerLaunchFailed, message);
+        self.doom(
+            container_id,
+            TaskState::Failed,
+            Reason::ContainerLaunchFailed,
+            message,
+        );
         self.container_ended(container_id, None, ctx);
     }
 
@@ -212,7 +236,11 @@ impl Agent {
         message: String,
     ) {
         if let Some(executor) = self.books.in_container(container_id) {
-            executor.fate.get_or_insert(Fate { state, reason, message });
+            executor.fate.get_or_insert(Fate {
+                state,
+                reason,
+                message,
+            });
         }
     }
 
@@ -232,7 +260,9 @@ impl Agent {
                 let grace = own.unwrap_or(self.options.executor_shutdown_grace_period);
                 let container_id = container_id.to_string();
                 // Harmless for a container that is gone by then.
-                ctx.after(grace, move |agent, _| agent.launch.destroy(&container_id, Destroy::Now));
+                ctx.after(grace, move |agent, _| {
+                    agent.launch.destroy(&container_id, Destroy::Now)
+                });
             }
             (Phase::Starting | Phase::Running, _) => {
                 executor.phase = Phase::Ending;
@@ -260,10 +290,16 @@ fn builtin(
         executor_id: executor.info.executor_id.clone(),
         container_id: executor.container_id.clone(),
         grace,
-        killing_state: if told { KillingState::Told } else { KillingState::Untold },
+        killing_state: if told {
+            KillingState::Told
+        } else {
+            KillingState::Untold
+        },
         task: task.clone(),
     };
-    What::Builtin { start: start.to_bytes() }
+    What::Builtin {
+        start: start.to_bytes(),
+    }
 }
 
 /// An error with its causes, for people far away.

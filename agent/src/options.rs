@@ -14,8 +14,17 @@ use crate::AgentError;
 use crate::detect::{Detected, detect, hostname};
 
 /// Variables of the agent's own that executors get too.
-const INHERITED: [&str; 9] =
-    ["PATH", "LANG", "LC_ALL", "TZ", "HOME", "USER", "LOGNAME", "SHELL", "LD_LIBRARY_PATH"];
+const INHERITED: [&str; 9] = [
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LD_LIBRARY_PATH",
+];
 /// Where programs are looked up when the agent itself has no `PATH`.
 const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -102,8 +111,12 @@ impl Options {
 /// # Errors
 /// When the machine does not say what it has.
 pub fn fill_in(resources: Resources, work_dir: &Path) -> Result<Resources, AgentError> {
-    let Detected { cpus, mem_mib, disk_mib, ports } =
-        detect(work_dir).map_err(AgentError::Detect)?;
+    let Detected {
+        cpus,
+        mem_mib,
+        disk_mib,
+        ports,
+    } = detect(work_dir).map_err(AgentError::Detect)?;
     let missing = |name| !resources.iter().any(|resource| resource.name == name);
     let (no_cpus, no_mem) = (missing(ResourceName::CPUS), missing(ResourceName::MEM));
     let (no_disk, no_ports) = (missing(ResourceName::DISK), missing(ResourceName::PORTS));
@@ -124,9 +137,12 @@ pub fn fill_in(resources: Resources, work_dir: &Path) -> Result<Resources, Agent
 }
 
 fn inherited() -> BTreeMap<String, String> {
-    let set = INHERITED.iter().filter_map(|name| Some((*name, std::env::var(name).ok()?)));
-    let mut variables: BTreeMap<_, _> =
-        set.map(|(name, value)| (name.to_owned(), value)).collect();
-    variables.entry("PATH".to_owned()).or_insert_with(|| PATH_DEFAULT.to_owned());
+    let set = INHERITED
+        .iter()
+        .filter_map(|name| Some((*name, std::env::var(name).ok()?)));
+    let mut variables: BTreeMap<_, _> = set.map(|(name, value)| (name.to_owned(), value)).collect();
+    variables
+        .entry("PATH".to_owned())
+        .or_insert_with(|| PATH_DEFAULT.to_owned());
     variables
 }

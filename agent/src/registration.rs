@@ -60,12 +60,20 @@ pub(crate) enum Due {
 impl Registration {
     pub(crate) fn new(factor: Duration, rng: StdRng) -> Registration {
         let factor_ms = u64::try_from(factor.as_millis()).unwrap_or(PAUSE_MAX_MS);
-        Registration { phase: Phase::Detached, factor_ms: factor_ms.clamp(1, PAUSE_MAX_MS), rng }
+        Registration {
+            phase: Phase::Detached,
+            factor_ms: factor_ms.clamp(1, PAUSE_MAX_MS),
+            rng,
+        }
     }
 
     /// There is a master: the first attempt is due.
     pub(crate) fn attach(&mut self, now_ms: u64) {
-        self.phase = Phase::Registering(Attempts { made: 0, failed: 0, due_ms: now_ms });
+        self.phase = Phase::Registering(Attempts {
+            made: 0,
+            failed: 0,
+            due_ms: now_ms,
+        });
     }
 
     pub(crate) fn is_registered(&self) -> bool {
@@ -77,7 +85,10 @@ impl Registration {
         match self.phase {
             Phase::Detached => None,
             Phase::Registering(attempts) | Phase::Disconnected(attempts) => Some(attempts.due_ms),
-            Phase::Registered { silence_ms, heard_ms } => Some(heard_ms.saturating_add(silence_ms)),
+            Phase::Registered {
+                silence_ms,
+                heard_ms,
+            } => Some(heard_ms.saturating_add(silence_ms)),
         }
     }
 
@@ -105,8 +116,13 @@ impl Registration {
 
     /// The master has the agent in its books, and is lost when it is silent for `silence`.
     pub(crate) fn registered(&mut self, silence: Duration, now_ms: u64) {
-        let silence_ms = u64::try_from(silence.as_millis()).unwrap_or(u64::MAX).max(1);
-        self.phase = Phase::Registered { silence_ms, heard_ms: now_ms };
+        let silence_ms = u64::try_from(silence.as_millis())
+            .unwrap_or(u64::MAX)
+            .max(1);
+        self.phase = Phase::Registered {
+            silence_ms,
+            heard_ms: now_ms,
+        };
     }
 
     /// The master was heard.
@@ -122,7 +138,11 @@ impl Registration {
             Phase::Detached => false,
             Phase::Registered { .. } => {
                 let due_ms = now_ms + self.pause(self.factor_ms / QUICK);
-                self.phase = Phase::Disconnected(Attempts { made: 0, failed: 0, due_ms });
+                self.phase = Phase::Disconnected(Attempts {
+                    made: 0,
+                    failed: 0,
+                    due_ms,
+                });
                 true
             }
             Phase::Registering(attempts) => {
@@ -138,14 +158,25 @@ impl Registration {
 
     fn attempted(&mut self, attempts: Attempts, now_ms: u64) -> Attempts {
         let longest_ms = doubled(self.factor_ms, attempts.made);
-        let (made, due_ms) = (attempts.made.saturating_add(1), now_ms + self.pause(longest_ms));
-        Attempts { made, due_ms, ..attempts }
+        let (made, due_ms) = (
+            attempts.made.saturating_add(1),
+            now_ms + self.pause(longest_ms),
+        );
+        Attempts {
+            made,
+            due_ms,
+            ..attempts
+        }
     }
 
     fn failed(&mut self, attempts: Attempts, now_ms: u64) -> Attempts {
         let longest_ms = doubled(self.factor_ms.div_ceil(QUICK), attempts.failed);
         let due_ms = attempts.due_ms.min(now_ms + self.pause(longest_ms));
-        Attempts { failed: attempts.failed.saturating_add(1), due_ms, ..attempts }
+        Attempts {
+            failed: attempts.failed.saturating_add(1),
+            due_ms,
+            ..attempts
+        }
     }
 
     fn pause(&mut self, longest_ms: u64) -> u64 {
@@ -155,7 +186,9 @@ impl Registration {
 
 /// `pause_ms`, doubled `times`, up to the longest there is.
 fn doubled(pause_ms: u64, times: u32) -> u64 {
-    pause_ms.saturating_mul(1 << times.min(32)).min(PAUSE_MAX_MS)
+    pause_ms
+        .saturating_mul(1 << times.min(32))
+        .min(PAUSE_MAX_MS)
 }
 
 #[cfg(test)]
@@ -180,7 +213,10 @@ mod tests {
         for longest_ms in [1, 2, 4, 8, 16, 32, 60, 60].map(|s| s * 1_000) {
             let due_ms = registration.next_due_ms().unwrap();
             let pause_ms = due_ms - now_ms;
-            assert!(longest_ms / 2 <= pause_ms && pause_ms <= longest_ms, "{pause_ms}");
+            assert!(
+                longest_ms / 2 <= pause_ms && pause_ms <= longest_ms,
+                "{pause_ms}"
+            );
             assert_eq!(registration.due(due_ms - 1), Due::Nothing);
             assert_eq!(registration.due(due_ms), Due::Attempt);
             now_ms = due_ms;

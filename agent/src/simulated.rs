@@ -11,7 +11,7 @@ use std::time::Duration;
 use executor::{Calls, Executor, ExecutorProcess, Identity, Start};
 use libproc::{ExitReason, Node, Upid};
 use tokio::sync::mpsc;
-use types::{KillPolicy, Reason, TaskId, TaskInfo, TaskState};
+use types::{FrameworkId, KillPolicy, Reason, TaskId, TaskInfo, TaskState};
 
 use crate::launcher::{Destroy, ExitStatus, Launch, LaunchError, LaunchRequest, LauncherEvent};
 use crate::launcher::{Launching, What};
@@ -29,7 +29,20 @@ pub struct SimulatedLauncher {
     node: Node,
     events: mpsc::UnboundedSender<LauncherEvent>,
     books: Arc<Mutex<Books>>,
+    watch: Watch,
 }
+
+/// What really happens to a command, whatever is told of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Happening<'a> {
+    /// It runs.
+    Started(&'a FrameworkId, &'a TaskInfo),
+    /// It runs no more. With the exit code, if it came to its end.
+    Ended(&'a FrameworkId, &'a TaskId, Option<i32>),
+}
+
+/// Is told what happens.
+pub type Watch = Arc<dyn Fn(Happening<'_>) + Send + Sync>;
 
 #[derive(Default)]
 struct Books {
@@ -46,9 +59,26 @@ struct Running {
 impl SimulatedLauncher {
     /// A launcher whose executors live on `node`, and the events of theirs.
     pub fn new(node: &Node) -> (SimulatedLauncher, mpsc::UnboundedReceiver<LauncherEvent>) {
+        SimulatedLauncher::watched(node, Arc::new(|_| {}))
+    }
+
+    /// A launcher like that which tells `watch` what happens to its commands. When the node ceases
+    /// without an orderly end, so does what runs on it, and nothing is told.
+    pub fn watched(
+        node: &Node,
+        watch: Watch,
+    ) -> (SimulatedLauncher, mpsc::UnboundedReceiver<LauncherEvent>) {
         let (events, receiver) = mpsc::unbounded_channel();
         let (node, books) = (node.clone(), Arc::default());
-        (SimulatedLauncher { node, events, books }, receiver)
+        (
+            SimulatedLauncher {
+                node,
+                events,
+                books,
+                watch,
+            },
+            receiver,
+        )
     }
 
     /// How many executors live.
@@ -59,10 +89,30 @@ impl SimulatedLauncher {
     fn start(&self, container_id: String, bytes: &[u8]) -> Result<u32, LaunchError> {
         let start = Start::from_bytes(bytes)
             .map_err(|error| LaunchError::Refused(format!("not an executor's start: {error}")))?;
-        let Start { agent, framework_id, executor_id, container_id: id, grace, task, .. } = start;
-        let crashing = Crashing { books: self.books.clone(), container_id: container_id.clone() };
-        let identity = Identity { framework_id, executor_id, container_id: id };
-        let pretended = Pretended { crashing, run: None };
+        let Start {
+            agent,
+            framework_id,
+            executor_id,
+            container_id: id,
+            grace,
+            task,
+            ..
+        } = start;
+        let crashing = Crashing {
+            books: self.books.clone(),
+            container_id: container_id.clone(),
+        };
+        let identity = Identity {
+            framework_id,
+            executor_id,
+            container_id: id,
+        };
+        let pretended = Pretended {
+            crashing,
+            run: None,
+            framework_id: identity.framework_id.clone(),
+            watch: self.watch.clone(),
+        };
         let process = ExecutorProcess::new(pretended, identity, agent, grace).with_task(task);
         let pid = self
             .node
@@ -73,7 +123,9 @@ impl SimulatedLauncher {
         let number = {
             let mut books = lock(&self.books);
             books.next_pid += 1;
-            books.running.insert(container_id.clone(), Running { upid, fate: None });
+            books
+                .running
+                .insert(container_id.clone(), Running { upid, fate: None });
             books.next_pid
         };
         let (books, events) = (self.books.clone(), self.events.clone());
@@ -86,7 +138,11 @@ impl SimulatedLauncher {
             };
             let status = running.and_then(|running| running.fate).unwrap_or(natural);
             // The agent may be gone by then.
-            let _ = events.send(LauncherEvent::Exited { container_id, pid: number, status });
+            let _ = events.send(LauncherEvent::Exited {
+                container_id,
+                pid: number,
+                status,
+            });
         });
         Ok(number)
     }
@@ -96,9 +152,9 @@ impl Launch for SimulatedLauncher {
     fn launch(&self, request: LaunchRequest) -> Launching {
         let launched = match request.what {
             What::Builtin { start } => self.start(request.container_id, &start),
-            What::Command { value, .. } => {
-                Err(LaunchError::Refused(format!("a simulation cannot run {value}")))
-            }
+            What::Command { value, .. } => Err(LaunchError::Refused(format!(
+                "a simulation cannot run {value}"
+            ))),
         };
         Box::pin(async { launched })
     }
@@ -136,14 +192,20 @@ enum Step {
 }
 
 fn steps(line: &str) -> Vec<Step> {
-    line.split(';').flat_map(|part| part.split("&&")).map(step).collect()
+    line.split(';')
+        .flat_map(|part| part.split("&&"))
+        .map(step)
+        .collect()
 }
 
 fn step(text: &str) -> Step {
     let words: Vec<_> = text.split_whitespace().collect();
     match words.as_slice() {
         ["sleep", seconds] => {
-            let seconds = seconds.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
+            let seconds = seconds
+                .parse()
+                .ok()
+                .and_then(|s| Duration::try_from_secs_f64(s).ok());
             Step::Sleep(seconds.unwrap_or_default())
         }
         ["exit", code] => Step::Exit(code.parse().unwrap_or(2)),
@@ -162,7 +224,27 @@ struct Crashing {
 /// An executor that pretends to run the command of its task.
 struct Pretended {
     crashing: Crashing,
-    run: Option<TaskId>,
+    run: Option<Run>,
+    framework_id: FrameworkId,
+    watch: Watch,
+}
+
+/// A command that runs; it ends when this is dropped.
+struct Run {
+    task_id: TaskId,
+    framework_id: FrameworkId,
+    code: Option<i32>,
+    watch: Watch,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        (self.watch)(Happening::Ended(
+            &self.framework_id,
+            &self.task_id,
+            self.code,
+        ));
+    }
 }
 
 impl Pretended {
@@ -188,11 +270,18 @@ impl Pretended {
     }
 
     fn end(&mut self, code: i32, calls: &mut Calls<'_, Self>) {
-        let Some(task_id) = self.run.take() else {
+        let Some(mut run) = self.run.take() else {
             return;
         };
+        run.code = Some(code);
+        let task_id = run.task_id.clone();
+        drop(run);
         let message = format!("Command exited with status {code}");
-        let state = if code == 0 { TaskState::Finished } else { TaskState::Failed };
+        let state = if code == 0 {
+            TaskState::Finished
+        } else {
+            TaskState::Failed
+        };
         let mut status = calls.status(&task_id, state);
         if code == 0 {
             status.message = Some(message);
@@ -208,7 +297,13 @@ impl Pretended {
 impl Executor for Pretended {
     fn launch(&mut self, task: TaskInfo, calls: &mut Calls<'_, Self>) {
         calls.update(calls.status(&task.task_id, TaskState::Running));
-        self.run = Some(task.task_id);
+        (self.watch)(Happening::Started(&self.framework_id, &task));
+        self.run = Some(Run {
+            task_id: task.task_id,
+            framework_id: self.framework_id.clone(),
+            code: None,
+            watch: self.watch.clone(),
+        });
         let command = task.command.unwrap_or_default();
         let line = match command.shell {
             true => command.value,
@@ -218,7 +313,7 @@ impl Executor for Pretended {
     }
 
     fn kill(&mut self, task_id: TaskId, _: Option<KillPolicy>, calls: &mut Calls<'_, Self>) {
-        if self.run.as_ref() != Some(&task_id) {
+        if self.run.as_ref().map(|run| &run.task_id) != Some(&task_id) {
             return;
         }
         self.run = None;
@@ -229,7 +324,7 @@ impl Executor for Pretended {
     }
 
     fn shutdown(&mut self, calls: &mut Calls<'_, Self>) {
-        match self.run.clone() {
+        match self.run.as_ref().map(|run| run.task_id.clone()) {
             Some(task_id) => self.kill(task_id, None, calls),
             None => calls.stop(),
         }
@@ -245,7 +340,10 @@ mod tests {
         let second = Step::Sleep(Duration::from_secs(1));
         assert_eq!(steps("sleep 1"), [second]);
         assert_eq!(steps("sleep 1; exit 3"), [second, Step::Exit(3)]);
-        assert_eq!(steps("sleep 1 && false && crash"), [second, Step::Exit(1), Step::Crash]);
+        assert_eq!(
+            steps("sleep 1 && false && crash"),
+            [second, Step::Exit(1), Step::Crash]
+        );
         assert_eq!(steps("sleep -1"), [Step::Sleep(Duration::ZERO)]);
         assert_eq!(steps(""), [Step::Sleep(Duration::ZERO)]);
     }

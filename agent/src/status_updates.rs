@@ -79,7 +79,9 @@ impl StatusUpdates {
         now_ms: u64,
     ) -> (Taken, Option<Forward>) {
         let stream = self.streams.entry(of.clone()).or_default();
-        let update_id = status.update_id.expect("the caller gives every update an id");
+        let update_id = status
+            .update_id
+            .expect("the caller gives every update an id");
         if stream.seen.contains(&update_id) {
             return (Taken::Duplicate, None);
         }
@@ -97,12 +99,17 @@ impl StatusUpdates {
         stream.ended = status.state.is_terminal();
         stream.pending.push_back(status);
         let first = stream.pending.len() == 1;
-        (Taken::Fresh, first.then(|| self.send(of, RETRY_MIN_MS, now_ms)).flatten())
+        (
+            Taken::Fresh,
+            first.then(|| self.send(of, RETRY_MIN_MS, now_ms)).flatten(),
+        )
     }
 
     /// Whether an update is known, so that its executor only has to be told once more.
     pub(crate) fn is_known(&self, of: &TaskOf, update_id: UpdateId) -> bool {
-        self.streams.get(of).is_some_and(|stream| stream.seen.contains(&update_id))
+        self.streams
+            .get(of)
+            .is_some_and(|stream| stream.seen.contains(&update_id))
     }
 
     /// Whether there is anything to tell of a task.
@@ -127,7 +134,10 @@ impl StatusUpdates {
         }
         if status.state.is_terminal() {
             self.streams.remove(of);
-            return Some(Acknowledged { ended: true, next: None });
+            return Some(Acknowledged {
+                ended: true,
+                next: None,
+            });
         }
         let next = self.send(of, RETRY_MIN_MS, now_ms);
         Some(Acknowledged { ended: false, next })
@@ -136,6 +146,13 @@ impl StatusUpdates {
     /// The first update of a task that is not acknowledged.
     pub(crate) fn front(&self, of: &TaskOf) -> Option<&TaskStatus> {
         self.streams.get(of)?.pending.front()
+    }
+
+    /// The tasks of which something is not acknowledged.
+    pub(crate) fn unacknowledged(&self) -> impl Iterator<Item = &TaskOf> {
+        let waiting = self.streams.iter();
+        let waiting = waiting.filter(|(_, stream)| !stream.pending.is_empty());
+        waiting.map(|(of, _)| of)
     }
 
     /// There is no master: nothing is sent any more.
@@ -151,9 +168,15 @@ impl StatusUpdates {
     pub(crate) fn resume(&mut self, now_ms: u64) -> Vec<Forward> {
         self.pause(); // forgets when things were to be sent to the master before
         self.sending = true;
-        let waiting = self.streams.iter().filter(|(_, stream)| !stream.pending.is_empty());
+        let waiting = self
+            .streams
+            .iter()
+            .filter(|(_, stream)| !stream.pending.is_empty());
         let waiting: Vec<_> = waiting.map(|(of, _)| of.clone()).collect();
-        waiting.iter().filter_map(|of| self.send(of, RETRY_MIN_MS, now_ms)).collect()
+        waiting
+            .iter()
+            .filter_map(|of| self.send(of, RETRY_MIN_MS, now_ms))
+            .collect()
     }
 
     /// When something is to be sent again.
@@ -165,7 +188,9 @@ impl StatusUpdates {
     pub(crate) fn due(&mut self, now_ms: u64) -> Vec<Forward> {
         let mut forwards = Vec::new();
         while self.next_due_ms().is_some_and(|due_ms| due_ms <= now_ms) {
-            let Some((_, of)) = self.due.pop_first() else { break };
+            let Some((_, of)) = self.due.pop_first() else {
+                break;
+            };
             let pause_ms = self.streams.get(&of).map_or(0, |stream| stream.pause_ms);
             forwards.extend(self.send(&of, pause_ms.saturating_mul(2).min(RETRY_MAX_MS), now_ms));
         }
@@ -174,7 +199,8 @@ impl StatusUpdates {
 
     /// Forgets all of a framework that is gone.
     pub(crate) fn forget_framework(&mut self, framework_id: &FrameworkId) {
-        self.streams.retain(|of, _| of.framework_id != *framework_id);
+        self.streams
+            .retain(|of, _| of.framework_id != *framework_id);
         self.due.retain(|(_, of)| of.framework_id != *framework_id);
     }
 
@@ -188,7 +214,11 @@ impl StatusUpdates {
         let due_ms = now_ms.saturating_add(pause_ms);
         (stream.pause_ms, stream.due_ms) = (pause_ms, Some(due_ms));
         self.due.insert((due_ms, of.clone()));
-        Some(Forward { framework_id: of.framework_id.clone(), status, latest })
+        Some(Forward {
+            framework_id: of.framework_id.clone(),
+            status,
+            latest,
+        })
     }
 }
 

@@ -62,7 +62,8 @@ impl Agent {
             {
                 ctx.tell(process, Shutdown {});
             }
-            self.launch.destroy(container_id.as_str(), Destroy::After { grace });
+            self.launch
+                .destroy(container_id.as_str(), Destroy::After { grace });
         }
     }
 }

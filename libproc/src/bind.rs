@@ -94,9 +94,10 @@ impl NodeBuilder {
 /// One worker on this thread; inside a `System` more on threads of their own.
 fn start_workers(node: &Node, workers: Option<usize>) {
     Host(node.clone()).start();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // Asked only where it matters: the answer takes a dozen files of control groups to read.
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let workers = match actix_rt::System::try_current() {
-        Some(_) => workers.unwrap_or(cores),
+        Some(_) => workers.unwrap_or_else(cores),
         None => 1,
     };
     for _ in 1..workers {

@@ -6,10 +6,12 @@
 
 use std::cell::Cell;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 pub use turmoil;
 
+use crate::node::Node;
 use crate::pid::Upid;
 
 thread_local! {
@@ -34,6 +36,13 @@ pub struct History {
 /// It ends with an error when it has run for `limit` of its own time. Messages take 1 to 10 ms.
 #[must_use]
 pub fn simulation<'a>(seed: u64, limit: Duration) -> turmoil::Sim<'a> {
+    simulation_in_steps(seed, limit, Duration::from_millis(1))
+}
+
+/// A [`simulation`] whose network moves once every `step`: the longer, the less it costs to simulate
+/// time in which little happens. Timers of a host fall due to the millisecond all the same.
+#[must_use]
+pub fn simulation_in_steps<'a>(seed: u64, limit: Duration, step: Duration) -> turmoil::Sim<'a> {
     crate::env::seed(seed);
     HISTORY.set((0, 0));
     let mut builder = turmoil::Builder::new();
@@ -41,12 +50,20 @@ pub fn simulation<'a>(seed: u64, limit: Duration) -> turmoil::Sim<'a> {
         .rng_seed(seed)
         .epoch(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
         .simulation_duration(limit)
-        .tick_duration(Duration::from_millis(1))
+        .tick_duration(step)
         .min_message_latency(Duration::from_millis(1))
         .max_message_latency(Duration::from_millis(10))
         .tcp_capacity(TCP_CAPACITY)
         .enable_random_order();
     builder.build()
+}
+
+impl Node {
+    /// Ends the connection to the node at `peer`, if there is one, as a reset on its way would: what
+    /// was sent and has not arrived is lost, and either side may connect again.
+    pub fn sever(&self, peer: SocketAddr) {
+        self.peer(peer).sever();
+    }
 }
 
 /// What happened so far.

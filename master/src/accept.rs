@@ -139,7 +139,11 @@ mod tests {
     fn tasks_take_from_what_those_before_left() {
         let (steps, left) = run(vec![task("1", 3.0), task("2", 2.0), task("3", 1.0)]);
         assert_eq!(steps[0], "1");
-        assert!(steps[1].starts_with("2: the task uses cpus:2"), "{}", steps[1]);
+        assert!(
+            steps[1].starts_with("2: the task uses cpus:2"),
+            "{}",
+            steps[1]
+        );
         assert_eq!(steps[2], "3");
         assert_eq!(left, Resources::new().mem_mib(1024 - 64));
     }
@@ -174,8 +178,10 @@ mod tests {
         agent.info.checkpoint = false;
         let offered = agent.info.resources.clone();
         let tasks = vec![task("1", 1.0)];
+        let mut framework = framework();
+        framework.info.checkpoint = true;
         let (steps, left) = plan(
-            &framework(),
+            &framework,
             &agent,
             offered.clone(),
             vec![Operation::Launch { tasks }],

@@ -171,3 +171,40 @@ impl Handler<Exited> for AllocatorProcess {
         ctx.stop();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_allocator_runs_no_rounds() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().start_paused(true).build().unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let node = Node::bind("127.0.0.1:0").await.unwrap();
+            crate::start(&node, Options::default());
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            let upid = format!("allocator@{}", node.address()).parse().unwrap();
+            let allocator = Pid::<Allocating>::assume(upid);
+            assert_eq!(node.ask(&allocator, GetRounds {}).await, Ok(0));
+            node.shutdown().await;
+        });
+    }
+
+    #[test]
+    fn an_allocator_ends_with_its_master() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().start_paused(true).build().unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let node = Node::bind("127.0.0.1:0").await.unwrap();
+            let master = crate::start(&node, Options::default());
+            let summary = node.ask(&master, api::master::GetMaster {}).await;
+            assert!(summary.is_ok());
+            let upid = format!("allocator@{}", node.address()).parse().unwrap();
+            let exit = node.exit_of(&upid);
+            node.terminate(master.upid());
+            assert_eq!(exit.await, ExitReason::Stopped);
+            node.shutdown().await;
+        });
+    }
+}

@@ -139,11 +139,11 @@ impl Handler<UpdateStatus> for MasterProcess {
             return self.drop_message("UpdateStatus", "the status is invalid", ctx);
         }
         let framework_id = message.framework_id.clone();
-        if self.books.is_completed(&framework_id) {
-            // It has not heard that the framework is gone.
-            return ctx.reply::<api::agent::Agenting, _>(ShutdownFramework { framework_id });
-        }
         if self.books.framework(&framework_id).is_none() {
+            if self.books.is_completed(&framework_id) {
+                // It has not heard that the framework is gone.
+                ctx.reply::<api::agent::Agenting, _>(ShutdownFramework { framework_id });
+            }
             return self.drop_message("UpdateStatus", "nobody knows the framework", ctx);
         }
         self.take_in_update(message, ctx);

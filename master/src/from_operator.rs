@@ -1,8 +1,8 @@
 //! What operators ask: what there is, and to end it.
 
+use api::master::TeardownFramework;
 use api::master::{AgentState, AgentSummary, FrameworkSummary, GetAgents, GetFrameworks};
 use api::master::{GetMaster, GetTasks, KillTask, MasterSummary, TASKS_MAX, TaskSummary};
-use api::master::TeardownFramework;
 use libproc::prelude::*;
 use types::{FrameworkId, TaskId};
 
@@ -168,7 +168,7 @@ impl MasterProcess {
                 wanted.chain(ended).map(move |entry| (framework, entry))
             })
             .collect();
-        tasks.sort_by(|(_, a), (_, b)| b.sequence.cmp(&a.sequence));
+        tasks.sort_by_key(|(_, entry)| std::cmp::Reverse(entry.sequence));
         tasks.truncate(TASKS_MAX);
         tasks
             .into_iter()
@@ -208,4 +208,3 @@ fn summary_of(agent: &Agent, state: AgentState, tasks: u64) -> AgentSummary {
         registered_ms: agent.registered_ms,
     }
 }
-

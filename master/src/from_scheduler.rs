@@ -50,7 +50,10 @@ impl Handler<Revive> for MasterProcess {
         let Some(framework) = self.speaking(&framework_id, "Revive", ctx) else {
             return;
         };
-        if roles.iter().any(|role| !framework.info.roles.contains(role)) {
+        if roles
+            .iter()
+            .any(|role| !framework.info.roles.contains(role))
+        {
             return self.drop_message("Revive", "of a role the framework does not have", ctx);
         }
         let roles = roles.into_iter().collect();
@@ -69,7 +72,10 @@ impl Handler<Suppress> for MasterProcess {
         let Some(framework) = self.speaking(&framework_id, "Suppress", ctx) else {
             return;
         };
-        if roles.iter().any(|role| !framework.info.roles.contains(role)) {
+        if roles
+            .iter()
+            .any(|role| !framework.info.roles.contains(role))
+        {
             return self.drop_message("Suppress", "of a role the framework does not have", ctx);
         }
         let roles = roles.into_iter().collect();
@@ -199,7 +205,10 @@ impl Handler<ShutdownExecutor> for MasterProcess {
             agent_id,
             executor_id,
         } = message;
-        if self.speaking(&framework_id, "ShutdownExecutor", ctx).is_none() {
+        if self
+            .speaking(&framework_id, "ShutdownExecutor", ctx)
+            .is_none()
+        {
             return;
         }
         let agent = self.books.agent(&agent_id).filter(|agent| agent.connected);

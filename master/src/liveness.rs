@@ -44,7 +44,9 @@ impl MasterProcess {
                 agent.missed_pings = 0;
             }
         });
-        ctx.after(timeout, move |this, ctx| this.ping_is_over(id, session, ctx));
+        ctx.after(timeout, move |this, ctx| {
+            this.ping_is_over(id, session, ctx)
+        });
     }
 
     fn ping_is_over(&mut self, id: AgentId, session: u64, ctx: &mut Context<Self>) {

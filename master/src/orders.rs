@@ -11,8 +11,11 @@ use types::{AgentId, Filters};
 use crate::allocator_process::AllocatorProcess;
 use crate::books::{Freed, UsedBy};
 
-/// Something to do with the allocator, at a time in milliseconds.
-pub(crate) struct Order(pub(crate) Box<dyn FnOnce(&mut Allocator, u64) + Send>);
+/// What is to be done with the allocator, at a time in milliseconds.
+type Deed = Box<dyn FnOnce(&mut Allocator, u64) + Send>;
+
+/// Something to do with the allocator.
+pub(crate) struct Order(pub(crate) Deed);
 
 impl Message for Order {
     type Result = ();
@@ -61,12 +64,7 @@ impl Orders {
     }
 
     /// There is an agent, or one is back: what was known of it is void.
-    pub(crate) fn announce(
-        &mut self,
-        id: AgentId,
-        total: types::Resources,
-        used: UsedBy,
-    ) -> u64 {
+    pub(crate) fn announce(&mut self, id: AgentId, total: types::Resources, used: UsedBy) -> u64 {
         let entry = allocator::AgentEntry {
             used,
             ..allocator::AgentEntry::new(id, total)

@@ -8,7 +8,11 @@ use crate::from_operator::History;
 use crate::process::MasterProcess;
 
 /// GET /master/health
-pub(crate) fn health(_: &mut MasterProcess, _: Request, _: &mut Context<MasterProcess>) -> Response {
+pub(crate) fn health(
+    _: &mut MasterProcess,
+    _: Request,
+    _: &mut Context<MasterProcess>,
+) -> Response {
     Response::with(StatusCode::OK, "text/plain; charset=utf-8", "")
 }
 

@@ -33,9 +33,12 @@ impl MasterProcess {
 
     /// Takes all offers of a framework back that cannot answer them.
     pub(crate) fn recover_framework_offers(&mut self, id: &FrameworkId) {
-        let ids = self.books.framework(id).map_or_else(BTreeSet::new, |framework| {
-            framework.offers().cloned().collect()
-        });
+        let ids = self
+            .books
+            .framework(id)
+            .map_or_else(BTreeSet::new, |framework| {
+                framework.offers().cloned().collect()
+            });
         for offer in self.books.take_offers(&ids) {
             self.orders.recover(offer.into(), None);
         }
@@ -141,7 +144,12 @@ impl MasterProcess {
     }
 
     /// An agent left, or another one took its place; the registry knows.
-    pub(crate) fn remove_agent(&mut self, id: &AgentId, why: &'static str, ctx: &mut Context<Self>) {
+    pub(crate) fn remove_agent(
+        &mut self,
+        id: &AgentId,
+        why: &'static str,
+        ctx: &mut Context<Self>,
+    ) {
         let word = Word {
             state: TaskState::Gone,
             reason: Reason::AgentRemoved,
@@ -168,7 +176,9 @@ impl MasterProcess {
         self.orders
             .give(move |allocator, _| allocator.remove_agent(&removed));
         for (framework_id, status) in told {
-            self.metrics.ended(status.state);
+            if status.state.is_terminal() {
+                self.metrics.ended(status.state);
+            }
             self.update(&framework_id, status, ctx);
         }
         for framework in self.books.frameworks() {

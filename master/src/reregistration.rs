@@ -35,7 +35,10 @@ impl Handler<Reregister> for MasterProcess {
             return self.drop_message("Reregister", "the agent is being removed", ctx);
         }
         let other = self.books.agent_at(message.agent.upid());
-        if let Some(other) = other.map(|agent| agent.id.clone()).filter(|other| *other != id) {
+        if let Some(other) = other
+            .map(|agent| agent.id.clone())
+            .filter(|other| *other != id)
+        {
             self.replace_agent(&other, "another agent came back at its address", ctx);
         }
         if self.books.agent(&id).is_some() {

@@ -77,7 +77,7 @@ impl MasterProcess {
             return Err(Refused::Removed);
         }
         match self.books.framework(&id) {
-            None if self.books.frameworks().count() >= MAX_FRAMEWORKS => {
+            None if self.books.framework_count() >= MAX_FRAMEWORKS => {
                 return Err(Refused::Full(MAX_FRAMEWORKS));
             }
             None => {

@@ -36,8 +36,16 @@ impl<E: Executor> Calls<'_, E> {
 
     /// Sends words to the framework: at most once.
     pub fn message(&mut self, data: Vec<u8>) {
-        let Identity { framework_id, executor_id, .. } = self.session.identity.clone();
-        let message = ToFramework { framework_id, executor_id, data };
+        let Identity {
+            framework_id,
+            executor_id,
+            ..
+        } = self.session.identity.clone();
+        let message = ToFramework {
+            framework_id,
+            executor_id,
+            data,
+        };
         self.ctx.tell(&self.session.agent, message);
     }
 

@@ -56,7 +56,11 @@ enum Killed {
 impl CommandExecutor {
     /// An executor whose command finds `environment`, and its own variables on top.
     pub fn new(environment: BTreeMap<String, String>, killing_state: KillingState) -> Self {
-        CommandExecutor { environment, killing_state, phase: Phase::Waiting }
+        CommandExecutor {
+            environment,
+            killing_state,
+            phase: Phase::Waiting,
+        }
     }
 
     /// Starts the command of `task` at once; the launch that follows takes it up.
@@ -66,7 +70,10 @@ impl CommandExecutor {
 
     fn start_process(&self, task: &TaskInfo) -> io::Result<TaskProcess> {
         let Some(command) = &task.command else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the task has no command"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the task has no command",
+            ));
         };
         let mut environment = self.environment.clone();
         environment.extend(command.environment.0.clone());
@@ -79,7 +86,12 @@ impl CommandExecutor {
         })
     }
 
-    fn kill_running(&mut self, killed: Killed, grace: Option<Duration>, calls: &mut Calls<'_, Self>) {
+    fn kill_running(
+        &mut self,
+        killed: Killed,
+        grace: Option<Duration>,
+        calls: &mut Calls<'_, Self>,
+    ) {
         let Phase::Running(run) = &mut self.phase else {
             return; // it has ended by itself
         };
@@ -114,7 +126,11 @@ impl CommandExecutor {
 /// Says of a task how its process ended.
 fn describe(status: TaskStatus, ended: Ended, killed: Option<Killed>) -> TaskStatus {
     let message = ended.to_string();
-    let status = TaskStatus { exit_code: ended.exit_code, signal: ended.signal, ..status };
+    let status = TaskStatus {
+        exit_code: ended.exit_code,
+        signal: ended.signal,
+        ..status
+    };
     match killed {
         Some(Killed::OnRequest) => TaskStatus {
             state: TaskState::Killed,
@@ -164,7 +180,12 @@ impl Executor for CommandExecutor {
             });
         }
         let (task_id, policy) = (task.task_id, task.kill_policy);
-        self.phase = Phase::Running(Run { task_id, policy, kills, killed: None });
+        self.phase = Phase::Running(Run {
+            task_id,
+            policy,
+            kills,
+            killed: None,
+        });
     }
 
     fn kill(&mut self, task_id: TaskId, policy: Option<KillPolicy>, calls: &mut Calls<'_, Self>) {

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use api::agent::{Agenting, ExecutorUpdate, RegisterExecutor};
-use api::executor::{
-    Acknowledged, Executing, FromFramework, Kill, Launch, Registered, Shutdown,
-};
+use api::executor::{Acknowledged, Executing, FromFramework, Kill, Launch, Registered, Shutdown};
 use libproc::env;
 use libproc::prelude::*;
 use rand::Rng as _;
@@ -81,7 +79,12 @@ impl<E: Executor> ExecutorProcess<E> {
             life: Life::Working,
             resending: false,
         };
-        ExecutorProcess { executor, session, first: None, grace }
+        ExecutorProcess {
+            executor,
+            session,
+            first: None,
+            grace,
+        }
     }
 
     /// Launches `task` while the registration is under way.
@@ -92,22 +95,40 @@ impl<E: Executor> ExecutorProcess<E> {
     }
 
     /// The two halves of a turn: the author's, and what he may call.
-    pub(crate) fn turn<'a>(
-        &'a mut self,
-        ctx: &'a mut Context<Self>,
-    ) -> (&'a mut E, Calls<'a, E>) {
-        let calls = Calls { session: &mut self.session, ctx };
+    pub(crate) fn turn<'a>(&'a mut self, ctx: &'a mut Context<Self>) -> (&'a mut E, Calls<'a, E>) {
+        let calls = Calls {
+            session: &mut self.session,
+            ctx,
+        };
         (&mut self.executor, calls)
     }
 
     fn register(&mut self, ctx: &mut Context<Self>) {
-        let Session { agent, identity, registration, life, .. } = &self.session;
+        let Session {
+            agent,
+            identity,
+            registration,
+            life,
+            ..
+        } = &self.session;
         if registration.is_some() || *life == Life::Orphaned {
             return;
         }
-        let Identity { framework_id, executor_id, container_id } = identity.clone();
+        let Identity {
+            framework_id,
+            executor_id,
+            container_id,
+        } = identity.clone();
         let executor = ctx.pid();
-        ctx.tell(agent, RegisterExecutor { framework_id, executor_id, container_id, executor });
+        ctx.tell(
+            agent,
+            RegisterExecutor {
+                framework_id,
+                executor_id,
+                container_id,
+                executor,
+            },
+        );
         ctx.after(REGISTER_AGAIN, Self::register);
     }
 
@@ -130,8 +151,19 @@ impl Session {
         status: TaskStatus,
         ctx: &mut Context<ExecutorProcess<E>>,
     ) {
-        let Identity { framework_id, executor_id, .. } = self.identity.clone();
-        ctx.tell(&self.agent, ExecutorUpdate { framework_id, executor_id, status });
+        let Identity {
+            framework_id,
+            executor_id,
+            ..
+        } = self.identity.clone();
+        ctx.tell(
+            &self.agent,
+            ExecutorUpdate {
+                framework_id,
+                executor_id,
+                status,
+            },
+        );
         if !self.resending {
             self.resending = true;
             ctx.after(UPDATE_AGAIN, |process, ctx| process.session.resend(ctx));
@@ -195,8 +227,17 @@ impl<E: Executor> Handler<Registered> for ExecutorProcess<E> {
         if self.session.registration.is_some() {
             return; // the answer to a registration that was sent twice
         }
-        let Registered { executor, framework, agent, .. } = message;
-        let registration = Registration { executor, framework, agent };
+        let Registered {
+            executor,
+            framework,
+            agent,
+            ..
+        } = message;
+        let registration = Registration {
+            executor,
+            framework,
+            agent,
+        };
         self.session.registration = Some(registration.clone());
         let (executor, mut calls) = self.turn(ctx);
         executor.registered(&registration, &mut calls);
@@ -216,7 +257,14 @@ impl<E: Executor> Handler<Launch> for ExecutorProcess<E> {
 
 impl<E: Executor> Handler<Kill> for ExecutorProcess<E> {
     type Result = ();
-    fn handle(&mut self, Kill { task_id, kill_policy }: Kill, ctx: &mut Context<Self>) {
+    fn handle(
+        &mut self,
+        Kill {
+            task_id,
+            kill_policy,
+        }: Kill,
+        ctx: &mut Context<Self>,
+    ) {
         let (executor, mut calls) = self.turn(ctx);
         executor.kill(task_id, kill_policy, &mut calls);
     }

@@ -76,12 +76,23 @@ pub fn run_command(start: &[u8], environment: BTreeMap<String, String>) -> i32 {
 }
 
 async fn run_start(start: Start, environment: BTreeMap<String, String>) -> io::Result<()> {
-    let Start { agent, framework_id, executor_id, container_id, grace, killing_state, task } =
-        start;
+    let Start {
+        agent,
+        framework_id,
+        executor_id,
+        container_id,
+        grace,
+        killing_state,
+        task,
+    } = start;
     let mut executor = CommandExecutor::new(environment, killing_state);
     executor.start(&task);
     let node = bind_near(agent.upid().address()).await?;
-    let identity = Identity { framework_id, executor_id, container_id };
+    let identity = Identity {
+        framework_id,
+        executor_id,
+        container_id,
+    };
     let process = ExecutorProcess::new(executor, identity, agent, grace).with_task(task);
     let pid = node.spawn(EXECUTOR, process);
     // No orderly shutdown of the node: all that mattered has been acknowledged.

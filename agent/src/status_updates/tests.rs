@@ -7,7 +7,10 @@ use super::*;
 
 fn of(task: &str) -> TaskOf {
     let framework_id = FrameworkId::new("f").unwrap();
-    TaskOf { framework_id, task_id: TaskId::new(task).unwrap() }
+    TaskOf {
+        framework_id,
+        task_id: TaskId::new(task).unwrap(),
+    }
 }
 
 fn status(task: &str, state: TaskState) -> TaskStatus {
@@ -17,7 +20,11 @@ fn status(task: &str, state: TaskState) -> TaskStatus {
 
 fn forward(status: &TaskStatus, latest: TaskState) -> Forward {
     let framework_id = FrameworkId::new("f").unwrap();
-    Forward { framework_id, status: status.clone(), latest }
+    Forward {
+        framework_id,
+        status: status.clone(),
+        latest,
+    }
 }
 
 fn resumed() -> StatusUpdates {
@@ -28,17 +35,32 @@ fn resumed() -> StatusUpdates {
 
 #[test]
 fn updates_go_one_at_a_time_and_in_order() {
-    let (running, finished) = (status("t", TaskState::Running), status("t", TaskState::Finished));
+    let (running, finished) = (
+        status("t", TaskState::Running),
+        status("t", TaskState::Finished),
+    );
     let mut updates = resumed();
     let sent = updates.update(&of("t"), running.clone(), 5);
-    assert_eq!(sent, (Taken::Fresh, Some(forward(&running, TaskState::Running))));
-    assert_eq!(updates.update(&of("t"), finished.clone(), 6), (Taken::Fresh, None));
+    assert_eq!(
+        sent,
+        (Taken::Fresh, Some(forward(&running, TaskState::Running)))
+    );
+    assert_eq!(
+        updates.update(&of("t"), finished.clone(), 6),
+        (Taken::Fresh, None)
+    );
     assert_eq!(updates.front(&of("t")), Some(&running));
     let next = Some(forward(&finished, TaskState::Finished));
     let acknowledged = updates.acknowledge(&of("t"), running.update_id.unwrap(), 7);
     assert_eq!(acknowledged, Some(Acknowledged { ended: false, next }));
     let acknowledged = updates.acknowledge(&of("t"), finished.update_id.unwrap(), 8);
-    assert_eq!(acknowledged, Some(Acknowledged { ended: true, next: None }));
+    assert_eq!(
+        acknowledged,
+        Some(Acknowledged {
+            ended: true,
+            next: None
+        })
+    );
     assert!(!updates.has(&of("t")));
     assert_eq!(updates.next_due_ms(), None);
 }
@@ -55,7 +77,10 @@ fn an_update_is_sent_again_with_doubling_pauses_up_to_ten_minutes() {
     for _ in 0..9 {
         let due_ms = updates.next_due_ms().unwrap();
         assert_eq!(updates.due(due_ms - 1), []);
-        assert_eq!(updates.due(due_ms), [forward(&running, TaskState::Finished)]);
+        assert_eq!(
+            updates.due(due_ms),
+            [forward(&running, TaskState::Finished)]
+        );
         pauses.push((due_ms - now_ms) / 1_000);
         now_ms = due_ms;
     }
@@ -64,39 +89,73 @@ fn an_update_is_sent_again_with_doubling_pauses_up_to_ten_minutes() {
 
 #[test]
 fn what_is_told_twice_or_after_the_end_is_not_sent() {
-    let (running, failed) = (status("t", TaskState::Running), status("t", TaskState::Failed));
+    let (running, failed) = (
+        status("t", TaskState::Running),
+        status("t", TaskState::Failed),
+    );
     let mut updates = resumed();
     updates.update(&of("t"), running.clone(), 0);
     assert!(updates.is_known(&of("t"), running.update_id.unwrap()));
-    assert_eq!(updates.update(&of("t"), running.clone(), 0), (Taken::Duplicate, None));
+    assert_eq!(
+        updates.update(&of("t"), running.clone(), 0),
+        (Taken::Duplicate, None)
+    );
     updates.update(&of("t"), failed.clone(), 0);
-    assert_eq!(updates.update(&of("t"), failed, 0), (Taken::Duplicate, None));
+    assert_eq!(
+        updates.update(&of("t"), failed, 0),
+        (Taken::Duplicate, None)
+    );
     let late = status("t", TaskState::Finished);
     assert_eq!(updates.update(&of("t"), late, 0), (Taken::AfterEnd, None));
 }
 
 #[test]
 fn an_acknowledgement_of_anything_but_the_update_sent_changes_nothing() {
-    let (running, failed) = (status("t", TaskState::Running), status("t", TaskState::Failed));
+    let (running, failed) = (
+        status("t", TaskState::Running),
+        status("t", TaskState::Failed),
+    );
     let mut updates = resumed();
     updates.update(&of("t"), running.clone(), 0);
     updates.update(&of("t"), failed.clone(), 0);
-    assert_eq!(updates.acknowledge(&of("t"), failed.update_id.unwrap(), 1), None);
-    assert_eq!(updates.acknowledge(&of("u"), running.update_id.unwrap(), 1), None);
-    assert!(updates.acknowledge(&of("t"), running.update_id.unwrap(), 1).is_some());
-    assert_eq!(updates.acknowledge(&of("t"), running.update_id.unwrap(), 1), None);
+    assert_eq!(
+        updates.acknowledge(&of("t"), failed.update_id.unwrap(), 1),
+        None
+    );
+    assert_eq!(
+        updates.acknowledge(&of("u"), running.update_id.unwrap(), 1),
+        None
+    );
+    assert!(
+        updates
+            .acknowledge(&of("t"), running.update_id.unwrap(), 1)
+            .is_some()
+    );
+    assert_eq!(
+        updates.acknowledge(&of("t"), running.update_id.unwrap(), 1),
+        None
+    );
 }
 
 #[test]
 fn nothing_is_sent_without_a_master_and_everything_when_there_is_one_again() {
-    let (running, failed) = (status("t", TaskState::Running), status("u", TaskState::Failed));
+    let (running, failed) = (
+        status("t", TaskState::Running),
+        status("u", TaskState::Failed),
+    );
     let mut updates = resumed();
     updates.update(&of("t"), running.clone(), 0);
     updates.pause();
-    assert_eq!(updates.update(&of("u"), failed.clone(), 0), (Taken::Fresh, None));
+    assert_eq!(
+        updates.update(&of("u"), failed.clone(), 0),
+        (Taken::Fresh, None)
+    );
     assert_eq!(updates.next_due_ms(), None);
     assert_eq!(updates.due(u64::MAX), []);
-    let both = [forward(&running, TaskState::Running), forward(&failed, TaskState::Failed)];
+    let both = [
+        forward(&running, TaskState::Running),
+        forward(&failed, TaskState::Failed),
+    ];
     assert_eq!(updates.resume(9), both);
     assert_eq!(updates.next_due_ms(), Some(9 + RETRY_MIN_MS));
 }
@@ -110,7 +169,10 @@ fn a_flood_is_refused_but_for_the_end() {
     }
     let more = status("t", TaskState::Running);
     assert_eq!(updates.update(&of("t"), more, 0), (Taken::Full, None));
-    assert_eq!(updates.update(&of("t"), status("t", TaskState::Failed), 0), (Taken::Fresh, None));
+    assert_eq!(
+        updates.update(&of("t"), status("t", TaskState::Failed), 0),
+        (Taken::Fresh, None)
+    );
 }
 
 #[test]
@@ -125,14 +187,23 @@ fn a_framework_that_is_gone_is_forgotten() {
 /// Something that happens to a set of streams.
 #[derive(Debug, Clone)]
 enum Event {
-    Update { task: u8, terminal: bool },
+    Update {
+        task: u8,
+        terminal: bool,
+    },
     /// Told again: one of those told before.
-    Repeat { pick: usize },
+    Repeat {
+        pick: usize,
+    },
     /// Acknowledges one of those sent, whether or not it is the latest.
-    Acknowledge { pick: usize },
+    Acknowledge {
+        pick: usize,
+    },
     Pause,
     Resume,
-    Wait { ms: u64 },
+    Wait {
+        ms: u64,
+    },
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
@@ -159,8 +230,16 @@ struct Model {
 
 impl Model {
     fn sent(&mut self, forwards: impl IntoIterator<Item = Forward>) {
-        for Forward { framework_id, status, .. } in forwards {
-            let of = TaskOf { framework_id, task_id: status.task_id };
+        for Forward {
+            framework_id,
+            status,
+            ..
+        } in forwards
+        {
+            let of = TaskOf {
+                framework_id,
+                task_id: status.task_id,
+            };
             let sent = (of, status.update_id.unwrap());
             if !self.seen.contains(&sent) {
                 self.seen.push(sent.clone());
@@ -170,7 +249,10 @@ impl Model {
     }
 
     fn of(list: &[(TaskOf, UpdateId)], of: &TaskOf) -> Vec<UpdateId> {
-        list.iter().filter(|(other, _)| other == of).map(|(_, id)| *id).collect()
+        list.iter()
+            .filter(|(other, _)| other == of)
+            .map(|(_, id)| *id)
+            .collect()
     }
 }
 
@@ -195,7 +277,10 @@ fn run(events: Vec<Event>) -> Model {
                 let id = status.update_id.unwrap();
                 // What is told after its whole stream was acknowledged is news of a new one.
                 if updates.is_known(&of, id) {
-                    assert_eq!(updates.update(&of, status, now_ms), (Taken::Duplicate, None));
+                    assert_eq!(
+                        updates.update(&of, status, now_ms),
+                        (Taken::Duplicate, None)
+                    );
                 }
             }
             Event::Acknowledge { pick } if !model.sent.is_empty() => {

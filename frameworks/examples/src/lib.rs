@@ -12,4 +12,4 @@ mod progress;
 pub mod sleepers;
 pub mod wordcount;
 
-pub use logging::init as init_logging;
+pub use logging::{exit, init as init_logging};

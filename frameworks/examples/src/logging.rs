@@ -1,4 +1,6 @@
-//! Logs of the examples' own programs.
+//! What the examples' own programs print beside their results.
+
+use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
 
@@ -10,4 +12,12 @@ pub fn init() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .try_init();
+}
+
+/// The exit code of a program; an error is printed with its causes.
+pub fn exit(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
 }

@@ -1,8 +1,8 @@
 //! The examples as programs of their own, with this test for master and agent: it makes the offers
 //! and runs the tasks.
 
-use std::process::{Command, Output, Stdio};
-use std::thread::{self, JoinHandle};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use api::master::{Accept, GetMaster, MasterSummary, Mastering, Revive, Subscribe, Teardown};
@@ -41,12 +41,13 @@ impl Cluster {
     }
 
     /// Starts a program, and takes its framework in.
-    async fn run(&mut self, program: &str, arguments: &[&str]) -> JoinHandle<Output> {
+    async fn run(&mut self, program: &str, arguments: &[&str]) -> Child {
         let mut command = Command::new(program);
         command
             .args(arguments)
             .args(["--master", &self.node.address().to_string()]);
-        let program = thread::spawn(move || command.output().expect("the program starts"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let program = command.spawn().expect("the program starts");
         let subscribe = self.master.await_one::<Subscribe>().await.message;
         let framework_id = FrameworkId::new("framework").expect("a plain word");
         let subscribed = Subscribed {
@@ -98,7 +99,7 @@ impl Cluster {
         self.tell_update(task, TaskState::Finished);
     }
 
-    async fn wait_for_teardown(mut self, program: JoinHandle<Output>) -> Output {
+    async fn wait_for_teardown(mut self, program: Child) -> Output {
         self.master.await_one::<Teardown>().await;
         self.master
             .receive::<GetMaster>()
@@ -112,6 +113,7 @@ impl Cluster {
                 total: Resources::new(),
                 used: Resources::new(),
             });
+        let program = thread::spawn(|| program.wait_with_output().expect("the program ends"));
         while !program.is_finished() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -177,6 +179,23 @@ fn sleepers_sleep_and_end() {
         assert_eq!(String::from_utf8_lossy(&output.stdout), "slept 3 times\n");
         let progress = String::from_utf8_lossy(&output.stderr);
         assert!(progress.ends_with("3 of 3 slept, 0 asleep\n"), "{progress}");
+    });
+}
+
+#[test]
+fn a_program_that_is_interrupted_takes_its_tasks_with_it() {
+    alone(async {
+        let mut cluster = Cluster::new().await;
+        let program = cluster
+            .run(env!("CARGO_BIN_EXE_sleepers"), &["--quiet"])
+            .await;
+        let sleeps = cluster.offer(Resources::new().cpus(1.0).mem_mib(512)).await;
+        assert_eq!(sleeps.len(), 10);
+        let id = program.id().to_string();
+        let killed = Command::new("kill").args(["-INT", &id]).status();
+        assert!(killed.is_ok_and(|status| status.success()));
+        let output = cluster.wait_for_teardown(program).await;
+        assert_eq!(output.status.code(), Some(130), "{output:?}");
     });
 }
 

@@ -147,6 +147,11 @@ impl Calls {
         }
     }
 
+    /// What was called so far, in order, and not taken.
+    pub fn so_far(&self) -> &[Call] {
+        &self.list
+    }
+
     /// Takes everything that was called so far, in order.
     pub fn take(&mut self) -> Vec<Call> {
         std::mem::take(&mut self.list)

@@ -242,8 +242,10 @@ impl<F: Framework> Process for SchedulerProcess<F> {
 impl<F: Framework> Handler<Subscribed> for SchedulerProcess<F> {
     type Result = ();
     fn handle(&mut self, message: Subscribed, ctx: &mut Context<Self>) {
-        self.voice = ctx.sender().cloned();
-        self.run(Input::Subscribed(message), ctx);
+        if self.voice.is_none() {
+            self.voice = ctx.sender().cloned();
+        }
+        self.heard(Input::Subscribed(message), ctx);
     }
 }
 

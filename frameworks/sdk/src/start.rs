@@ -46,6 +46,10 @@ pub fn start_within<F: Framework>(
     info: FrameworkInfo,
     within: Option<Duration>,
 ) -> std::result::Result<Handle<F>, Error> {
+    if info.failover_timeout.is_zero() {
+        let framework = &info.name;
+        tracing::warn!(%framework, "tasks end with the connection: the failover timeout is zero");
+    }
     let id = format!("{}-{:08x}", plain(&info.name), env::rng().random::<u32>());
     let (visitor, visits) = mpsc::channel(VISITS_MAX);
     let (end, ended) = oneshot::channel();

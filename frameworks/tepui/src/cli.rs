@@ -100,7 +100,7 @@ mod tests {
 
     use super::*;
 
-    /// Splits a line as a shell does, without expansions; a comment ends it.
+    /// Splits a line as a shell does, without expansions, up to a comment or another command.
     fn words(line: &str) -> Vec<String> {
         let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
         for c in line.chars() {
@@ -112,7 +112,7 @@ mod tests {
                     word.get_or_insert_default();
                 }
                 None if c.is_whitespace() => words.extend(word.take()),
-                None if c == '#' && word.is_none() => break,
+                None if (c == '#' || c == '|') && word.is_none() => break,
                 None => word.get_or_insert_default().push(c),
             }
         }

@@ -72,6 +72,7 @@ pub(crate) async fn serve(peer: Arc<Peer>, epoch: u64, stream: Stream, unread: B
     let mut down = peer.node().down();
     let mut reader = Reader::new(peer.clone(), epoch, &heard);
     tokio::select! {
+        biased; // any order will do, but the same one in every run
         result = reader.run(read, unread) => if let Err(error) = result {
             tracing::debug!(peer = %peer.address(), %error, "connection ended");
         },

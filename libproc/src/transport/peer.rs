@@ -272,6 +272,13 @@ impl Peer {
         }
     }
 
+    /// Ends the connection there is, as a reset on its way would.
+    #[cfg(feature = "sim")]
+    pub(crate) fn sever(&self) {
+        let epoch = self.state.lock().epoch;
+        self.disconnected(epoch, DeadReason::Unreachable);
+    }
+
     /// Everything that hung on the connection is told, once, that it is gone.
     fn fall(&self, mut state: parking_lot::MutexGuard<'_, State>, reason: ExitReason) {
         let fallen = std::mem::take(&mut *state);

@@ -1,29 +1,34 @@
-//! Offer filters: what a framework refused of an agent, and until when.
+//! Offer filters: what frameworks refused of an agent, and until when.
+//!
+//! Where many frameworks refuse an agent, they mostly refuse the same. So refusals are kept by
+//! what was refused, and one comparison tells for all who refused it whether they are passed over.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use types::Resources;
 
 use crate::agents::AgentIndex;
-use crate::roles::ClientIndex;
+use crate::frameworks::FrameworkIndex;
+use crate::roles::{ClientIndex, NodeIndex};
 
-/// A client has at most this many filters on one agent; the one that ends first makes room. More
+/// A client has at most this many refusals on one agent; the one that ends first makes room. More
 /// would only be kept for a framework that refuses ever growing offers.
-const MAX_FILTERS: usize = 16;
-
-/// One refusal.
-#[derive(Debug)]
-struct Filter {
-    refused: Resources,
-    until_ms: u64,
-}
+const MAX_REFUSALS: usize = 16;
 
 /// All refusals in force.
 #[derive(Debug, Default)]
 pub(crate) struct OfferFilters {
-    by_agent: HashMap<AgentIndex, BTreeMap<ClientIndex, Vec<Filter>>>,
+    by_agent: HashMap<AgentIndex, BTreeMap<NodeIndex, Vec<Refusal>>>,
     by_client: HashMap<ClientIndex, BTreeSet<AgentIndex>>,
     expiries: BTreeSet<(u64, AgentIndex, ClientIndex)>,
+}
+
+/// Resources of one agent that some frameworks refused for one role.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    refused: Resources,
+    /// Until when who refuses, in milliseconds.
+    until_ms: BTreeMap<FrameworkIndex, u64>,
 }
 
 impl OfferFilters {
@@ -35,45 +40,55 @@ impl OfferFilters {
         refused: Resources,
         until_ms: u64,
     ) {
-        let filters = self
+        let who = client.framework;
+        let refusals = self
             .by_agent
             .entry(agent)
             .or_default()
-            .entry(client)
+            .entry(client.node)
             .or_default();
-        if filters
-            .iter()
-            .any(|f| f.until_ms >= until_ms && f.refused.contains(&refused))
-        {
+        let theirs = |r: &Refusal| r.until_ms.get(&who).copied();
+        let covers = |r: &Refusal| theirs(r) >= Some(until_ms) && r.refused.contains(&refused);
+        if refusals.iter().any(covers) {
             return;
         }
-        let expiries = &mut self.expiries;
-        filters.retain(|filter| {
-            let outlived = filter.until_ms <= until_ms && refused.contains(&filter.refused);
-            if outlived {
-                expiries.remove(&(filter.until_ms, agent, client));
+        let mut gone = Vec::new();
+        for refusal in refusals.iter_mut() {
+            let until = theirs(refusal).filter(|until| *until <= until_ms);
+            if until.is_some() && refused.contains(&refusal.refused) {
+                gone.extend(refusal.until_ms.remove(&who));
             }
-            !outlived
-        });
-        if filters.len() == MAX_FILTERS {
-            let first = (0..MAX_FILTERS)
-                .min_by_key(|i| filters[*i].until_ms)
-                .unwrap_or(0);
-            let filter = filters.swap_remove(first);
-            expiries.remove(&(filter.until_ms, agent, client));
         }
-        filters.push(Filter { refused, until_ms });
-        expiries.extend(
-            filters
-                .iter()
-                .map(|filter| (filter.until_ms, agent, client)),
-        );
+        if refusals.iter().filter_map(theirs).count() == MAX_REFUSALS {
+            let first = refusals
+                .iter_mut()
+                .filter(|refusal| theirs(refusal).is_some());
+            let first = first.min_by_key(|refusal| theirs(refusal));
+            gone.extend(first.and_then(|refusal| refusal.until_ms.remove(&who)));
+        }
+        let same = refusals
+            .iter_mut()
+            .find(|refusal| refusal.refused == refused);
+        if let Some(same) = same {
+            same.until_ms.insert(who, until_ms);
+        } else {
+            let until_ms = BTreeMap::from([(who, until_ms)]);
+            refusals.push(Refusal { refused, until_ms });
+        }
+        refusals.retain(|refusal| !refusal.until_ms.is_empty());
+        for end in gone {
+            self.expiries.remove(&(end, agent, client));
+        }
+        // What ends at one moment has one entry, which those that stay still need.
+        let ends = refusals.iter().filter_map(theirs);
+        self.expiries.extend(ends.map(|end| (end, agent, client)));
         self.by_client.entry(client).or_default().insert(agent);
     }
 
-    /// Returns the refusals of one agent.
-    pub(crate) fn of_agent(&self, agent: AgentIndex) -> AgentFilters<'_> {
-        AgentFilters(self.by_agent.get(&agent))
+    /// Returns what was refused of one agent for one role.
+    pub(crate) fn of(&self, agent: AgentIndex, node: NodeIndex) -> &[Refusal] {
+        let refusals = self.by_agent.get(&agent).and_then(|nodes| nodes.get(&node));
+        refusals.map_or(&[], Vec::as_slice)
     }
 
     /// Forgets what has ended, and returns the agents concerned.
@@ -84,14 +99,8 @@ impl OfferFilters {
                 break;
             }
             self.expiries.pop_first();
-            agents.insert(agent);
-            let clients = self.by_agent.get_mut(&agent);
-            let Some(filters) = clients.and_then(|clients| clients.get_mut(&client)) else {
-                continue;
-            };
-            filters.retain(|filter| filter.until_ms > now_ms);
-            if filters.is_empty() {
-                self.forget(agent, client);
+            if self.forget(agent, client, now_ms) {
+                agents.insert(agent);
             }
         }
         agents
@@ -102,23 +111,27 @@ impl OfferFilters {
         self.expiries.first().map(|(until_ms, ..)| *until_ms)
     }
 
-    /// Forgets all refusals of a client, and returns how many agents they were on.
-    pub(crate) fn remove_client(&mut self, client: ClientIndex) -> usize {
+    /// Forgets all refusals of a client.
+    pub(crate) fn remove_client(&mut self, client: ClientIndex) {
         let agents = self.by_client.get(&client).cloned().unwrap_or_default();
-        agents.iter().for_each(|agent| self.forget(*agent, client));
-        agents.len()
+        agents.into_iter().for_each(|agent| {
+            self.forget(agent, client, u64::MAX);
+        });
     }
 
     /// Forgets all refusals of an agent.
     pub(crate) fn remove_agent(&mut self, agent: AgentIndex) {
-        let clients = self
-            .by_agent
-            .get(&agent)
-            .map(|clients| clients.keys().copied().collect());
-        let clients: Vec<ClientIndex> = clients.unwrap_or_default();
-        clients
-            .into_iter()
-            .for_each(|client| self.forget(agent, client));
+        let mut clients = BTreeSet::new();
+        for (node, refusals) in self.by_agent.get(&agent).into_iter().flatten() {
+            let frameworks = refusals.iter().flat_map(|refusal| refusal.until_ms.keys());
+            clients.extend(frameworks.map(|who| ClientIndex {
+                framework: *who,
+                node: *node,
+            }));
+        }
+        clients.into_iter().for_each(|client| {
+            self.forget(agent, client, u64::MAX);
+        });
     }
 
     /// Returns on how many agents a client refuses something.
@@ -126,33 +139,80 @@ impl OfferFilters {
         self.by_client.get(&client).map_or(0, BTreeSet::len)
     }
 
-    fn forget(&mut self, agent: AgentIndex, client: ClientIndex) {
-        if let Some(clients) = self.by_agent.get_mut(&agent) {
-            for filter in clients.remove(&client).unwrap_or_default() {
-                self.expiries.remove(&(filter.until_ms, agent, client));
-            }
-            if clients.is_empty() {
-                self.by_agent.remove(&agent);
+    /// Forgets what a client refuses of an agent until a time; returns whether there was any.
+    fn forget(&mut self, agent: AgentIndex, client: ClientIndex, until_ms: u64) -> bool {
+        let Some(nodes) = self.by_agent.get_mut(&agent) else {
+            return false;
+        };
+        let Some(refusals) = nodes.get_mut(&client.node) else {
+            return false;
+        };
+        let (mut ended, mut left) = (false, false);
+        for refusal in refusals.iter_mut() {
+            let Some(end) = refusal.until_ms.get(&client.framework).copied() else {
+                continue;
+            };
+            if end <= until_ms {
+                refusal.until_ms.remove(&client.framework);
+                self.expiries.remove(&(end, agent, client));
+                ended = true;
+            } else {
+                left = true;
             }
         }
-        if let Some(agents) = self.by_client.get_mut(&client) {
+        refusals.retain(|refusal| !refusal.until_ms.is_empty());
+        if refusals.is_empty() {
+            nodes.remove(&client.node);
+        }
+        if nodes.is_empty() {
+            self.by_agent.remove(&agent);
+        }
+        if !left && let Some(agents) = self.by_client.get_mut(&client) {
             agents.remove(&agent);
             if agents.is_empty() {
                 self.by_client.remove(&client);
             }
         }
+        ended
     }
 }
 
-/// The refusals of one agent.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct AgentFilters<'a>(Option<&'a BTreeMap<ClientIndex, Vec<Filter>>>);
+/// The frameworks that are passed over, because they refused at least what is offered.
+#[derive(Debug)]
+pub(crate) struct PassedOver<'a> {
+    refusals: &'a [Refusal],
+    /// A bit for each framework that refused all of the offer.
+    bits: Vec<u64>,
+}
 
-impl AgentFilters<'_> {
-    /// Returns whether a client refused at least these resources.
-    pub(crate) fn block(&self, client: ClientIndex, resources: &Resources) -> bool {
-        let filters = self.0.and_then(|clients| clients.get(&client));
-        filters.is_some_and(|filters| filters.iter().any(|f| f.refused.contains(resources)))
+impl<'a> PassedOver<'a> {
+    pub(crate) fn new(refusals: &'a [Refusal], offer: &Resources) -> Self {
+        let mut bits = Vec::new();
+        for refusal in refusals
+            .iter()
+            .filter(|refusal| refusal.refused.contains(offer))
+        {
+            for who in refusal.until_ms.keys() {
+                let (word, bit) = (who.number() / 64, who.number() % 64);
+                if bits.len() <= word {
+                    bits.resize(word + 1, 0);
+                }
+                bits[word] |= 1 << bit;
+            }
+        }
+        Self { refusals, bits }
+    }
+
+    /// Returns whether a framework refused all of the offer.
+    pub(crate) fn has(&self, who: FrameworkIndex) -> bool {
+        let word = self.bits.get(who.number() / 64).copied().unwrap_or(0);
+        word & 1 << (who.number() % 64) != 0
+    }
+
+    /// Returns whether a framework refused all of this part of the offer.
+    pub(crate) fn has_for(&self, who: FrameworkIndex, part: &Resources) -> bool {
+        let refused = |r: &Refusal| r.until_ms.contains_key(&who) && r.refused.contains(part);
+        self.has(who) || self.refusals.iter().any(refused)
     }
 }
 
@@ -184,6 +244,14 @@ mod tests {
         (filters, agent, client)
     }
 
+    fn blocks(filters: &OfferFilters, agent: AgentIndex, client: ClientIndex, text: &str) -> bool {
+        let offer = resources(text);
+        let passed_over = PassedOver::new(filters.of(agent, client.node), &offer);
+        let blocks = passed_over.has(client.framework);
+        assert_eq!(passed_over.has_for(client.framework, &offer), blocks);
+        blocks
+    }
+
     #[test]
     fn a_refusal_of_more_does_not_end_a_longer_one_of_less() {
         for list in [
@@ -191,10 +259,10 @@ mod tests {
             [("cpus:2", 5), ("cpus:1", 9)],
         ] {
             let (mut filters, agent, client) = refusals(list);
-            assert!(filters.of_agent(agent).block(client, &resources("cpus:2")));
+            assert!(blocks(&filters, agent, client, "cpus:2"));
             assert_eq!(filters.expire(5).len(), 1);
-            assert!(!filters.of_agent(agent).block(client, &resources("cpus:2")));
-            assert!(filters.of_agent(agent).block(client, &resources("cpus:1")));
+            assert!(!blocks(&filters, agent, client, "cpus:2"));
+            assert!(blocks(&filters, agent, client, "cpus:1"));
             assert_eq!(filters.next_expiry_ms(), Some(9));
         }
     }
@@ -206,12 +274,20 @@ mod tests {
             [("cpus:2", 9), ("cpus:1", 5)],
         ] {
             let (mut filters, agent, client) = refusals(list);
-            assert_eq!(filters.next_expiry_ms(), Some(9));
             assert!(filters.expire(8).is_empty());
-            assert!(filters.of_agent(agent).block(client, &resources("cpus:2")));
+            assert!(blocks(&filters, agent, client, "cpus:2"));
+            assert_eq!(filters.next_expiry_ms(), Some(9));
             assert_eq!(filters.expire(9).len(), 1);
             assert_eq!(filters.next_expiry_ms(), None);
             assert_eq!(filters.count(client), 0);
         }
+    }
+
+    #[test]
+    fn what_is_refused_in_parts_is_not_refused_as_a_whole() {
+        let (filters, agent, client) = refusals([("cpus:1", 9), ("mem:1", 9)]);
+        assert!(blocks(&filters, agent, client, "cpus:1"));
+        assert!(blocks(&filters, agent, client, "mem:1"));
+        assert!(!blocks(&filters, agent, client, "cpus:1;mem:1"));
     }
 }

@@ -6,7 +6,7 @@ use types::{AgentId, FrameworkId, Resource, ResourceQuantities, Resources, Role}
 
 use crate::Allocator;
 use crate::agents::{Agent, AgentIndex, Locality};
-use crate::filters::AgentFilters;
+use crate::filters::PassedOver;
 use crate::frameworks::Framework;
 use crate::roles::{ClientIndex, Node, NodeIndex};
 
@@ -25,8 +25,8 @@ pub struct Allocation {
 
 /// An agent in a round, with what is asked of it again and again.
 struct Candidate<'a> {
+    index: AgentIndex,
     agent: &'a Agent,
-    filters: AgentFilters<'a>,
     /// What everybody may have, where that is not all that is free.
     unreserved: Option<Resources>,
     /// What is free has revocable or shared resources, or refined reservations.
@@ -85,10 +85,9 @@ impl Allocator {
         let reserved = agent.free.iter().any(|resource| !resource.is_unreserved());
         let unreserved = reserved.then(|| agent.free.unreserved());
         let special = agent.free.iter().any(is_special);
-        let filters = self.filters.of_agent(index);
         let candidate = Candidate {
+            index,
             agent,
-            filters,
             unreserved,
             special,
         };
@@ -122,7 +121,12 @@ impl Allocator {
             return None;
         }
         let worthwhile = is_allocatable(&offer, &self.options.min_allocatable);
+        let refusals = self.filters.of(candidate.index, index);
+        let passed_over = PassedOver::new(refusals, &offer);
         node.clients().find_map(|framework_index| {
+            if passed_over.has(framework_index) {
+                return None;
+            }
             let framework = self.frameworks.get(framework_index);
             if !self.may_have(framework, candidate.agent) {
                 return None;
@@ -131,16 +135,21 @@ impl Allocator {
             let own_min = framework.min_allocatable.get(role);
             let fits = match (own_min, &stripped) {
                 (None, Cow::Borrowed(_)) => worthwhile,
-                (None, Cow::Owned(offer)) => is_allocatable(offer, &self.options.min_allocatable),
-                (Some(min), offer) => is_allocatable(offer, min),
+                (None, Cow::Owned(part)) => {
+                    is_allocatable(part, &self.options.min_allocatable)
+                        && !passed_over.has_for(framework_index, part)
+                }
+                (Some(min), part) => {
+                    is_allocatable(part, min) && !passed_over.has_for(framework_index, part)
+                }
             };
+            if !fits {
+                return None;
+            }
             let client = ClientIndex {
                 framework: framework_index,
                 node: index,
             };
-            if !fits || candidate.filters.block(client, &stripped) {
-                return None;
-            }
             let whole = stripped.len() == candidate.agent.free.len();
             let part = (!whole).then(|| stripped.into_owned());
             Some(Choice { client, part })

@@ -93,6 +93,10 @@ impl<T> Index<T> {
     fn new(number: u32) -> Self {
         Self(number, PhantomData)
     }
+
+    pub(crate) fn number(self) -> usize {
+        self.0 as usize
+    }
 }
 
 impl<T> std::fmt::Debug for Index<T> {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use libproc::{Pid, protocol};
 use serde::{Deserialize, Serialize};
-use types::{AgentId, ContainerId, ExecutorId, FrameworkId, FrameworkInfo, KillPolicy, MasterInfo};
-use types::{Role, TaskId, TaskInfo, TaskStatus, UpdateId};
+use types::{AgentId, AgentInfo, ContainerId, ExecutorId, FrameworkId, FrameworkInfo, KillPolicy};
+use types::{MasterInfo, Resources, Role, Task, TaskId, TaskInfo, TaskStatus, UpdateId};
 
 use crate::executor::Executing;
 
@@ -92,6 +92,8 @@ protocol! {
         /// What lies in a directory of the sandbox of a task; an empty path is the sandbox.
         message ListFiles { framework_id: FrameworkId, task_id: TaskId, path: String }
             -> Result<Vec<FileEntry>, FileError>;
+        /// What runs here, and what is still to be said of it.
+        message GetAgent {} -> AgentReport;
         /// End your executors, then yourself; with `unregister` the agent leaves the cluster for
         /// good.
         message Stop { unregister: bool };
@@ -108,6 +110,21 @@ pub struct TaskOf {
     pub framework_id: FrameworkId,
     /// Which it is.
     pub task_id: TaskId,
+}
+
+/// What an agent has in its books, for operators.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentReport {
+    /// Who it is; without an id until it has registered for the first time.
+    pub info: AgentInfo,
+    /// Whether a master has it in its books, as far as it knows.
+    pub registered: bool,
+    /// What tasks and executors use.
+    pub used: Resources,
+    /// The tasks that have not ended, or whose end is not acknowledged.
+    pub tasks: Vec<Task>,
+    /// The tasks of which there is news that is not acknowledged.
+    pub unacknowledged: Vec<TaskOf>,
 }
 
 /// A part of a file.

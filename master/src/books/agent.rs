@@ -65,7 +65,6 @@ impl Agent {
         self.tasks.iter()
     }
 
-
     /// The offers of it that wait for an answer.
     pub(crate) fn offers(&self) -> impl Iterator<Item = &OfferId> {
         self.offers.iter()

@@ -5,13 +5,21 @@ use types::Resources;
 use super::{Agent, Books, Framework};
 
 impl Books {
+    /// How many entries a check looks at, roughly.
+    pub(crate) fn size(&self) -> usize {
+        let tasks = self.frameworks.values().map(|f| f.tasks.len());
+        self.agents.len() + self.frameworks.len() + self.offers.len() + tasks.sum::<usize>()
+    }
+
     /// Checks every relation from both sides, and that nothing is promised twice.
     ///
     /// # Panics
     ///
     /// Panics when the books do not agree.
     pub(crate) fn check(&self) {
-        self.agents.values().for_each(|agent| self.check_agent(agent));
+        self.agents
+            .values()
+            .for_each(|agent| self.check_agent(agent));
         let frameworks = self.frameworks.values();
         frameworks.for_each(|framework| self.check_framework(framework));
         for (id, offer) in &self.offers {
@@ -19,7 +27,10 @@ impl Books {
             let agent = &self.agents[&offer.agent_id];
             let framework = &self.frameworks[&offer.framework_id];
             assert!(agent.connected && agent.offers.contains(id), "offer {id}");
-            assert!(framework.is_active() && framework.offers.contains(id), "offer {id}");
+            assert!(
+                framework.is_active() && framework.offers.contains(id),
+                "offer {id}"
+            );
         }
         assert_eq!(self.agent_at.len(), self.agents.len());
         for (upid, id) in &self.framework_at {
@@ -36,11 +47,17 @@ impl Books {
         assert!(!self.unreachable.contains_key(id), "agent {id} is here");
         let used: Resources = self.charges(id).iter().sum();
         assert_eq!(agent.used, used, "used of agent {id}");
-        let offers = agent.offers.iter().map(|offer| &self.offers[offer].resources);
+        let offers = agent
+            .offers
+            .iter()
+            .map(|offer| &self.offers[offer].resources);
         let offered: Resources = offers.sum();
         assert_eq!(agent.offered, offered, "offered of agent {id}");
         let left = &agent.info.resources - &agent.used;
-        assert!(left.contains(&offered.non_shared()), "agent {id} is promised twice");
+        assert!(
+            left.contains(&offered.non_shared()),
+            "agent {id} is promised twice"
+        );
         for of in &agent.tasks {
             let task = &self.frameworks[&of.framework_id].tasks[&of.task_id].task;
             assert_eq!(task.agent_id, *id);
@@ -74,7 +91,10 @@ impl Books {
         assert!(framework.unreachable.len() <= self.limits.unreachable_tasks);
         assert!(framework.kills.keys().all(|task| framework.may_run(task)));
         if framework.is_active() {
-            let pid = framework.pid.as_ref().expect("an active framework is somewhere");
+            let pid = framework
+                .pid
+                .as_ref()
+                .expect("an active framework is somewhere");
             assert_eq!(self.framework_at.get(pid.upid()), Some(id));
         }
     }

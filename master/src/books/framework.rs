@@ -154,7 +154,10 @@ impl Framework {
             .filter(|entry| !entry.task.state.is_terminal());
         let tasks: Resources = live.map(|entry| &entry.task.resources).sum();
         let executors = self.executors.values();
-        tasks + executors.map(|e| Executor::charge(&e.info)).sum::<Resources>()
+        tasks
+            + executors
+                .map(|e| Executor::charge(&e.info))
+                .sum::<Resources>()
     }
 
     pub(super) fn remember_completed(&mut self, entry: Entry, max: usize) {

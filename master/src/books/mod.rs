@@ -6,10 +6,13 @@
 
 mod agent;
 mod check;
+mod departures;
 mod framework;
 mod offers;
 mod readmission;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -200,6 +203,11 @@ impl Books {
         self.completed.iter()
     }
 
+    /// How many frameworks there are that have not ended.
+    pub(crate) fn framework_count(&self) -> usize {
+        self.frameworks.len()
+    }
+
     /// Whether a framework has ended and may not come back.
     pub(crate) fn is_completed(&self, id: &FrameworkId) -> bool {
         self.completed.iter().any(|framework| framework.id == *id)
@@ -238,7 +246,9 @@ impl Books {
             return;
         };
         assert!(framework.offers.is_empty(), "nobody can answer these");
-        if let Some(pid) = &framework.pid {
+        if let Some(pid) = &framework.pid
+            && self.framework_at.get(pid.upid()) == Some(id)
+        {
             self.framework_at.remove(pid.upid());
         }
         framework.state = FrameworkState::Disconnected;

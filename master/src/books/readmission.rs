@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::agent::TaskOf;
 use api::master::FrameworkState;
-use types::{AgentId, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo, KillPolicy, Reason};
-use types::{Role, Source, Task, TaskState, TaskStatus};
+use types::{AgentId, ExecutorId, ExecutorInfo, ExecutorKind, FrameworkId, FrameworkInfo};
+use types::{KillPolicy, MAX_STATUSES, Reason, Role, Source, Task, TaskId, TaskState, TaskStatus};
 
-use super::{Books, Framework};
+use super::{Books, Entry, Framework};
 use crate::status::Word;
 
 /// What an agent reports.
@@ -56,7 +56,10 @@ impl Books {
 
     /// Adds the frameworks of reported tasks and executors that are not known.
     fn take_in_frameworks(&mut self, report: &Report, at_ms: u64, result: &mut Readmission) {
-        let of_executors = report.executors.iter().filter_map(|e| e.framework_id.as_ref());
+        let of_executors = report
+            .executors
+            .iter()
+            .filter_map(|e| e.framework_id.as_ref());
         let of_tasks = report.tasks.iter().map(|task| &task.framework_id);
         let needed: BTreeSet<&FrameworkId> = of_executors.chain(of_tasks).collect();
         for id in needed {
@@ -67,7 +70,10 @@ impl Books {
             if self.frameworks.contains_key(id) {
                 continue;
             }
-            let told = report.frameworks.iter().find(|info| info.id.as_ref() == Some(id));
+            let told = report
+                .frameworks
+                .iter()
+                .find(|info| info.id.as_ref() == Some(id));
             let told = told.filter(|info| info.validate().is_ok()).cloned();
             let info = told.unwrap_or_else(|| FrameworkInfo::new(""));
             let mut framework = Framework::new(id.clone(), info, FrameworkState::Recovered);
@@ -91,6 +97,9 @@ impl Books {
             let Some(framework_id) = info.framework_id.clone() else {
                 continue;
             };
+            if info.kind == ExecutorKind::Command {
+                continue; // its task stands for it
+            }
             let Some(framework) = self.frameworks.get(&framework_id) else {
                 continue;
             };
@@ -117,9 +126,14 @@ impl Books {
         };
         let alive = !task.state.is_terminal();
         let was_unreachable = framework.unreachable.contains_key(&of.task_id);
-        let given_up = framework.completed_tasks().any(|entry| {
+        let is_same = |entry: &&Entry| entry.task.task_id == of.task_id;
+        let past = framework.completed_tasks().find(is_same);
+        if past.is_some() && !alive && framework.task(&of.task_id).is_none() {
+            return; // its framework's acknowledgement and this report have crossed
+        }
+        let given_up = past.is_some_and(|entry| {
             let last = entry.task.statuses.last();
-            entry.task.task_id == of.task_id && last.is_some_and(|s| s.source == Source::Master)
+            last.is_some_and(|status| status.source == Source::Master)
         });
         let word = Word {
             state: task.state,
@@ -158,7 +172,11 @@ impl Books {
             message: "the agent is back without the task",
             at_ms,
         };
-        let missing: Vec<TaskOf> = self.agents[id].tasks.difference(reported).cloned().collect();
+        let missing: Vec<TaskOf> = self.agents[id]
+            .tasks
+            .difference(reported)
+            .cloned()
+            .collect();
         for of in missing {
             let framework = &self.frameworks[&of.framework_id];
             let task = &framework.tasks[&of.task_id].task;
@@ -170,15 +188,15 @@ impl Books {
             let state = gone.state.for_framework(framework.is_partition_aware());
             let ended = self.end_task(&of.framework_id, &of.task_id, Word { state, ..gone });
             let told = ended.filter(|_| !over);
-            result.told.extend(told.map(|(status, _)| (of.framework_id, status)));
+            result
+                .told
+                .extend(told.map(|(status, _)| (of.framework_id, status)));
         }
         let on_agent = |framework: &Framework| {
             let entries = framework.unreachable.values();
             let entries = entries.filter(|entry| entry.task.agent_id == *id);
             let aware = framework.is_partition_aware();
-            let of = |entry: &super::Entry| {
-                (framework.id.clone(), entry.task.task_id.clone(), aware)
-            };
+            let of = |entry: &Entry| (framework.id.clone(), entry.task.task_id.clone(), aware);
             entries.map(of).collect::<Vec<_>>()
         };
         let lost: Vec<_> = self.frameworks.values().flat_map(on_agent).collect();
@@ -187,7 +205,51 @@ impl Books {
             let word = Word { state, ..gone };
             let told = self.end_unreachable(&framework_id, &task_id, word);
             // The others were told that it is lost, when it went out of sight.
-            result.told.extend(told.filter(|_| aware).map(|status| (framework_id, status)));
+            result
+                .told
+                .extend(told.filter(|_| aware).map(|status| (framework_id, status)));
         }
+    }
+
+    /// Takes in a task as its agent reports it, whether it is known or not; one of another agent
+    /// stays there, and `false` comes back.
+    fn adopt_task(&mut self, mut task: Task) -> bool {
+        let surplus = task.statuses.len().saturating_sub(MAX_STATUSES);
+        task.statuses.drain(..surplus);
+        let Some(framework) = self.frameworks.get_mut(&task.framework_id) else {
+            return false;
+        };
+        let known = framework.tasks.get_mut(&task.task_id);
+        if let Some(entry) = known {
+            if entry.task.agent_id != task.agent_id {
+                return false;
+            }
+            if entry.task.state.is_terminal() && !task.state.is_terminal() {
+                task.state = entry.task.state;
+            }
+            entry.task = task;
+            return true;
+        }
+        framework
+            .completed
+            .retain(|entry| entry.task.task_id != task.task_id);
+        self.add_task(task);
+        true
+    }
+
+    /// Ends a task that was out of sight, because its agent is back without it.
+    fn end_unreachable(
+        &mut self,
+        framework_id: &FrameworkId,
+        task_id: &TaskId,
+        word: Word,
+    ) -> Option<TaskStatus> {
+        let framework = self.frameworks.get_mut(framework_id)?;
+        let mut entry = framework.unreachable.remove(task_id)?;
+        let status = word.of_task(&entry.task);
+        entry.task.state = word.state;
+        entry.task.remember(&status);
+        framework.remember_completed(entry, self.limits.completed_tasks);
+        Some(status)
     }
 }

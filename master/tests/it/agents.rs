@@ -5,7 +5,7 @@ use std::time::Duration;
 use api::agent::{Refused, Registered};
 use api::master::{AgentState, Register, Unregister};
 use api::scheduler::{Failure, Offers, Rescind, Update};
-use types::{AgentInfo, FrameworkCapability, FrameworkInfo, Reason, Source, TaskState};
+use types::{AgentInfo, FrameworkCapability, Reason, Source, TaskState};
 
 use crate::world::*;
 
@@ -38,7 +38,7 @@ fn an_agent_that_repeats_itself_gets_the_same_answer() {
 #[test]
 fn two_registrations_at_once_make_one_agent() {
     world(|world| async move {
-        let mut agent = AgentStand::start(&world.node, "agent", false).await;
+        let mut agent = AgentStand::start(&world.node, "agent", Mute::No).await;
         for _ in 0..3 {
             world.register(&agent, agent_info());
         }
@@ -51,8 +51,8 @@ fn two_registrations_at_once_make_one_agent() {
 #[test]
 fn an_agent_speaks_for_itself_only() {
     world(|world| async move {
-        let mut agent = AgentStand::start(&world.node, "agent", false).await;
-        let stranger = AgentStand::start(&world.node, "stranger", false).await;
+        let mut agent = AgentStand::start(&world.node, "agent", Mute::No).await;
+        let stranger = AgentStand::start(&world.node, "stranger", Mute::No).await;
         let register = Register {
             info: agent_info(),
             agent: agent.pid.clone(),
@@ -68,7 +68,7 @@ fn an_agent_speaks_for_itself_only() {
 #[test]
 fn an_impossible_agent_is_refused() {
     world(|world| async move {
-        let mut agent = AgentStand::start(&world.node, "agent", false).await;
+        let mut agent = AgentStand::start(&world.node, "agent", Mute::No).await;
         let info = AgentInfo {
             hostname: "h".repeat(10_000),
             ..agent_info()
@@ -82,7 +82,7 @@ fn an_impossible_agent_is_refused() {
 #[test]
 fn a_silent_agent_is_unreachable_after_75_seconds() {
     world(|world| async move {
-        let mut agent = AgentStand::start(&world.node, "agent", true).await;
+        let mut agent = AgentStand::start(&world.node, "agent", Mute::Yes(Vec::new())).await;
         world.register(&agent, agent_info());
         agent.expect::<Registered>().await;
         let registered = tokio::time::Instant::now();
@@ -116,7 +116,10 @@ fn a_broken_connection_rescinds_offers_and_keeps_tasks() {
         running.agent.end().await;
         let rescinded = running.scheduler.expect::<Rescind>().await;
         assert_eq!(rescinded.offer_id, offer[0].id);
-        running.scheduler.expect_nothing(Duration::from_secs(30)).await;
+        running
+            .scheduler
+            .expect_nothing(Duration::from_secs(30))
+            .await;
         assert_eq!(world.get_agents().await[0].state, AgentState::Disconnected);
         assert_eq!(world.tasks().await["t"], TaskState::Running);
     });
@@ -141,8 +144,9 @@ fn tasks_of_a_lost_agent_are_unreachable() {
 #[test]
 fn tasks_of_a_lost_agent_are_lost_for_frameworks_of_old() {
     world(|world| async move {
-        let mut info = FrameworkInfo::new("old");
-        info.capabilities.remove(&FrameworkCapability::PartitionAware);
+        let mut info = framework_info("old");
+        info.capabilities
+            .remove(&FrameworkCapability::PartitionAware);
         let mut running = Running::of(&world, info).await;
         running.agent.end().await;
         let status = running.scheduler.skip_to::<Update>().await.status;
@@ -153,7 +157,7 @@ fn tasks_of_a_lost_agent_are_lost_for_frameworks_of_old() {
 #[test]
 fn tasks_without_checkpoints_end_with_the_connection_of_their_agent() {
     world(|world| async move {
-        let mut info = FrameworkInfo::new("fleeting");
+        let mut info = framework_info("fleeting");
         info.checkpoint = false;
         let mut running = Running::of(&world, info).await;
         running.agent.end().await;

@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod agents;
+mod chaos;
 mod failover;
 mod frameworks;
+mod network;
 mod offers;
 mod operators;
 mod reconciliation;

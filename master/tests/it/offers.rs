@@ -148,7 +148,10 @@ fn nobody_uses_the_offers_of_another() {
         world.accept(&two, &one_id, &[&offers[0]], vec![task("b", &offers[0])]);
         two.say(&world.master, decline(&one_id, &offers[0], 0));
         two.say(&world.master, decline(&two_id, &offers[0], 0));
-        assert_eq!(two.expect::<Update>().await.status.state, TaskState::Dropped);
+        assert_eq!(
+            two.expect::<Update>().await.status.state,
+            TaskState::Dropped
+        );
         two.expect_nothing(SECOND).await;
         agent.expect_nothing(SECOND).await;
         // The offer stands.

@@ -51,12 +51,8 @@ fn an_update_that_is_repeated_is_forwarded_again_and_counts_once() {
     world(|world| async move {
         let mut running = Running::new(&world).await;
         running.scheduler.skip_to::<Offers>().await;
-        let status = types::TaskStatus::new(
-            "t".parse().unwrap(),
-            TaskState::Failed,
-            Source::Executor,
-            1,
-        );
+        let status =
+            types::TaskStatus::new("t".parse().unwrap(), TaskState::Failed, Source::Executor, 1);
         let update = master::UpdateStatus {
             agent_id: running.agent_id.clone(),
             framework_id: running.framework_id.clone(),
@@ -93,6 +89,7 @@ fn the_latest_state_frees_resources_before_its_update_comes() {
             latest: TaskState::Finished,
         };
         running.agent.say(&world.master, update);
+        running.agent.said().await;
         assert_eq!(world.get_agents().await[0].tasks, 0);
         assert_eq!(world.get_agents().await[0].used, Resources::new());
     });
@@ -162,7 +159,9 @@ fn a_kill_of_nothing_is_answered() {
     world(|world| async move {
         let mut running = Running::new(&world).await;
         running.scheduler.skip_to::<Offers>().await;
-        running.scheduler.say(&world.master, kill(&running, "other"));
+        running
+            .scheduler
+            .say(&world.master, kill(&running, "other"));
         let status = running.scheduler.expect::<Update>().await.status;
         assert_eq!(status.state, TaskState::Unknown);
         assert_eq!(status.reason, Some(Reason::Reconciliation));
@@ -174,7 +173,7 @@ fn a_kill_of_nothing_is_answered() {
 fn a_kill_waits_for_an_agent_that_is_away() {
     world(|world| async move {
         let running = Running::new(&world).await;
-        let report = running.report(types::FrameworkInfo::new("framework"), TaskState::Running);
+        let report = running.report(framework_info("framework"), TaskState::Running);
         let kill = kill(&running, "t");
         let Running {
             agent,
@@ -184,7 +183,7 @@ fn a_kill_waits_for_an_agent_that_is_away() {
         } = running;
         agent.end().await;
         scheduler.say(&world.master, kill);
-        let mut agent = AgentStand::start(&world.node, "agent", false).await;
+        let mut agent = AgentStand::start(&world.node, "agent", Mute::No).await;
         world.reregister(&agent, &agent_id, report);
         agent.expect::<agent::Reregistered>().await;
         assert_eq!(agent.expect::<KillTask>().await.task_id.as_str(), "t");
@@ -245,6 +244,7 @@ fn an_executor_is_paid_for_once_and_until_it_ends() {
         for name in ["a", "b"] {
             world.update(&agent, &agent_id, (&id, name), TaskState::Finished);
         }
+        agent.said().await;
         assert_eq!(used().await, "1");
         let exited = ExecutorExited {
             agent_id: agent_id.clone(),
@@ -274,7 +274,10 @@ fn words_pass_between_scheduler_and_executor() {
             data: b"hello".to_vec(),
         };
         running.scheduler.say(&world.master, to);
-        assert_eq!(running.agent.expect::<agent::ToExecutor>().await.data, b"hello");
+        assert_eq!(
+            running.agent.expect::<agent::ToExecutor>().await.data,
+            b"hello"
+        );
         let from = master::ToFramework {
             framework_id: running.framework_id.clone(),
             agent_id: running.agent_id.clone(),
@@ -282,7 +285,10 @@ fn words_pass_between_scheduler_and_executor() {
             data: b"world".to_vec(),
         };
         running.agent.say(&world.master, from);
-        assert_eq!(running.scheduler.expect::<FromExecutor>().await.data, b"world");
+        assert_eq!(
+            running.scheduler.expect::<FromExecutor>().await.data,
+            b"world"
+        );
         let shutdown = master::ShutdownExecutor {
             framework_id: running.framework_id.clone(),
             agent_id: running.agent_id.clone(),

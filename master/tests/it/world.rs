@@ -4,11 +4,11 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ::master::Options;
 use api::agent::{self, Agenting};
 use api::master::{self, Mastering};
 use api::scheduler::{self, Scheduling};
 use libproc::prelude::*;
-use ::master::Options;
 use tokio::sync::mpsc;
 use types::{
     AgentId, AgentInfo, CommandInfo, Filters, FrameworkId, FrameworkInfo, Offer, OfferId,
@@ -52,6 +52,12 @@ impl<A: Process> Stand<A> {
         }
     }
 
+    /// What has come.
+    pub(crate) fn take(&mut self) -> Vec<Box<dyn Any + Send>> {
+        let heard = std::iter::from_fn(|| self.heard.try_recv().ok());
+        heard.map(|(_, message)| message).collect()
+    }
+
     /// Says something to the master, as itself.
     pub(crate) fn say<M: Wire>(&self, to: &Pid<Mastering>, message: M)
     where
@@ -59,6 +65,14 @@ impl<A: Process> Stand<A> {
     {
         let to = to.clone();
         self.local.run(move |_, ctx| ctx.tell(&to, message));
+    }
+
+    /// Waits until what it has said lies in the master's mailbox.
+    pub(crate) async fn said(&self) {
+        let (done, said) = tokio::sync::oneshot::channel();
+        self.local
+            .run(move |_, _| done.send(()).expect("the test waits"));
+        said.await.expect("a stand-in lives");
     }
 
     /// Ends its process: its connection is broken.
@@ -69,20 +83,26 @@ impl<A: Process> Stand<A> {
     }
 }
 
+/// Whether a stand-in answers when it is asked whether it is there.
+pub(crate) enum Mute {
+    No,
+    Yes(Vec<Answer<()>>),
+}
+
 macro_rules! stand_in {
     ($process:ident speaks $protocol:ident, hears $($message:path),*) => {
         pub(crate) struct $process {
             tape: mpsc::UnboundedSender<Heard>,
             ready: Option<mpsc::UnboundedSender<Local<$process>>>,
-            mute: bool,
-            unanswered: Vec<Answer<()>>,
+            #[allow(dead_code, reason = "schedulers are never asked")]
+            mute: Mute,
         }
         impl $process {
-            pub(crate) async fn start(node: &Node, id: &str, mute: bool) -> Stand<$process> {
+            pub(crate) async fn start(node: &Node, id: &str, mute: Mute) -> Stand<$process> {
                 let (tape, heard) = mpsc::unbounded_channel();
                 let (ready, mut started) = mpsc::unbounded_channel();
                 let process =
-                    $process { tape, ready: Some(ready), mute, unanswered: Vec::new() };
+                    $process { tape, ready: Some(ready), mute };
                 let pid = node.spawn(id, process);
                 let local = started.recv().await.expect("it starts");
                 Stand { pid, node: node.clone(), local, heard }
@@ -121,12 +141,18 @@ impl Handler<agent::Ping> for AgentStand {
     type Result = Later<()>;
     fn handle(&mut self, _: agent::Ping, _: &mut Context<Self>) -> Later<()> {
         let (answer, later) = Later::new();
-        if self.mute {
-            self.unanswered.push(answer);
-        } else {
-            answer.send(());
+        match &mut self.mute {
+            Mute::Yes(unanswered) => unanswered.push(answer),
+            Mute::No => answer.send(()),
         }
         later
+    }
+}
+
+impl Handler<agent::GetAgent> for AgentStand {
+    type Result = Later<agent::AgentReport>;
+    fn handle(&mut self, _: agent::GetAgent, _: &mut Context<Self>) -> Self::Result {
+        Later::new().1
     }
 }
 
@@ -158,10 +184,7 @@ pub(crate) fn world<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     world_with(options(), test);
 }
 
-pub(crate) fn world_with<F: Future<Output = ()>>(
-    options: Options,
-    test: impl FnOnce(World) -> F,
-) {
+pub(crate) fn world_with<F: Future<Output = ()>>(options: Options, test: impl FnOnce(World) -> F) {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime
         .enable_all()
@@ -184,6 +207,14 @@ pub(crate) fn options() -> Options {
     Options {
         seed: Some(1),
         ..Options::default()
+    }
+}
+
+/// A framework whose tasks survive that their agent disconnects.
+pub(crate) fn framework_info(name: &str) -> FrameworkInfo {
+    FrameworkInfo {
+        checkpoint: true,
+        ..FrameworkInfo::new(name)
     }
 }
 
@@ -218,7 +249,7 @@ impl World {
     }
 
     pub(crate) async fn agent_of(&self, id: &str, info: AgentInfo) -> (Agent, AgentId) {
-        let mut agent = AgentStand::start(&self.node, id, false).await;
+        let mut agent = AgentStand::start(&self.node, id, Mute::No).await;
         self.register(&agent, info);
         let registered = agent.expect::<agent::Registered>().await;
         (agent, registered.agent_id)
@@ -249,7 +280,7 @@ impl World {
     }
 
     pub(crate) async fn scheduler(&self, id: &str) -> (Scheduler, FrameworkId) {
-        self.scheduler_of(id, FrameworkInfo::new(id)).await
+        self.scheduler_of(id, framework_info(id)).await
     }
 
     pub(crate) async fn scheduler_of(
@@ -257,7 +288,7 @@ impl World {
         id: &str,
         info: FrameworkInfo,
     ) -> (Scheduler, FrameworkId) {
-        let mut scheduler = SchedulerStand::start(&self.node, id, false).await;
+        let mut scheduler = SchedulerStand::start(&self.node, id, Mute::No).await;
         self.subscribe(&scheduler, info);
         let subscribed = scheduler.expect::<scheduler::Subscribed>().await;
         (scheduler, subscribed.framework_id)
@@ -289,7 +320,13 @@ impl World {
         scheduler.say(&self.master, accept);
     }
 
-    pub(crate) fn update(&self, agent: &Agent, agent_id: &AgentId, of: (&FrameworkId, &str), state: TaskState) -> types::UpdateId {
+    pub(crate) fn update(
+        &self,
+        agent: &Agent,
+        agent_id: &AgentId,
+        of: (&FrameworkId, &str),
+        state: TaskState,
+    ) -> types::UpdateId {
         let update_id = types::UpdateId::random();
         let source = types::Source::Executor;
         let status = TaskStatus::new(of.1.parse().unwrap(), state, source, 1);
@@ -303,7 +340,12 @@ impl World {
         update_id
     }
 
-    pub(crate) fn acknowledge(&self, scheduler: &Scheduler, framework_id: &FrameworkId, status: &TaskStatus) {
+    pub(crate) fn acknowledge(
+        &self,
+        scheduler: &Scheduler,
+        framework_id: &FrameworkId,
+        status: &TaskStatus,
+    ) {
         let acknowledge = master::Acknowledge {
             framework_id: framework_id.clone(),
             agent_id: status.agent_id.clone().unwrap(),
@@ -323,20 +365,32 @@ impl World {
     /// What the operator sees of all tasks.
     pub(crate) async fn get_tasks(&self, ended: bool) -> Vec<master::TaskSummary> {
         let framework_id = None;
-        let get = master::GetTasks { framework_id, ended };
+        let get = master::GetTasks {
+            framework_id,
+            ended,
+        };
         self.node.ask(&self.master, get).await.unwrap()
     }
 
     pub(crate) async fn get_agents(&self) -> Vec<master::AgentSummary> {
-        self.node.ask(&self.master, master::GetAgents {}).await.unwrap()
+        self.node
+            .ask(&self.master, master::GetAgents {})
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn get_frameworks(&self) -> Vec<master::FrameworkSummary> {
-        self.node.ask(&self.master, master::GetFrameworks {}).await.unwrap()
+        self.node
+            .ask(&self.master, master::GetFrameworks {})
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn get_master(&self) -> master::MasterSummary {
-        self.node.ask(&self.master, master::GetMaster {}).await.unwrap()
+        self.node
+            .ask(&self.master, master::GetMaster {})
+            .await
+            .unwrap()
     }
 }
 
@@ -360,7 +414,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn new(world: &World) -> Running {
-        Running::of(world, FrameworkInfo::new("framework")).await
+        Running::of(world, framework_info("framework")).await
     }
 
     pub(crate) async fn of(world: &World, info: FrameworkInfo) -> Running {

@@ -69,8 +69,8 @@ pub struct FrameworkInfo {
 }
 
 impl FrameworkInfo {
-    /// Returns a framework of role `*`, with checkpoints, a week to come back, several roles if it
-    /// likes, and word of partitions.
+    /// Returns a framework of role `*`, without checkpoints, a week to come back, several roles if
+    /// it likes, and word of partitions.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             id: None,
@@ -80,7 +80,7 @@ impl FrameworkInfo {
             hostname: None,
             principal: None,
             failover_timeout: DEFAULT_FAILOVER_TIMEOUT,
-            checkpoint: true,
+            checkpoint: false,
             capabilities: BTreeSet::from([
                 FrameworkCapability::MultiRole,
                 FrameworkCapability::PartitionAware,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
     examples::init_logging();
-    examples::wordcount::main(examples::wordcount::Args::parse())
+    examples::exit(examples::wordcount::main(examples::wordcount::Args::parse()))
 }

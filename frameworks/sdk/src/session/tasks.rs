@@ -20,6 +20,8 @@ const LONGEST_WAIT: u32 = 32;
 #[derive(Debug)]
 pub(crate) struct Tasks {
     known: BTreeMap<TaskId, Known>,
+    /// Those of them without news.
+    waiting: BTreeMap<TaskId, Waiting>,
     seen: Recent<UpdateId>,
     ended: Recent<TaskId>,
 }
@@ -30,8 +32,6 @@ struct Known {
     agent_id: Option<AgentId>,
     /// The state the author has seen; none when the author wants to hear it again.
     state: Option<TaskState>,
-    /// Set while there are no news.
-    waiting: Option<Waiting>,
     /// The author wants it ended.
     kill: Option<Kill>,
 }
@@ -60,6 +60,7 @@ impl Tasks {
     pub(crate) fn new() -> Tasks {
         Tasks {
             known: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             seen: Recent::new(SEEN_MAX),
             ended: Recent::new(ENDED_MAX),
         }
@@ -69,21 +70,27 @@ impl Tasks {
         let known = Known {
             agent_id: Some(task.agent_id.clone()),
             state: Some(TaskState::Staging),
-            waiting: Some(FRESH),
             kill: None,
         };
         self.ended.remove(&task.task_id);
+        self.waiting.insert(task.task_id.clone(), FRESH);
         self.known.insert(task.task_id.clone(), known);
     }
 
     /// Takes in news; whether the author is to see them.
     pub(crate) fn updated(&mut self, status: &TaskStatus) -> bool {
-        match status.update_id {
-            Some(update_id) if !self.seen.insert(update_id) => return false,
-            // An answer that was on its way when the task ended.
-            None if self.ended.contains(&status.task_id) => return false,
-            Some(_) | None => {}
+        if status
+            .update_id
+            .is_some_and(|update_id| !self.seen.insert(update_id))
+        {
+            return false;
         }
+        // The author has seen the end. An answer was on its way then, or the answer told the end
+        // and the agent goes on to tell the whole story.
+        if self.ended.contains(&status.task_id) {
+            return false;
+        }
+        self.waiting.remove(&status.task_id);
         if status.state.is_terminal() {
             self.known.remove(&status.task_id);
             // A lost task may be found again.
@@ -95,7 +102,6 @@ impl Tasks {
         let known = self.known.entry(status.task_id.clone()).or_default();
         let answered = status.update_id.is_none() && known.state == Some(status.state);
         known.state = Some(status.state);
-        known.waiting = None;
         if status.agent_id.is_some() {
             known.agent_id.clone_from(&status.agent_id);
         }
@@ -126,16 +132,14 @@ impl Tasks {
 
     /// The author asks for these tasks: the answers are shown whatever they say.
     pub(crate) fn asked(&mut self, task_ids: &[TaskId]) -> Vec<ReconcileTask> {
-        for task_id in task_ids {
+        let ask = |task_id: &TaskId| {
             self.ended.remove(task_id);
+            self.waiting.insert(task_id.clone(), FRESH);
             let known = self.known.entry(task_id.clone()).or_default();
             known.state = None;
-            known.waiting = Some(FRESH);
-        }
-        let known = task_ids
-            .iter()
-            .filter_map(|id| Some((id, self.known.get(id)?)));
-        known.map(|(id, known)| question(id, known)).collect()
+            question(task_id, known.agent_id.clone())
+        };
+        task_ids.iter().map(ask).collect()
     }
 
     /// The author asks for all tasks: the answers are shown whatever they say.
@@ -147,39 +151,40 @@ impl Tasks {
 
     /// A master that knows nothing yet: asks for everything again.
     pub(crate) fn ask_all(&mut self) -> Vec<ReconcileTask> {
-        let ask = |(id, known): (&TaskId, &mut Known)| {
-            known.waiting = Some(FRESH);
-            question(id, known)
+        let ask = |(task_id, known): (&TaskId, &Known)| {
+            self.waiting.insert(task_id.clone(), FRESH);
+            question(task_id, known.agent_id.clone())
         };
-        self.known.iter_mut().map(ask).collect()
+        self.known.iter().map(ask).collect()
     }
 
     /// Whether there are tasks without news.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.known.values().any(|known| known.waiting.is_some())
+        !self.waiting.is_empty()
     }
 
     /// A tick went by: the tasks to ask for.
     pub(crate) fn tick(&mut self) -> Vec<ReconcileTask> {
-        let due = |(id, known): (&TaskId, &mut Known)| {
-            let waiting = known.waiting.as_mut()?;
+        let due = |(task_id, waiting): (&TaskId, &mut Waiting)| {
             waiting.left = waiting.left.saturating_sub(1);
             if waiting.left > 0 {
                 return None;
             }
             waiting.left = waiting.next;
             waiting.next = (waiting.next * 2).min(LONGEST_WAIT);
-            Some(question(id, known))
+            let known = self.known.get(task_id);
+            Some(question(
+                task_id,
+                known.and_then(|known| known.agent_id.clone()),
+            ))
         };
-        self.known.iter_mut().filter_map(due).collect()
+        self.waiting.iter_mut().filter_map(due).collect()
     }
 }
 
-fn question(task_id: &TaskId, known: &Known) -> ReconcileTask {
-    ReconcileTask {
-        task_id: task_id.clone(),
-        agent_id: known.agent_id.clone(),
-    }
+fn question(task_id: &TaskId, agent_id: Option<AgentId>) -> ReconcileTask {
+    let task_id = task_id.clone();
+    ReconcileTask { task_id, agent_id }
 }
 
 #[cfg(test)]
@@ -228,6 +233,22 @@ mod tests {
         assert!(!tasks.updated(&status("t", TaskState::Running)));
         assert!(tasks.updated(&status("t", TaskState::Finished)));
         assert!(!tasks.updated(&status("t", TaskState::Lost)));
+    }
+
+    #[test]
+    fn the_end_is_shown_once_whoever_tells_it_first() {
+        let mut tasks = launched("t");
+        assert!(tasks.updated(&status("t", TaskState::Finished)));
+        for state in [TaskState::Running, TaskState::Finished] {
+            let told = status("t", state).acknowledged_as(UpdateId::random());
+            assert!(!tasks.updated(&told), "{state}");
+        }
+        let mut tasks = launched("t");
+        assert!(tasks.updated(&status("t", TaskState::Lost)));
+        assert!(
+            tasks.updated(&status("t", TaskState::Running)),
+            "what was lost may be found"
+        );
     }
 
     #[test]

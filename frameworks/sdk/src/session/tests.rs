@@ -1,9 +1,12 @@
 //! What a session does, compared whole.
 
+use api::master::ReconcileTask;
 use rand::SeedableRng;
 use types::{AgentId, CommandInfo, MasterInfo, Resources, TaskId, TaskInfo, UpdateId};
+use types::{Filters, FrameworkCapability, Operation, Reason, Source, TaskState};
 
 use super::*;
+use crate::calls::Stop;
 use crate::testing;
 
 /// A session that keeps what it did last.

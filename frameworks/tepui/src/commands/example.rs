@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 
+use crate::local::executable;
+
 /// Runs one of the example frameworks.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -20,7 +22,9 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Example {
     /// Sleeps many times at once
-    Sleepers,
+    Sleepers(examples::sleepers::Args),
+    /// Counts the words of books, in two steps
+    Wordcount(examples::wordcount::Args),
 }
 
 /// Runs it.
@@ -29,6 +33,12 @@ enum Example {
 /// When there is no master, or the example fails.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     match args.example {
-        Example::Sleepers => Ok(ExitCode::SUCCESS),
+        Example::Sleepers(args) => examples::sleepers::main(args),
+        Example::Wordcount(mut args) => {
+            // Its tasks call this program again.
+            let tepui = executable().to_string_lossy().into_owned();
+            args.program = vec![tepui, "example".to_owned(), "wordcount".to_owned()];
+            examples::wordcount::main(args)
+        }
     }
 }

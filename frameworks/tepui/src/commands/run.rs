@@ -20,12 +20,16 @@ use crate::run::session::Session;
 const INSTANCES_MAX: u64 = 100_000;
 /// Longest name of a task, in bytes.
 const NAME_MAX: usize = 100;
+/// How long tasks go on when this program is gone or cut off: a moment without network is no reason
+/// to lose them.
+const FAILOVER: Duration = Duration::from_secs(10);
 
 /// Runs a command on the cluster, prints what it prints, and exits as it does.
 ///
 /// A single word is a line for `sh -c`; several are a program and its arguments. With several
 /// instances each line is marked with the name of its task, and the exit code is the first that is
-/// not zero. Ctrl-C ends the tasks. When this program is gone, for whatever reason, so are they.
+/// not zero. Ctrl-C ends the tasks. When this program is gone for whatever other reason, so are they
+/// ten seconds later.
 ///
 /// Exit codes: that of the command; 128 + N when signal N ended it; 124 when its time was up; 125
 /// when it was never run or was lost.
@@ -100,8 +104,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     };
     let mut info = FrameworkInfo::new(format!("run {}", work.name)).role(args.role.clone());
     info.user.clone_from(&args.user);
-    // The tasks are ours alone: nobody comes back for them.
-    info.failover_timeout = Duration::ZERO;
+    info.failover_timeout = FAILOVER;
     info.checkpoint = false;
     super::alone(async {
         let client = Client::new(&args.master).await?;
@@ -153,7 +156,9 @@ fn need(args: &Args) -> Result<Resources> {
 
 /// The program of a command, without its path, as far as it can be part of an id.
 fn default_name(command: &[String]) -> String {
-    let word = command.first().and_then(|first| first.split_whitespace().next()).unwrap_or("");
+    let mut words = command.first().map_or("", String::as_str).split([' ', '\t', '\n', ';']);
+    // Variables that are set first are not the program.
+    let word = words.find(|word| !word.is_empty() && !word.contains('=')).unwrap_or("");
     let program = word.rsplit('/').next().unwrap_or(word);
     let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let name: String = program.chars().filter(plain).take(NAME_MAX).collect();
@@ -201,6 +206,7 @@ mod tests {
         let name = |words: &[&str]| work_of(words).unwrap().name;
         assert_eq!(name(&["/usr/bin/env", "x"]), "env");
         assert_eq!(name(&["sleep 1; true"]), "sleep");
+        assert_eq!(name(&["A=b; C=d\tmake x"]), "make");
         assert_eq!(name(&["$(x)"]), "x");
         assert_eq!(name(&["../.."]), "task");
         assert_eq!(name(&["--name=mine", "x"]), "mine");

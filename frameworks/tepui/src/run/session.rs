@@ -29,6 +29,18 @@ use crate::run::streams::{self, Stage};
 const SUBSCRIBE: Duration = Duration::from_secs(3);
 /// How long tasks wait for offers before people are told why; and how often that is looked at.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a lost master is waited for: as long as a master waits for a lost agent.
+const MASTER_LOST: Duration = Duration::from_secs(75);
+/// How long tasks may take to end once somebody wants that.
+const CANCEL: Duration = Duration::from_secs(20);
+
+/// Waits until then; for ever, if that is never.
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
 
 /// A run.
 pub(crate) struct Session {
@@ -43,6 +55,10 @@ pub(crate) struct Session {
     followers: JoinSet<Result<()>>,
     outcomes: BTreeMap<usize, Outcome>,
     interrupted: Option<Asked>,
+    /// The framework was told to end: all its tasks have.
+    stopping: bool,
+    /// When this is given up.
+    deadline: Option<Instant>,
     /// What was last said of why tasks wait.
     told: String,
 }
@@ -75,6 +91,8 @@ impl Session {
             followers: JoinSet::new(),
             outcomes: BTreeMap::new(),
             interrupted: None,
+            stopping: false,
+            deadline: None,
             told: String::new(),
         })
     }
@@ -86,7 +104,13 @@ impl Session {
     pub(crate) async fn run(mut self, wait: bool) -> Result<ExitCode> {
         let mut signals = Signals::take().context("could not take signals")?;
         let mut look = Instant::now() + PATIENCE;
-        while !self.is_done() {
+        loop {
+            if self.has_ended() {
+                self.stop();
+                if self.followers.is_empty() {
+                    break;
+                }
+            }
             let waits = self.stages.len() < self.work.instances && self.interrupted.is_none();
             tokio::select! {
                 biased;
@@ -94,12 +118,21 @@ impl Session {
                 Some(followed) = self.followers.join_next() => {
                     followed.context("reading the output of a task failed")??;
                 }
-                ended = self.handle.ended() => return Err(self.ended_early(ended)),
+                ended = self.handle.ended(), if !self.stopping => {
+                    return Err(self.ended_early(ended));
+                }
                 asked = signals.next() => {
-                    if self.interrupted.replace(asked).is_some() {
+                    let lost = self.deadline.is_some(); // the master, or our patience before
+                    if self.interrupted.replace(asked).is_some() || lost {
                         break;
                     }
                     self.cancel();
+                }
+                () = sleep_until(self.deadline) => {
+                    if self.interrupted.is_none() {
+                        return Err(exit::error(exit::NOT_RUN, "the master did not come back"));
+                    }
+                    break;
                 }
                 () = tokio::time::sleep_until(look), if waits => {
                     self.say_why(wait).await?;
@@ -110,19 +143,31 @@ impl Session {
         self.end().await
     }
 
-    /// Whether every task has ended and everything it wrote was printed.
-    fn is_done(&self) -> bool {
+    /// Whether every task has ended.
+    fn has_ended(&self) -> bool {
         let wanted = match self.interrupted {
             Some(_) => self.stages.len(),
             None => self.work.instances,
         };
-        self.outcomes.len() >= wanted && self.followers.is_empty()
+        self.outcomes.len() >= wanted
+    }
+
+    /// Tells the framework to end, while what its tasks wrote is still being read.
+    fn stop(&mut self) {
+        if !std::mem::replace(&mut self.stopping, true) {
+            // Refused only when it has ended.
+            self.handle.remote().visit(|_, calls| calls.stop());
+        }
     }
 
     fn handle(&mut self, event: Event) -> Result<()> {
         match event {
+            Event::Subscribed if self.interrupted.is_none() => self.deadline = None,
             Event::Subscribed => {}
-            Event::Disconnected => eprintln!("tepui: the master does not answer, trying again"),
+            Event::Disconnected => {
+                eprintln!("tepui: the master does not answer, trying again");
+                self.deadline.get_or_insert_with(|| Instant::now() + MASTER_LOST);
+            }
             Event::Launched { instances, framework_id, agent } => {
                 for instance in instances {
                     let sandbox = Sandbox {
@@ -165,7 +210,8 @@ impl Session {
     }
 
     /// Ends the tasks, on the word of whoever started this.
-    fn cancel(&self) {
+    fn cancel(&mut self) {
+        self.deadline = Some(Instant::now() + CANCEL);
         // Refused only when the framework has ended, which is heard of anyway.
         self.handle.remote().visit(|runner, calls| runner.cancel(calls));
     }
@@ -193,7 +239,7 @@ impl Session {
 
     /// Ends the framework, with whatever runs of it.
     async fn leave(&mut self) {
-        self.handle.remote().visit(|_, calls| calls.stop());
+        self.stop();
         if let Err(error) = self.handle.ended().await {
             tracing::debug!(%error, "framework ended");
         }

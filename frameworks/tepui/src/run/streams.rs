@@ -12,13 +12,17 @@ use tokio::sync::watch;
 use crate::follow::{Part, Sandbox};
 use crate::run::printer::{Printer, Stream};
 
-/// Shortest wait before a file is looked at again.
+/// Shortest wait before files are looked at again.
 const LOOK_MIN: Duration = Duration::from_millis(5);
-/// Longest wait before a file that does not grow is looked at again.
+/// Longest wait before files that do not grow are looked at again.
 const LOOK_MAX: Duration = Duration::from_millis(200);
-/// Wait between two looks after the task has ended, while its agent gathers the rest.
+/// How often the agent is asked at once whether everything is there, when a task has ended: that
+/// is a matter of less than a timer's tick.
+const ASK_AT_ONCE: u32 = 8;
+/// Wait between two looks after that.
 const LOOK_ENDED: Duration = Duration::from_millis(1);
-/// How long the rest of the output may take to come after the task has ended.
+/// How long an agent that does not answer is asked again, and how long the rest of the output may
+/// take to come.
 const REST: Duration = Duration::from_secs(10);
 
 /// How far a task is, for those who read its output.
@@ -42,12 +46,103 @@ pub(crate) async fn follow(
     stage: watch::Receiver<Stage>,
     printer: Rc<RefCell<Printer>>,
 ) -> Result<()> {
-    let one = |stream| {
-        let follower = Follower { sandbox: &sandbox, instance, stream, printer: &printer };
-        follower.run(stage.clone())
-    };
-    let (stdout, stderr) = tokio::join!(one(Stream::Stdout), one(Stream::Stderr));
-    stdout.and(stderr)
+    let follower =
+        |stream| Follower { sandbox: &sandbox, instance, stream, printer: &printer, offset: 0 };
+    let mut stdout = follower(Stream::Stdout);
+    let mut stderr = follower(Stream::Stderr);
+    let followed = follow_both(&sandbox, &mut stdout, &mut stderr, stage).await;
+    if let Err(Stopped::Agent(error)) = &followed {
+        let task = &sandbox.task_id;
+        eprintln!("tepui: the rest of the output of {task} is lost: {error:#}");
+    }
+    stdout.finish()?;
+    stderr.finish()?;
+    match followed {
+        Err(Stopped::Output(error)) => Err(error),
+        Ok(()) | Err(Stopped::Agent(_)) => Ok(()),
+    }
+}
+
+/// Why following stopped before the end.
+enum Stopped {
+    /// Nobody reads what is printed.
+    Output(anyhow::Error),
+    /// The agent does not tell.
+    Agent(anyhow::Error),
+}
+
+/// What there was to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// All that there is for now.
+    SoFar,
+    /// All that there ever will be.
+    All,
+}
+
+async fn follow_both(
+    sandbox: &Sandbox,
+    stdout: &mut Follower<'_>,
+    stderr: &mut Follower<'_>,
+    mut stage: watch::Receiver<Stage>,
+) -> Result<(), Stopped> {
+    // The answer does not matter: this connects to the agent while it starts the task.
+    let connect = sandbox.read(Stream::Stdout.file(), 0, 0);
+    let started = stage.wait_for(|stage| *stage > Stage::Launched);
+    let (_, started) = tokio::join!(connect, started);
+    if started.is_err() {
+        return Ok(()); // nobody waits for this any more
+    }
+    drop(started);
+    let mut patience = Patience::default();
+    let mut wait = LOOK_MIN;
+    while *stage.borrow_and_update() != Stage::Ended {
+        let before = (stdout.offset, stderr.offset);
+        let (out, err) = tokio::join!(stdout.catch_up(), stderr.catch_up());
+        patience.judge(out.and(err).map(|_| ()))?;
+        wait = if before == (stdout.offset, stderr.offset) { wait } else { LOOK_MIN };
+        // Whichever comes first: time, or news of the task.
+        let _ = tokio::time::timeout(wait, stage.changed()).await;
+        wait = (wait * 2).min(LOOK_MAX);
+    }
+    let since = Instant::now();
+    let mut asked = 0;
+    loop {
+        // When one file is there to its end, so is the other.
+        let seen = patience.judge(stdout.catch_up().await)?;
+        if seen == Some(Seen::All) || since.elapsed() > REST {
+            patience.judge(stderr.catch_up().await)?;
+            return Ok(());
+        }
+        asked += 1;
+        if asked > ASK_AT_ONCE {
+            tokio::time::sleep(LOOK_ENDED).await;
+        }
+    }
+}
+
+/// How long an agent that does not answer is borne with.
+#[derive(Default)]
+struct Patience {
+    until: Option<Instant>,
+}
+
+impl Patience {
+    /// Passes on what was read; an agent that does not answer is asked again for some time.
+    fn judge<T>(&mut self, read: Result<T, Stopped>) -> Result<Option<T>, Stopped> {
+        match read {
+            Ok(read) => {
+                self.until = None;
+                Ok(Some(read))
+            }
+            Err(Stopped::Agent(_))
+                if *self.until.get_or_insert_with(|| Instant::now() + REST) > Instant::now() =>
+            {
+                Ok(None)
+            }
+            Err(stopped) => Err(stopped),
+        }
+    }
 }
 
 struct Follower<'a> {
@@ -55,55 +150,33 @@ struct Follower<'a> {
     instance: usize,
     stream: Stream,
     printer: &'a RefCell<Printer>,
+    offset: u64,
 }
 
 impl Follower<'_> {
-    async fn run(self, mut stage: watch::Receiver<Stage>) -> Result<()> {
-        // The sender lives as long as there is somebody to print for.
-        let started = stage.wait_for(|stage| *stage > Stage::Launched).await.is_ok();
-        let (mut offset, mut wait, mut give_up) = (0, LOOK_MIN, None);
-        while started {
-            // Looked at before the file: what the task wrote was there when it had ended.
-            let ended = *stage.borrow_and_update() == Stage::Ended;
-            match self.sandbox.next(self.stream.file(), offset).await {
+    /// Prints what was written since the last time.
+    async fn catch_up(&mut self) -> Result<Seen, Stopped> {
+        loop {
+            match self.sandbox.next(self.stream.file(), self.offset).await {
                 Ok(Part::Bytes(bytes)) => {
-                    offset += bytes.len() as u64;
-                    self.printer.borrow_mut().write(self.instance, self.stream, &bytes)?;
-                    (wait, give_up) = (LOOK_MIN, None);
-                    continue;
+                    self.offset += bytes.len() as u64;
+                    let mut printer = self.printer.borrow_mut();
+                    let written = printer.write(self.instance, self.stream, &bytes);
+                    written.map_err(Stopped::Output)?;
                 }
-                Ok(Part::End) => break,
-                Ok(Part::NoFile) if ended => break,
-                Ok(Part::NoFile | Part::NoneYet) => {}
-                Err(error) => {
-                    let unknown = error.downcast_ref() == Some(&FileError::UnknownTask);
-                    let over = ended && unknown;
-                    if over || self.is_late(&mut give_up, &error) {
-                        break;
-                    }
+                Ok(Part::NoneYet) => return Ok(Seen::SoFar),
+                // Made before anything runs: it will not come later either.
+                Ok(Part::NoFile | Part::End) => return Ok(Seen::All),
+                // The agent forgot it, or never had it: there is nothing to read.
+                Err(error) if error.downcast_ref() == Some(&FileError::UnknownTask) => {
+                    return Ok(Seen::All);
                 }
+                Err(error) => return Err(Stopped::Agent(error)),
             }
-            if ended && *give_up.get_or_insert_with(|| Instant::now() + REST) < Instant::now() {
-                tracing::warn!(task = %self.sandbox.task_id, "rest of the output did not come");
-                break;
-            }
-            if ended {
-                tokio::time::sleep(LOOK_ENDED).await;
-                continue;
-            }
-            let _ = tokio::time::timeout(wait, stage.changed()).await; // whichever is first
-            wait = (wait * 2).min(LOOK_MAX);
         }
-        self.printer.borrow_mut().finish(self.instance, self.stream)
     }
 
-    /// Whether an agent has not answered for so long that it is not waited for.
-    fn is_late(&self, give_up: &mut Option<Instant>, error: &anyhow::Error) -> bool {
-        let until = *give_up.get_or_insert_with(|| Instant::now() + REST);
-        if until >= Instant::now() {
-            return false;
-        }
-        eprintln!("tepui: the output of {} is lost from here on: {error:#}", self.sandbox.task_id);
-        true
+    fn finish(&self) -> Result<()> {
+        self.printer.borrow_mut().finish(self.instance, self.stream)
     }
 }

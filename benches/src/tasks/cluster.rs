@@ -1,0 +1,83 @@
+//! A cluster of real processes: one master and one agent.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, bail};
+
+/// More than the machine has: what limits the rate shall be the work, not the books.
+const RESOURCES: &str = "cpus:1000;mem:1000000";
+
+pub(super) struct Cluster {
+    up: Child,
+    master: String,
+}
+
+impl Cluster {
+    /// Starts one, on free ports.
+    pub(super) fn start(tepui: &Path) -> anyhow::Result<Cluster> {
+        let resources = format!("--agent-resources={RESOURCES}");
+        let mut command = Command::new(tepui);
+        command.args(["up", "--port=0", "--agents=1", &resources]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut up = command.spawn().context("could not start tepui up")?;
+        let output = up.stdout.take().context("it has an output")?;
+        for line in BufReader::new(output).lines() {
+            if let Some((_, master)) = line?.split_once("TEPUI_MASTER=") {
+                let master = master.trim().to_owned();
+                return Ok(Cluster { up, master });
+            }
+        }
+        bail!("tepui up ended before the cluster stood: {}", up.wait()?)
+    }
+
+    pub(super) fn master(&self) -> &str {
+        &self.master
+    }
+
+    /// Resident memory of the master, and of the agent with its zygote.
+    pub(super) fn resident_mib(&self) -> anyhow::Result<(f64, f64)> {
+        let (mut master, mut agent) = (0.0, 0.0);
+        for pid in children(self.up.id())? {
+            let command = fs::read_to_string(format!("/proc/{pid}/cmdline"))?;
+            match command.split('\0').nth(1) {
+                Some("master") => master = resident(pid)?,
+                Some("agent") => {
+                    agent = resident(pid)?;
+                    for zygote in children(pid)? {
+                        agent += resident(zygote)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok((master, agent))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // `up` stops its cluster when it is asked to; `kill` here would leave that to its children.
+        let pid = self.up.id().to_string();
+        let _ = Command::new("kill").args(["-INT", &pid]).status();
+        let _ = self.up.wait();
+    }
+}
+
+fn children(pid: u32) -> anyhow::Result<Vec<u32>> {
+    let mut children = Vec::new();
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let text = fs::read_to_string(task?.path().join("children"))?;
+        children.extend(text.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    Ok(children)
+}
+
+fn resident(pid: u32) -> anyhow::Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()).context("a resident size")?;
+    Ok(kib.parse::<f64>()? / 1024.0)
+}

@@ -1,0 +1,149 @@
+//! Faults that follow from a seed: when which link or host fails, how, and for how long.
+
+use std::fmt;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+use tokio::time::Instant;
+
+use crate::cluster::Cluster;
+
+/// The shortest and the longest time a fault lasts: from what nobody notices to what outlives every
+/// timeout but those of days.
+const LASTING_MS: (f64, f64) = (100.0, 120_000.0);
+/// The longest latency of a slow link.
+const SLOW_MS: u64 = 3_000;
+
+/// Something that goes wrong, and is put right again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// A link loses everything.
+    Cut(String, String),
+    /// A link loses everything in one direction.
+    CutOneWay(String, String),
+    /// A link keeps everything back.
+    Hold(String, String),
+    /// A link is slow: messages take up to so long.
+    Slow(String, String, Duration),
+    /// A connection is reset.
+    Reset(String, String),
+    /// A host crashes.
+    Crash(String),
+}
+
+/// A fault, when it comes, and when it is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Episode {
+    /// When, after the beginning.
+    pub at: Duration,
+    /// How long.
+    pub lasting: Duration,
+    /// What.
+    pub fault: Fault,
+}
+
+impl fmt::Display for Episode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} for {:?}: {:?}", self.at, self.lasting, self.fault)
+    }
+}
+
+/// Makes up `count` episodes that begin within `length`, among these hosts. The first host is on one
+/// side of every link: all links of a cluster lead to its master.
+pub fn episodes(seed: u64, hosts: &[String], count: usize, length: Duration) -> Vec<Episode> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let Some((center, others)) = hosts.split_first() else {
+        return Vec::new();
+    };
+    let mut episode = || {
+        let at = length.mul_f64(rng.random());
+        let (shortest, longest) = LASTING_MS;
+        // As many short ones as long ones, by order of magnitude.
+        let lasting_ms = shortest * (longest / shortest).powf(rng.random());
+        let other = others.choose(&mut rng).unwrap_or(center).clone();
+        let fault = fault(&mut rng, center.clone(), other);
+        Episode { at, lasting: Duration::from_millis(lasting_ms as u64), fault }
+    };
+    let mut episodes: Vec<_> = (0..count).map(|_| episode()).collect();
+    episodes.sort_by_key(|episode| episode.at);
+    episodes
+}
+
+fn fault(rng: &mut StdRng, center: String, other: String) -> Fault {
+    match rng.random_range(0..12) {
+        0..2 => Fault::Cut(center, other),
+        2 => Fault::CutOneWay(center, other),
+        3 => Fault::CutOneWay(other, center),
+        4..6 => Fault::Hold(center, other),
+        6 => {
+            let longest = Duration::from_millis(rng.random_range(20..SLOW_MS));
+            Fault::Slow(center, other, longest)
+        }
+        7..9 => Fault::Reset(center, other),
+        9 => Fault::Crash(center),
+        _ => Fault::Crash(other),
+    }
+}
+
+/// Plays episodes on a cluster, until the last one is over.
+pub async fn play(cluster: &Cluster, episodes: &[Episode]) {
+    let begin = Instant::now();
+    let starts = episodes.iter().map(|episode| (episode.at, Turn::Begin(&episode.fault)));
+    let ends = episodes.iter().map(|e| (e.at + e.lasting, Turn::End(&e.fault)));
+    let mut turns: Vec<_> = starts.chain(ends).collect();
+    turns.sort_by_key(|(at, _)| *at);
+    for (at, turn) in turns {
+        tokio::time::sleep_until(begin + at).await;
+        match turn {
+            Turn::Begin(fault) => fault.begin(cluster).await,
+            Turn::End(fault) => fault.end(cluster).await,
+        }
+    }
+}
+
+enum Turn<'a> {
+    Begin(&'a Fault),
+    End(&'a Fault),
+}
+
+impl Fault {
+    /// Makes it happen.
+    pub async fn begin(&self, cluster: &Cluster) {
+        match self {
+            Fault::Cut(a, b) => cluster.cut(a, b),
+            Fault::CutOneWay(from, to) => cluster.cut_one_way(from, to),
+            Fault::Hold(a, b) => cluster.hold(a, b),
+            Fault::Slow(a, b, longest) => cluster.slow_down(a, b, *longest).await,
+            Fault::Reset(a, b) => cluster.reset(a, b),
+            Fault::Crash(host) => cluster.crash(host).await,
+        }
+    }
+
+    /// Puts it right.
+    pub async fn end(&self, cluster: &Cluster) {
+        match self {
+            Fault::Cut(a, b) | Fault::CutOneWay(a, b) => cluster.repair(a, b),
+            Fault::Hold(a, b) => cluster.release(a, b),
+            Fault::Slow(a, b, _) => cluster.speed_up(a, b).await,
+            Fault::Reset(..) => {}
+            Fault::Crash(host) => cluster.restart(host).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_faults() {
+        let hosts: Vec<_> = ["master", "agent-1"].map(str::to_owned).into();
+        let length = Duration::from_secs(100);
+        let first = episodes(7, &hosts, 20, length);
+        assert_eq!(first, episodes(7, &hosts, 20, length));
+        assert_ne!(first, episodes(8, &hosts, 20, length));
+        assert!(first.iter().all(|episode| episode.at <= length));
+    }
+}

@@ -1,0 +1,80 @@
+//! The record of a run: what is true, what frameworks were told, and what must not have been.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use agent::simulated::Happening;
+use types::Resources;
+
+use crate::tape::Tape;
+use crate::truth::Truth;
+
+/// The record of a run, shared by all who write to it.
+#[derive(Clone, Default)]
+pub(crate) struct Record(Arc<Mutex<Pages>>);
+
+#[derive(Default)]
+pub(crate) struct Pages {
+    pub(crate) truth: Truth,
+    pub(crate) tapes: BTreeMap<String, Tape>,
+    /// What must not be, in the order it was seen.
+    pub(crate) violations: Vec<String>,
+    /// What was done to the cluster, and when.
+    pub(crate) deeds: Vec<String>,
+}
+
+impl Record {
+    pub(crate) fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn violation(&self, what: impl Into<String>) {
+        let what = what.into();
+        tracing::error!(what, "violation");
+        self.pages().violations.push(what);
+    }
+
+    /// Notes something that was done to the cluster.
+    pub(crate) fn deed(&self, what: impl Into<String>) {
+        let what = what.into();
+        tracing::info!(what, "deed");
+        let at = libproc::sim::turmoil::sim_elapsed().unwrap_or_default();
+        self.pages().deeds.push(format!("{:>9.3} s  {what}", at.as_secs_f64()));
+    }
+
+    pub(crate) fn add_host(&self, host: &str, total: Resources) {
+        self.pages().truth.add_host(host, total);
+    }
+
+    pub(crate) fn crashed(&self, host: &str) {
+        self.pages().truth.crashed(host);
+    }
+
+    pub(crate) fn happened(&self, host: &str, happening: Happening<'_>) {
+        let happened = self.pages().truth.happened(host, happening);
+        if let Err(what) = happened {
+            self.violation(what);
+        }
+    }
+
+    /// Writes to the tape of a framework; what fails must not be.
+    pub(crate) fn tape_mut(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut Tape, &Truth) -> Result<(), String>,
+    ) {
+        let mut pages = self.pages();
+        let Pages { truth, tapes, .. } = &mut *pages;
+        let written = write(tapes.entry(name.to_owned()).or_default(), truth);
+        drop(pages);
+        if let Err(what) = written {
+            self.violation(format!("{name}: {what}"));
+        }
+    }
+
+    /// Reads the tape of a framework, empty if there is none.
+    pub(crate) fn tape<R>(&self, name: &str, read: impl FnOnce(&Tape) -> R) -> R {
+        let mut pages = self.pages();
+        read(pages.tapes.entry(name.to_owned()).or_default())
+    }
+}
