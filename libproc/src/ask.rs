@@ -26,6 +26,9 @@ pub enum AskError {
     /// Its node could not be reached, or the connection broke before the answer came.
     #[error("the node of the receiver is not reachable")]
     Unreachable,
+    /// Nobody listens at the address of its node: that is not running.
+    #[error("the node of the receiver is not running")]
+    Refused,
     /// No answer within the time the asker gave.
     #[error("no answer in time")]
     Timeout,

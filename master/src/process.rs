@@ -207,7 +207,7 @@ impl Handler<Exited> for MasterProcess {
             return ctx.terminate();
         }
         if let Some(id) = self.books.agent_at(&upid).map(|agent| agent.id.clone()) {
-            self.agent_disconnected(&id, ctx);
+            self.agent_disconnected(&id, &reason, ctx);
         }
         if let Some(id) = self.books.framework_at(&upid).map(|f| f.id.clone()) {
             self.framework_disconnected(&id, ctx);

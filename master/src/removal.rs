@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use api::agent::Ping;
 use api::scheduler;
 use libproc::env::unix_ms;
 use libproc::prelude::*;
@@ -87,8 +88,13 @@ impl MasterProcess {
 /// Agents.
 impl MasterProcess {
     /// The connection to an agent broke: it gets no offers, and has some time to come back.
-    pub(crate) fn agent_disconnected(&mut self, id: &AgentId, ctx: &mut Context<Self>) {
-        tracing::info!(agent = %id, "agent disconnected");
+    pub(crate) fn agent_disconnected(
+        &mut self,
+        id: &AgentId,
+        reason: &ExitReason,
+        ctx: &mut Context<Self>,
+    ) {
+        tracing::info!(agent = %id, %reason, "agent disconnected");
         self.rescind_agent_offers(id, ctx);
         if let Some(agent) = self.books.agent_mut(id) {
             agent.connected = false;
@@ -96,10 +102,34 @@ impl MasterProcess {
         let deactivated = id.clone();
         self.orders
             .give(move |allocator, _| allocator.deactivate_agent(&deactivated));
-        self.end_tasks_without_checkpoint(id, ctx);
+        self.ask_after(id, reason, ctx);
     }
 
-    /// Tasks of frameworks without checkpoints do not survive that their agent is lost.
+    /// Finds out whether the agent itself has gone, or only the connection to it: tasks without
+    /// checkpoints end with their agent, but a broken connection ends nothing.
+    ///
+    /// An agent that neither answers nor is known to be gone is left to the pings.
+    fn ask_after(&mut self, id: &AgentId, reason: &ExitReason, ctx: &mut Context<Self>) {
+        if !matches!(reason, ExitReason::Disconnected | ExitReason::Unreachable) {
+            return self.end_tasks_without_checkpoint(id, ctx); // it said so itself, or its node
+        }
+        let Some(agent) = self.books.agent(id) else {
+            return;
+        };
+        let session = agent.session;
+        let asked = ctx.ask(&agent.pid, Ping { registered: false });
+        let id = id.clone();
+        ctx.defer(asked, move |this, answer, ctx| {
+            let gone = matches!(answer, Err(AskError::Refused | AskError::NoProcess));
+            let agent = this.books.agent(&id);
+            if gone && agent.is_some_and(|agent| agent.session == session && !agent.connected) {
+                this.end_tasks_without_checkpoint(&id, ctx);
+                this.settle();
+            }
+        });
+    }
+
+    /// Tasks of frameworks without checkpoints do not survive that their agent is gone.
     fn end_tasks_without_checkpoint(&mut self, id: &AgentId, ctx: &Context<Self>) {
         let Some(agent) = self.books.agent(id) else {
             return;

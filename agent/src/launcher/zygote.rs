@@ -116,6 +116,9 @@ impl Zygote {
         umask(Mode::from_bits_truncate(0o022));
         raw::default_signals();
         raw::prepare_to_spawn();
+        // What the CPU can do is found out once, here, and not in every executor. The generator
+        // itself comes from the system each time: none is shared.
+        let _ = libproc::env::rng();
         raw::ignore_broken_pipes(true);
         let mut signals = SigSet::empty();
         signals.add(Signal::SIGCHLD);

@@ -12,6 +12,14 @@ use crate::commands::{
 use crate::exit;
 use crate::logging::LogFlags;
 
+/// What to try first.
+const FIRST_STEPS: &str = "\
+First steps:
+  tepui demo                  # a cluster, a job and its result, in one go
+  tepui up                    # a cluster on this machine, until Ctrl-C
+  tepui run -- echo hello     # in another terminal: runs a command on it
+";
+
 /// A cluster manager: runs tasks where there is room for them.
 #[derive(Debug, Parser)]
 #[command(
@@ -19,13 +27,8 @@ use crate::logging::LogFlags;
     version,
     max_term_width = 100,
     arg_required_else_help = true,
-    after_help = "\
-First steps:
-  tepui demo                  # a cluster, a job and its result, in one go
-  tepui up                    # a cluster on this machine, until Ctrl-C
-  tepui run -- echo hello     # in another terminal: runs a command on it
-",
-    after_long_help = exit::HELP
+    after_help = FIRST_STEPS,
+    after_long_help = format!("{FIRST_STEPS}\n{}", exit::HELP)
 )]
 pub(crate) struct Cli {
     /// How logs look.
@@ -122,8 +125,14 @@ mod tests {
 
     /// The examples in the help of a command and those below it.
     fn examples(command: &clap::Command) -> Vec<String> {
-        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        let lines = help.lines().map(str::trim).filter(|line| line.starts_with("tepui "));
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let lines = help
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.starts_with("tepui "));
         let mut examples: Vec<String> = lines.map(str::to_owned).collect();
         examples.extend(command.get_subcommands().flat_map(self::examples));
         examples
@@ -148,18 +157,25 @@ mod tests {
 
     #[test]
     fn every_command_that_is_shown_has_an_example_of_itself() {
-        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+        for command in Cli::command()
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set())
+        {
             let name = command.get_name();
-            let own = examples(command).iter().any(|example| {
-                words(example).get(1).is_some_and(|word| word == name)
-            });
+            let own = examples(command)
+                .iter()
+                .any(|example| words(example).get(1).is_some_and(|word| word == name));
             assert!(own, "{name}");
         }
     }
 
     #[test]
     fn unknown_flags_are_errors() {
-        for line in ["tepui master --no-such", "tepui agent --no-such=1", "tepui ps --no-such"] {
+        for line in [
+            "tepui master --no-such",
+            "tepui agent --no-such=1",
+            "tepui ps --no-such",
+        ] {
             assert!(Cli::try_parse_from(words(line)).is_err(), "{line}");
         }
     }

@@ -22,7 +22,10 @@ pub(crate) struct MasterFlag {
 impl MasterFlag {
     /// The address as its user would write it.
     pub(crate) fn text(&self) -> String {
-        let given = self.master.clone().or_else(|| std::env::var("MESOS_MASTER").ok());
+        let given = self
+            .master
+            .clone()
+            .or_else(|| std::env::var("MESOS_MASTER").ok());
         given.unwrap_or_else(|| format!("127.0.0.1:{}", api::MASTER_PORT))
     }
 }
@@ -67,7 +70,7 @@ impl Client {
         let name = &self.name;
         let advice = "start one with `tepui up`, or name another with --master";
         match error {
-            AskError::Unreachable | AskError::Timeout | AskError::Lost => {
+            AskError::Refused | AskError::Unreachable | AskError::Timeout | AskError::Lost => {
                 anyhow!("no master answers at {name}: {advice}")
             }
             AskError::NoProcess => {
@@ -87,7 +90,9 @@ impl Client {
 /// When the name cannot be one, which ours can.
 pub(crate) fn pid_at<P>(id: &str, address: SocketAddr) -> Pid<P> {
     let upid = Upid::new(id, address).expect("the ids of masters and agents are ids");
-    upid.to_string().parse().expect("a printed address reads back")
+    upid.to_string()
+        .parse()
+        .expect("a printed address reads back")
 }
 
 /// Finds an address: `ip:port`, `host:port`, `host`, also behind `http://` or `master@`.
@@ -98,7 +103,10 @@ pub(crate) fn resolve(text: &str, default_port: u16) -> Result<SocketAddr> {
     if text.starts_with("zk://") {
         bail!("`{text}`: masters are not found through ZooKeeper yet, give host:port");
     }
-    let bare = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
+    let bare = text
+        .strip_prefix("http://")
+        .unwrap_or(text)
+        .trim_end_matches('/');
     let bare = bare.rsplit_once('@').map_or(bare, |(_, address)| address);
     if let Ok(address) = bare.parse::<SocketAddr>() {
         return Ok(address);
@@ -109,7 +117,10 @@ pub(crate) fn resolve(text: &str, default_port: u16) -> Result<SocketAddr> {
     let (host, port) = match bare.split_once(':') {
         Some((host, port)) => {
             let port = port.parse();
-            (host, port.with_context(|| format!("`{text}` is not an address like host:port"))?)
+            (
+                host,
+                port.with_context(|| format!("`{text}` is not an address like host:port"))?,
+            )
         }
         None => (bare, default_port),
     };
@@ -117,10 +128,14 @@ pub(crate) fn resolve(text: &str, default_port: u16) -> Result<SocketAddr> {
         bail!("`{text}` is not an address like host:port");
     }
     let found = (host, port).to_socket_addrs();
-    let mut found: Vec<SocketAddr> =
-        found.with_context(|| format!("could not find the host `{host}`"))?.collect();
+    let mut found: Vec<SocketAddr> = found
+        .with_context(|| format!("could not find the host `{host}`"))?
+        .collect();
     found.sort_by_key(SocketAddr::is_ipv6); // nodes listen on IPv4 unless told otherwise
-    found.first().copied().ok_or_else(|| anyhow!("the host `{host}` has no address"))
+    found
+        .first()
+        .copied()
+        .ok_or_else(|| anyhow!("the host `{host}` has no address"))
 }
 
 /// The address of this machine that the other one sees.
@@ -158,7 +173,13 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_in_words() {
-        for bad in ["", ":5050", "host:port", "zk://h:2181/mesos", "1.2.3.4:99999"] {
+        for bad in [
+            "",
+            ":5050",
+            "host:port",
+            "zk://h:2181/mesos",
+            "1.2.3.4:99999",
+        ] {
             assert!(resolve(bad, 5050).is_err(), "{bad}");
         }
         let error = resolve("zk://h:2181/mesos", 5050).unwrap_err();

@@ -40,12 +40,17 @@ pub(crate) fn code(result: anyhow::Result<ExitCode>) -> ExitCode {
     };
     // Whoever read our output has seen enough, as `head` does.
     let broken_pipe = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
-    if error.chain().any(|cause| cause.downcast_ref().is_some_and(broken_pipe)) {
+    if error
+        .chain()
+        .any(|cause| cause.downcast_ref().is_some_and(broken_pipe))
+    {
         return ExitCode::SUCCESS;
     }
     let causes = error.chain().filter(|cause| !cause.is::<WithCode>());
     let text: Vec<String> = causes.map(ToString::to_string).collect();
     eprintln!("error: {}", text.join(": "));
-    let code = error.chain().find_map(|cause| cause.downcast_ref::<WithCode>());
+    let code = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<WithCode>());
     ExitCode::from(code.map_or(FAILED, |code| code.0))
 }

@@ -23,9 +23,13 @@ const DAEMONS: [&str; 2] = ["master", "agent"];
 pub(crate) fn spelled(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut daemon = false;
     let spell = |argument: OsString| {
-        let Some(text) = argument.to_str() else { return argument };
+        let Some(text) = argument.to_str() else {
+            return argument;
+        };
         daemon |= DAEMONS.contains(&text);
-        let Some(flag) = text.strip_prefix("--").filter(|_| daemon) else { return argument };
+        let Some(flag) = text.strip_prefix("--").filter(|_| daemon) else {
+            return argument;
+        };
         match flag.split_once('=') {
             Some((name, value)) => format!("--{}={value}", name.replace('_', "-")).into(),
             None => format!("--{}", flag.replace('_', "-")).into(),
@@ -36,7 +40,9 @@ pub(crate) fn spelled(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsSt
 
 /// A text, or that of a file when it is `file:///path`.
 pub(crate) fn text(value: &str) -> Result<String, String> {
-    let Some(path) = value.strip_prefix(FILE) else { return Ok(value.to_owned()) };
+    let Some(path) = value.strip_prefix(FILE) else {
+        return Ok(value.to_owned());
+    };
     let mut content = String::new();
     let read = File::open(path).and_then(|file| file.take(FILE_MAX).read_to_string(&mut content));
     read.map_err(|error| format!("could not read {path}: {error}"))?;
@@ -45,7 +51,10 @@ pub(crate) fn text(value: &str) -> Result<String, String> {
 
 /// Anything that reads from a text.
 fn read<T: FromStr<Err: Display>>(value: &str) -> Result<T, String> {
-    text(value)?.trim().parse().map_err(|error: T::Err| error.to_string())
+    text(value)?
+        .trim()
+        .parse()
+        .map_err(|error: T::Err| error.to_string())
 }
 
 /// A number, an IP address, a role, or whatever else reads from a text.
@@ -82,9 +91,14 @@ pub(crate) fn weights(value: &str) -> Result<Weights, String> {
         let (role, weight) = pair
             .split_once('=')
             .ok_or_else(|| format!("expected role=weight, found `{pair}`"))?;
-        let role: Role = role.trim().parse().map_err(|error| format!("`{role}`: {error}"))?;
-        let number: f64 =
-            weight.trim().parse().map_err(|_| format!("`{weight}` is not a number"))?;
+        let role: Role = role
+            .trim()
+            .parse()
+            .map_err(|error| format!("`{role}`: {error}"))?;
+        let number: f64 = weight
+            .trim()
+            .parse()
+            .map_err(|_| format!("`{weight}` is not a number"))?;
         let weight = Weight::from_f64(number).map_err(|error| error.to_string())?;
         if weights.insert(role, weight).is_some() {
             return Err(format!("the role of `{pair}` is there twice"));
@@ -100,9 +114,14 @@ pub(crate) struct Weights(pub(crate) BTreeMap<Role, Weight>);
 /// The least that is worth offering: any of several, as `cpus:0.01|mem:32`.
 pub(crate) fn min_allocatable(value: &str) -> Result<MinAllocatable, String> {
     let text = text(value)?;
-    let any_of = text.split('|').map(str::trim).filter(|part| !part.is_empty());
+    let any_of = text
+        .split('|')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
     let any_of: Result<Vec<ResourceQuantities>, _> = any_of.map(str::parse).collect();
-    any_of.map(MinAllocatable).map_err(|error| error.to_string())
+    any_of
+        .map(MinAllocatable)
+        .map_err(|error| error.to_string())
 }
 
 /// The least that is worth offering: any of these.
@@ -125,13 +144,19 @@ mod tests {
     fn flags_of_daemons_may_be_spelled_with_underscores() {
         let spell = |words: &[&str]| -> Vec<String> {
             let words = words.iter().map(OsString::from);
-            spelled(words).into_iter().map(|word| word.into_string().unwrap()).collect()
+            spelled(words)
+                .into_iter()
+                .map(|word| word.into_string().unwrap())
+                .collect()
         };
         assert_eq!(
             spell(&["tepui", "agent", "--work_dir=/a_b", "--no-switch_user"]),
             ["tepui", "agent", "--work-dir=/a_b", "--no-switch-user"]
         );
-        assert_eq!(spell(&["tepui", "run", "x", "--a_b"]), ["tepui", "run", "x", "--a_b"]);
+        assert_eq!(
+            spell(&["tepui", "run", "x", "--a_b"]),
+            ["tepui", "run", "x", "--a_b"]
+        );
     }
 
     #[test]
@@ -140,7 +165,11 @@ mod tests {
         std::fs::write(file.path(), "15secs\n").unwrap();
         let value = format!("file://{}", file.path().display());
         assert_eq!(duration(&value), Ok(Duration::from_secs(15)));
-        assert!(duration("file:///no/such/file").unwrap_err().contains("/no/such/file"));
+        assert!(
+            duration("file:///no/such/file")
+                .unwrap_err()
+                .contains("/no/such/file")
+        );
     }
 
     #[test]

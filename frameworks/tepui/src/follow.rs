@@ -74,7 +74,11 @@ impl Sandbox {
     /// When the agent cannot be asked, or says no.
     pub(crate) async fn files(&self) -> Result<Vec<String>> {
         let (framework_id, task_id) = (self.framework_id.clone(), self.task_id.clone());
-        let message = ListFiles { framework_id, task_id, path: String::new() };
+        let message = ListFiles {
+            framework_id,
+            task_id,
+            path: String::new(),
+        };
         let answer = self.node.ask(&self.agent, message).await;
         let entries = answer.map_err(|error| self.unreachable(error))??;
         Ok(entries.into_iter().map(|entry| entry.name).collect())
@@ -82,6 +86,8 @@ impl Sandbox {
 
     fn unreachable(&self, error: libproc::AskError) -> anyhow::Error {
         let agent = self.agent.upid().address();
-        anyhow!(error).context(format!("could not read the output from the agent at {agent}"))
+        anyhow!(error).context(format!(
+            "could not read the output from the agent at {agent}"
+        ))
     }
 }

@@ -3,8 +3,12 @@
 use types::{ResourceName, Resources, Scalar, TaskState};
 
 /// Units of distance in time and their milliseconds, the longest first.
-const UNITS: [(&str, u64); 4] =
-    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+const UNITS: [(&str, u64); 4] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+];
 /// What stands where nothing is known.
 pub(crate) const NOTHING: &str = "-";
 /// Ids made by programs are cut to this many characters before their last part.
@@ -18,7 +22,9 @@ pub(crate) const CUT: char = '…';
 pub(crate) fn ago(now_ms: u64, then_ms: u64) -> String {
     let distance = now_ms.saturating_sub(then_ms);
     let unit = UNITS.iter().find(|(_, unit_ms)| distance >= *unit_ms);
-    unit.map_or("now".to_owned(), |(name, unit_ms)| format!("{}{name} ago", distance / unit_ms))
+    unit.map_or("now".to_owned(), |(name, unit_ms)| {
+        format!("{}{name} ago", distance / unit_ms)
+    })
 }
 
 /// What is used of what there is: `1.5/4`.
@@ -28,13 +34,20 @@ pub(crate) fn share(used: &Resources, total: &Resources, name: &ResourceName) ->
 
 /// An amount, or a dash where there is none.
 pub(crate) fn amount(amount: Scalar) -> String {
-    if amount.is_zero() { NOTHING.to_owned() } else { amount.to_string() }
+    if amount.is_zero() {
+        NOTHING.to_owned()
+    } else {
+        amount.to_string()
+    }
 }
 
 /// A state in a table: `TASK_RUNNING` is `running`.
 pub(crate) fn state(state: TaskState) -> String {
     let text = state.to_string();
-    text.strip_prefix("TASK_").unwrap_or(&text).to_ascii_lowercase().replace('_', " ")
+    text.strip_prefix("TASK_")
+        .unwrap_or(&text)
+        .to_ascii_lowercase()
+        .replace('_', " ")
 }
 
 /// An id cut short for people: the head of what a program made up, and the part that tells.
@@ -73,9 +86,18 @@ mod tests {
     #[test]
     fn long_ids_keep_their_head_and_the_part_that_tells() {
         assert_eq!(short_id("sleep-1f3a"), "sleep-1f3a");
-        assert_eq!(short_id("1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed-0003"), "1b9d6bcd…-0003");
-        assert_eq!(short_id("1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed-S12"), "1b9d6bcd…-S12");
-        assert_eq!(short_id("1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed"), "1b9d6bcd…fbbd4bed");
+        assert_eq!(
+            short_id("1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed-0003"),
+            "1b9d6bcd…-0003"
+        );
+        assert_eq!(
+            short_id("1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed-S12"),
+            "1b9d6bcd…-S12"
+        );
+        assert_eq!(
+            short_id("1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed"),
+            "1b9d6bcd…fbbd4bed"
+        );
     }
 
     #[test]

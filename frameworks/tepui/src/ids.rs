@@ -36,22 +36,43 @@ pub(crate) fn find<'a, T>(
     id: impl Fn(&T) -> &str,
 ) -> Result<&'a T> {
     let best = all.iter().filter_map(|one| fit(id(one), text)).max();
-    let Some(best) = best else { bail!("there is no {what} `{text}`") };
-    let fitting: Vec<&T> = all.iter().filter(|one| fit(id(one), text) == Some(best)).collect();
+    let Some(best) = best else {
+        bail!("there is no {what} `{text}`")
+    };
+    let fitting: Vec<&T> = all
+        .iter()
+        .filter(|one| fit(id(one), text) == Some(best))
+        .collect();
     if let [one] = fitting[..] {
         return Ok(one);
     }
-    let listed: Vec<String> =
-        fitting.iter().take(LISTED_MAX).map(|one| short_id(id(one))).collect();
-    let more = if fitting.len() > LISTED_MAX { ", …" } else { "" };
-    bail!("`{text}` fits {} {what}s: {}{more}", fitting.len(), listed.join(", "))
+    let listed: Vec<String> = fitting
+        .iter()
+        .take(LISTED_MAX)
+        .map(|one| short_id(id(one)))
+        .collect();
+    let more = if fitting.len() > LISTED_MAX {
+        ", …"
+    } else {
+        ""
+    };
+    bail!(
+        "`{text}` fits {} {what}s: {}{more}",
+        fitting.len(),
+        listed.join(", ")
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const IDS: [&str; 4] = ["sleep-1", "sleep-12", "0123456789abcdef-0001", "0123456789abcdef-0002"];
+    const IDS: [&str; 4] = [
+        "sleep-1",
+        "sleep-12",
+        "0123456789abcdef-0001",
+        "0123456789abcdef-0002",
+    ];
 
     fn found(text: &str) -> Result<&'static str> {
         find("task", text, &IDS, |id| id).copied()

@@ -1,5 +1,6 @@
 //! Ending when told to: by a signal, or because whoever started this program is gone.
 
+use std::fs;
 use std::io::{self, Read as _};
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ const ORDERLY_END: Duration = Duration::from_secs(10);
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hangup: Signal,
+    /// None when whoever started this wants it to outlive the terminal, as `nohup` does.
+    hangup: Option<Signal>,
 }
 
 /// A signal that asks a program to end.
@@ -47,18 +49,35 @@ impl Signals {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
+            hangup: match is_ignored(Asked::Hangup) {
+                true => None,
+                false => Some(signal(SignalKind::hangup())?),
+            },
         })
     }
 
     /// Waits for the next one.
     pub(crate) async fn next(&mut self) -> Asked {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => Asked::Interrupt,
             _ = self.terminate.recv() => Asked::Terminate,
-            _ = self.hangup.recv() => Asked::Hangup,
+            _ = hangup => Asked::Hangup,
         }
     }
+}
+
+/// Whether this program was started with a signal ignored.
+fn is_ignored(signal: Asked) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal.number() - 1) & 1 == 1)
 }
 
 /// Tells when standard input closes, which its other end does by ending in whatever way.

@@ -70,7 +70,12 @@ impl fmt::Display for Died {
         if self.tail.is_empty() {
             return write!(f, "; its log, {}, is empty", self.log.display());
         }
-        write!(f, "; the end of its log, {}:\n{}", self.log.display(), self.tail)
+        write!(
+            f,
+            "; the end of its log, {}:\n{}",
+            self.log.display(),
+            self.tail
+        )
     }
 }
 
@@ -86,7 +91,13 @@ impl Cluster {
         let directory = Directory::make(plan.work_dir.as_deref(), plan.keep)?;
         let machine = Machine::detect(directory.path())
             .context("could not find out what this machine has to offer")?;
-        Ok(Cluster { plan, machine, directory, members: Vec::new(), master: None })
+        Ok(Cluster {
+            plan,
+            machine,
+            directory,
+            members: Vec::new(),
+            master: None,
+        })
     }
 
     /// Starts master and agents, and waits until all agents have registered.
@@ -100,7 +111,10 @@ impl Cluster {
             Err(_) => bail!(
                 "the agents did not register within {} s; the end of the log of the master:\n{}",
                 START.as_secs(),
-                self.members.first().map(Member::log_tail).unwrap_or_default()
+                self.members
+                    .first()
+                    .map(Member::log_tail)
+                    .unwrap_or_default()
             ),
         }
     }
@@ -108,10 +122,16 @@ impl Cluster {
     async fn bring_up(&mut self, progress: &ProgressBar) -> Result<Vec<AgentSummary>> {
         progress.set_message("starting the master");
         let mut flags = self.listen_flags(0);
-        flags.push(flag("work-dir", self.directory.make_for("master")?.display()));
+        flags.push(flag(
+            "work-dir",
+            self.directory.make_for("master")?.display(),
+        ));
         let log = self.directory.log("master");
-        self.members.push(Member::start("master", "master", &flags, &log)?);
-        let Some(master) = self.members.last_mut() else { bail!("no member was started") };
+        self.members
+            .push(Member::start("master", "master", &flags, &log)?);
+        let Some(master) = self.members.last_mut() else {
+            bail!("no member was started")
+        };
         let address = master.address().await?;
         self.master = Some(address);
 
@@ -122,7 +142,8 @@ impl Cluster {
             flags.push(flag("work-dir", self.directory.make_for(&name)?.display()));
             flags.push(flag("resources", to_flag(&self.resources(number))));
             let log = self.directory.log(&name);
-            self.members.push(Member::start(&name, "agent", &flags, &log)?);
+            self.members
+                .push(Member::start(&name, "agent", &flags, &log)?);
         }
         for member in &mut self.members {
             member.address().await?;
@@ -135,7 +156,10 @@ impl Cluster {
         master: SocketAddr,
         progress: &ProgressBar,
     ) -> Result<Vec<AgentSummary>> {
-        let client = Client::new(&MasterFlag { master: Some(master.to_string()) }).await?;
+        let client = Client::new(&MasterFlag {
+            master: Some(master.to_string()),
+        })
+        .await?;
         let wanted = usize::from(self.plan.agents);
         loop {
             let mut agents = client.ask(GetAgents {}).await?;
@@ -149,14 +173,24 @@ impl Cluster {
     }
 
     fn listen_flags(&self, index: u16) -> Vec<String> {
-        let port = if self.plan.port == 0 { 0 } else { self.plan.port + index };
-        vec![flag("ip", self.plan.ip), flag("port", port), "--child".to_owned()]
+        let port = if self.plan.port == 0 {
+            0
+        } else {
+            self.plan.port + index
+        };
+        vec![
+            flag("ip", self.plan.ip),
+            flag("port", port),
+            "--child".to_owned(),
+        ]
     }
 
     /// What agent `number`, from 1, says it has.
     fn resources(&self, number: u16) -> Resources {
-        let share =
-            || self.machine.share(u64::from(number) - 1, u64::from(self.plan.agents));
+        let share = || {
+            self.machine
+                .share(u64::from(number) - 1, u64::from(self.plan.agents))
+        };
         self.plan.resources.clone().unwrap_or_else(share)
     }
 
@@ -210,7 +244,9 @@ impl Cluster {
             None => (None, &mut [][..]),
         };
         reaper.end(agents).await;
-        reaper.end(master.map_or(&mut [][..], std::slice::from_mut)).await;
+        reaper
+            .end(master.map_or(&mut [][..], std::slice::from_mut))
+            .await;
         reaper.end_orphans().await;
         self.directory.remove()
     }
@@ -222,8 +258,12 @@ fn check_ports(plan: &Plan) -> Result<()> {
         return Ok(());
     }
     let Some(last) = plan.port.checked_add(plan.agents) else {
-        bail!("{} agents need ports up to {}, and there are none beyond 65535: choose a lower \
-               --port", plan.agents, u32::from(plan.port) + u32::from(plan.agents));
+        bail!(
+            "{} agents need ports up to {}, and there are none beyond 65535: choose a lower \
+               --port",
+            plan.agents,
+            u32::from(plan.port) + u32::from(plan.agents)
+        );
     };
     for port in plan.port..=last {
         TcpListener::bind((plan.ip, port)).with_context(|| {
@@ -252,7 +292,14 @@ mod tests {
 
     fn plan(port: u16, agents: u16) -> Plan {
         let ip = IpAddr::from([127, 0, 0, 1]);
-        Plan { agents, ip, port, resources: None, work_dir: None, keep: false }
+        Plan {
+            agents,
+            ip,
+            port,
+            resources: None,
+            work_dir: None,
+            keep: false,
+        }
     }
 
     #[test]
@@ -260,7 +307,10 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
         let error = check_ports(&plan(port, 0)).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("port {port} of 127.0.0.1")), "{error}");
+        assert!(
+            error.starts_with(&format!("port {port} of 127.0.0.1")),
+            "{error}"
+        );
         assert!(error.contains("--port"), "{error}");
         assert!(check_ports(&plan(0, 3)).is_ok());
     }

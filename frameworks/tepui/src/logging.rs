@@ -49,14 +49,19 @@ pub(crate) struct LogFlags {
 impl LogFlags {
     /// Starts logging, for the whole life of the program.
     pub(crate) fn start(&self, daemon: bool) {
-        let wanted = self.log_level.clone().or_else(|| std::env::var("RUST_LOG").ok());
+        let wanted = self
+            .log_level
+            .clone()
+            .or_else(|| std::env::var("RUST_LOG").ok());
         let default = if daemon { DAEMON_LEVEL } else { COMMAND_LEVEL };
         let level = wanted.unwrap_or_else(|| default.to_owned());
         let filter = EnvFilter::try_new(&level).unwrap_or_else(|error| {
             eprintln!("warning: log level `{level}` is not understood ({error}): using {default}");
             EnvFilter::new(default)
         });
-        let logs = tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter);
+        let logs = tracing_subscriber::fmt()
+            .with_writer(io::stderr)
+            .with_env_filter(filter);
         // Fails only when logging was started before, which nothing else here does.
         let _ = match self.log_format {
             LogFormat::Text => logs.with_ansi(io::stderr().is_terminal()).try_init(),

@@ -33,9 +33,19 @@ impl Machine {
     /// # Errors
     /// When the machine does not say.
     pub(crate) fn detect(directory: &Path) -> io::Result<Machine> {
-        let Detected { cpus, mem_mib, disk_mib, ports } = detect(directory)?;
+        let Detected {
+            cpus,
+            mem_mib,
+            disk_mib,
+            ports,
+        } = detect(directory)?;
         let ports = u64::from(ports.0)..=u64::from(ports.1);
-        Ok(Machine { cpus: cpus.ceil() as u64, mem_mib, disk_mib, ports })
+        Ok(Machine {
+            cpus: cpus.ceil() as u64,
+            mem_mib,
+            disk_mib,
+            ports,
+        })
     }
 
     /// What the agent `index` of `count` is to say it has.
@@ -50,7 +60,10 @@ impl Machine {
         let (first, last) = (*self.ports.start(), *self.ports.end());
         let each = ((last - first + 1) / count).max(1);
         let own = (first + index * each).min(last);
-        let resources = Resources::new().cpus(cpus as f64).mem_mib(mem_mib).disk_mib(disk_mib);
+        let resources = Resources::new()
+            .cpus(cpus as f64)
+            .mem_mib(mem_mib)
+            .disk_mib(disk_mib);
         resources.ports(own..=(own + each - 1).min(last))
     }
 
@@ -69,14 +82,22 @@ mod tests {
     use super::*;
 
     fn machine(cpus: u64, mem_mib: u64, disk_mib: u64) -> Machine {
-        Machine { cpus, mem_mib, disk_mib, ports: 31_000..=32_000 }
+        Machine {
+            cpus,
+            mem_mib,
+            disk_mib,
+            ports: 31_000..=32_000,
+        }
     }
 
     #[test]
     fn agents_share_what_there_is() {
         let laptop = machine(8, 16_000, 100_000);
         let share = laptop.share(0, 2);
-        assert_eq!(share.to_string(), "cpus:4; mem:8000; disk:50000; ports:[31000-31499]");
+        assert_eq!(
+            share.to_string(),
+            "cpus:4; mem:8000; disk:50000; ports:[31000-31499]"
+        );
         let all: Resources = (0..2).map(|index| laptop.share(index, 2)).sum();
         assert_eq!(all.total_ports().to_string(), "[31000-31999]");
         assert_eq!(laptop.overcommit(2), None);
@@ -88,6 +109,9 @@ mod tests {
         let need = Resources::new().cpus(1.0).mem_mib(128);
         assert!(small.share(2, 3).contains(&need));
         let words = small.overcommit(3).unwrap();
-        assert_eq!(words, "3 agents with 2 cpus each share the 1 of this machine");
+        assert_eq!(
+            words,
+            "3 agents with 2 cpus each share the 1 of this machine"
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! The one binary: master, agent, a cluster on a laptop, and the commands to use it.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
 mod cli;
 mod client;
 mod commands;
@@ -23,7 +25,10 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     // The zygote forks, so it comes before anything that could start a thread.
-    if std::env::args_os().nth(1).is_some_and(|word| word == "zygote") {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == "zygote")
+    {
         commands::hidden::zygote();
     }
     let cli = cli::Cli::parse_from(flags::spelled(std::env::args_os()));

@@ -7,7 +7,9 @@ use crate::{format, output};
 /// A table with these headings.
 pub(crate) fn new(headings: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     if !output::is_terminal() {
         table.set_content_arrangement(ContentArrangement::Disabled);
     }
@@ -20,7 +22,10 @@ pub(crate) fn new(headings: &[&str]) -> Table {
 
 /// The text of a table, without white space at the ends of lines.
 pub(crate) fn text(table: &Table) -> String {
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let lines: Vec<String> = table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
     lines.join("\n")
 }
 
@@ -53,13 +58,23 @@ pub(crate) fn state(text: impl Into<String>, mood: Mood) -> Cell {
 
 /// An id: cut short on a terminal, whole for programs.
 pub(crate) fn id(id: &str) -> Cell {
-    Cell::new(if output::is_terminal() { format::short_id(id) } else { id.to_owned() })
+    Cell::new(if output::is_terminal() {
+        format::short_id(id)
+    } else {
+        id.to_owned()
+    })
 }
 
 /// Names and what belongs to them, a line each.
 pub(crate) fn pairs(rows: &[(&str, String)]) -> String {
-    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    let lines: Vec<String> =
-        rows.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
+    let width = rows
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0);
+    let lines: Vec<String> = rows
+        .iter()
+        .map(|(name, value)| format!("{name:width$}  {value}"))
+        .collect();
     lines.join("\n")
 }

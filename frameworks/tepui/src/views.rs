@@ -128,7 +128,11 @@ impl From<&FrameworkSummary> for FrameworkView {
     fn from(framework: &FrameworkSummary) -> Self {
         let info = &framework.info;
         FrameworkView {
-            id: info.id.as_ref().map(ToString::to_string).unwrap_or_default(),
+            id: info
+                .id
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             name: info.name.clone(),
             user: info.user.clone(),
             roles: info.roles.iter().map(ToString::to_string).collect(),
@@ -185,11 +189,16 @@ impl From<&TaskSummary> for TaskView {
             framework: summary.framework.clone(),
             agent_id: task.agent_id.to_string(),
             hostname: summary.hostname.clone(),
-            agent: summary.agent.as_ref().map(|pid| pid.upid().address().to_string()),
+            agent: summary
+                .agent
+                .as_ref()
+                .map(|pid| pid.upid().address().to_string()),
             role: task.role.to_string(),
             user: task.user.clone(),
             state: task.state.to_string(),
-            reason: last.and_then(|last| last.reason).map(|reason| reason.to_string()),
+            reason: last
+                .and_then(|last| last.reason)
+                .map(|reason| reason.to_string()),
             message: last.and_then(|last| last.message.clone()),
             exit_code: last.and_then(|last| last.exit_code),
             signal: last.and_then(|last| last.signal),

@@ -61,22 +61,44 @@ impl Cluster {
             ];
             words.extend(flags.iter().map(|flag| (*flag).to_owned()));
             let log = place.path().join(format!("{name}.log"));
-            Daemon::start(Plan { before: hosts.on(host), words, log })
+            Daemon::start(Plan {
+                before: hosts.on(host),
+                words,
+                log,
+            })
         };
-        let flags = ["--ip=10.231.0.1", "--agent-ping-timeout=1secs", "--max-agent-ping-timeouts=3"];
+        let flags = [
+            "--ip=10.231.0.1",
+            "--agent-ping-timeout=1secs",
+            "--max-agent-ping-timeouts=3",
+        ];
         let master = start(MASTER, "master", &flags);
         // They find out by themselves at which address the master can reach them.
-        let flags = ["--master=10.231.0.1", "--resources=cpus:1;mem:1024;disk:1024;ports:[]"];
+        let flags = [
+            "--master=10.231.0.1",
+            "--resources=cpus:1;mem:1024;disk:1024;ports:[]",
+        ];
         let agents = AGENTS.map(|host| start(host, "agent", &flags)).into();
-        let cluster = Cluster { agents, master, hosts, place };
-        cluster.await_states(&AGENTS.map(|host| (host, "active"))).await;
+        let cluster = Cluster {
+            agents,
+            master,
+            hosts,
+            place,
+        };
+        cluster
+            .await_states(&AGENTS.map(|host| (host, "active")))
+            .await;
         Some(cluster)
     }
 
     fn command(&self, host: u8, words: &[&str]) -> Command {
         let mut on = self.hosts.on(host).into_iter();
         let mut command = Command::new(on.next().unwrap());
-        command.args(on).arg(TEPUI).args(words).env("TEPUI_MASTER", "10.231.0.1");
+        command
+            .args(on)
+            .arg(TEPUI)
+            .args(words)
+            .env("TEPUI_MASTER", "10.231.0.1");
         command.env("RUST_BACKTRACE", "0").stdin(Stdio::null());
         command
     }
@@ -86,7 +108,8 @@ impl Cluster {
         let mut command = self.command(host, words);
         let run = tokio::task::spawn_blocking(move || command.output().unwrap());
         let run = tokio::time::timeout(Duration::from_secs(30), run).await;
-        run.unwrap_or_else(|_| panic!("tepui {words:?} does not end")).unwrap()
+        run.unwrap_or_else(|_| panic!("tepui {words:?} does not end"))
+            .unwrap()
     }
 
     /// The agents as the master sees them.
@@ -102,12 +125,19 @@ impl Cluster {
     async fn await_states(&self, wanted: &[(u8, &str)]) {
         let wanted: BTreeMap<String, String> = wanted
             .iter()
-            .map(|(host, state)| (format!("{}:{}", address(*host), api::AGENT_PORT), (*state).to_owned()))
+            .map(|(host, state)| {
+                (
+                    format!("{}:{}", address(*host), api::AGENT_PORT),
+                    (*state).to_owned(),
+                )
+            })
             .collect();
         eventually("agents are as they should be", SETTLED, || async {
             let agents = self.agents().await?;
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            let states = agents.iter().map(|agent| (text(&agent["address"]), text(&agent["state"])));
+            let states = agents
+                .iter()
+                .map(|agent| (text(&agent["address"]), text(&agent["state"])));
             let states: BTreeMap<_, _> = states.collect();
             if agents.len() == wanted.len() && states == wanted {
                 Ok(())
@@ -121,7 +151,11 @@ impl Cluster {
     fn stop(&mut self) {
         for daemon in self.agents.iter_mut().chain([&mut self.master]) {
             let status = daemon.stop();
-            assert!(status.is_some_and(|status| status.success()), "{status:?} {}", daemon.tail());
+            assert!(
+                status.is_some_and(|status| status.success()),
+                "{status:?} {}",
+                daemon.tail()
+            );
         }
     }
 }
@@ -136,7 +170,17 @@ impl Run {
     /// Holds one processor of each agent for a long time.
     fn hold(cluster: &Cluster) -> Run {
         let mark = format!("--env={RUN}={}", cluster.place.marker);
-        let words = ["run", "--json", "--name=hold", "-n=3", "--cpus=1", &mark, "--", "sleep", "300"];
+        let words = [
+            "run",
+            "--json",
+            "--name=hold",
+            "-n=3",
+            "--cpus=1",
+            &mark,
+            "--",
+            "sleep",
+            "300",
+        ];
         let mut command = cluster.command(CLIENT, &words);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let (sender, events) = mpsc::unbounded_channel();
@@ -157,7 +201,9 @@ impl Run {
         let mut others = Vec::new();
         while found.len() < tasks {
             let event = tokio::time::timeout(SETTLED, self.events.recv()).await;
-            let event = event.unwrap_or_else(|_| panic!("no {state} after {others:?}")).unwrap();
+            let event = event
+                .unwrap_or_else(|_| panic!("no {state} after {others:?}"))
+                .unwrap();
             let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
             match text("state") == state {
                 true => drop(found.insert(text("id"), text("agent"))),
@@ -177,20 +223,35 @@ impl Drop for Run {
 
 /// The processes of tasks.
 fn task_processes(cluster: &Cluster) -> BTreeSet<i32> {
-    processes::with_variable(RUN, &cluster.place.marker).into_iter().collect()
+    processes::with_variable(RUN, &cluster.place.marker)
+        .into_iter()
+        .collect()
 }
 
 #[test]
 fn commands_run_on_every_host_and_their_output_comes_back() {
     rig::run(Duration::from_secs(60), async {
-        let Some(mut cluster) = Cluster::start("hosts").await else { return };
-        let words = ["run", "-n", "9", "--cpus=0.3", "--", "sh", "-c", "echo at $MESOS_AGENT_ENDPOINT"];
+        let Some(mut cluster) = Cluster::start("hosts").await else {
+            return;
+        };
+        let words = [
+            "run",
+            "-n",
+            "9",
+            "--cpus=0.3",
+            "--",
+            "sh",
+            "-c",
+            "echo at $MESOS_AGENT_ENDPOINT",
+        ];
         let output = cluster.tepui(CLIENT, &words).await;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{output:?}");
         assert_eq!(text.lines().count(), 9, "{text}");
         for line in text.lines() {
-            let known = AGENTS.iter().any(|host| line.ends_with(&format!("{}:5051", address(*host))));
+            let known = AGENTS
+                .iter()
+                .any(|host| line.ends_with(&format!("{}:5051", address(*host))));
             assert!(known, "{text}");
         }
         // From the machine of an agent and from that of the master it is the same.
@@ -205,10 +266,16 @@ fn commands_run_on_every_host_and_their_output_comes_back() {
 #[test]
 fn a_host_that_is_cut_off_is_missed_and_comes_back_with_its_tasks() {
     rig::run(Duration::from_secs(100), async {
-        let Some(mut cluster) = Cluster::start("cut").await else { return };
+        let Some(mut cluster) = Cluster::start("cut").await else {
+            return;
+        };
         let mut run = Run::hold(&cluster);
         let running = run.await_state("TASK_RUNNING", 3).await;
-        assert_eq!(running.values().collect::<BTreeSet<_>>().len(), 3, "one on each: {running:?}");
+        assert_eq!(
+            running.values().collect::<BTreeSet<_>>().len(),
+            3,
+            "one on each: {running:?}"
+        );
         let before = task_processes(&cluster);
         assert_eq!(before.len(), 3);
 
@@ -216,7 +283,9 @@ fn a_host_that_is_cut_off_is_missed_and_comes_back_with_its_tasks() {
         cluster.hosts.cut(3);
         let lost = run.await_state("TASK_UNREACHABLE", 1).await;
         println!("missed after {} ms", begun.elapsed().as_millis());
-        cluster.await_states(&[(2, "active"), (3, "unreachable"), (4, "active")]).await;
+        cluster
+            .await_states(&[(2, "active"), (3, "unreachable"), (4, "active")])
+            .await;
         // The others work on meanwhile: their processors are taken, but memory is not.
         let output = cluster.tepui(CLIENT, &["status", "--json"]).await;
         let status: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -226,13 +295,24 @@ fn a_host_that_is_cut_off_is_missed_and_comes_back_with_its_tasks() {
         cluster.hosts.heal(3);
         let back = run.await_state("TASK_RUNNING", 1).await;
         println!("back after {} ms", begun.elapsed().as_millis());
-        assert_eq!(back, lost, "the task that was out of sight is the one that runs");
-        cluster.await_states(&AGENTS.map(|host| (host, "active"))).await;
-        assert_eq!(task_processes(&cluster), before, "every task is the process that it was");
+        assert_eq!(
+            back, lost,
+            "the task that was out of sight is the one that runs"
+        );
+        cluster
+            .await_states(&AGENTS.map(|host| (host, "active")))
+            .await;
+        assert_eq!(
+            task_processes(&cluster),
+            before,
+            "every task is the process that it was"
+        );
 
         kill(Pid::from_raw(run.child.id().cast_signed()), Signal::SIGINT).unwrap();
         run.await_state("TASK_KILLED", 3).await;
-        let ended = tokio::task::spawn_blocking(move || run.child.wait().unwrap()).await.unwrap();
+        let ended = tokio::task::spawn_blocking(move || run.child.wait().unwrap())
+            .await
+            .unwrap();
         assert_eq!(ended.code(), Some(130), "{ended}");
         eventually("the tasks are gone", SETTLED, || async {
             let left = task_processes(&cluster);
@@ -246,7 +326,9 @@ fn a_host_that_is_cut_off_is_missed_and_comes_back_with_its_tasks() {
 #[test]
 fn tasks_end_when_the_host_of_their_run_is_cut_off() {
     rig::run(Duration::from_secs(100), async {
-        let Some(mut cluster) = Cluster::start("client").await else { return };
+        let Some(mut cluster) = Cluster::start("client").await else {
+            return;
+        };
         let mut run = Run::hold(&cluster);
         run.await_state("TASK_RUNNING", 3).await;
         let begun = Instant::now();

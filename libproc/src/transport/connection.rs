@@ -83,7 +83,7 @@ pub(crate) async fn serve(peer: Arc<Peer>, epoch: u64, stream: Stream, unread: B
         _ = down.wait_for(|down| *down) => {}
     }
     drop(reader);
-    peer.disconnected(epoch, DeadReason::Unreachable);
+    peer.disconnected(epoch);
     peer.node().forget(&peer);
 }
 

@@ -35,6 +35,15 @@ struct Hello {
     accepted: bool,
 }
 
+/// A connection whose two sides have greeted each other.
+pub(crate) struct Met {
+    pub(crate) stream: Stream,
+    /// What was read beyond the greeting.
+    pub(crate) unread: BytesMut,
+    /// Which start of the node the peer is.
+    pub(crate) incarnation: u64,
+}
+
 /// Connects to `peer` after `wait`, and serves the connection.
 pub(crate) async fn dial(peer: Arc<Peer>, wait: Duration) {
     if !wait.is_zero() {
@@ -42,27 +51,32 @@ pub(crate) async fn dial(peer: Arc<Peer>, wait: Duration) {
     }
     let dialed = timeout(TIMEOUT, greet(&peer)).await;
     match dialed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-        Ok(Some((stream, unread))) => peer.connected(stream, unread, true),
+        Ok(Some(met)) => peer.connected(met, true),
         // The peer dials as well and its dial stands: it gets as long as ours had.
         Ok(None) => {
             tokio::time::sleep(TIMEOUT).await;
-            peer.not_connected();
+            peer.not_connected(false);
         }
         Err(error) => {
             tracing::debug!(peer = %peer.address(), %error, "could not connect");
-            peer.not_connected();
+            peer.not_connected(error.kind() == io::ErrorKind::ConnectionRefused);
         }
     }
     peer.node().forget(&peer);
 }
 
-async fn greet(peer: &Peer) -> io::Result<Option<(Stream, BytesMut)>> {
+async fn greet(peer: &Peer) -> io::Result<Option<Met>> {
     let mut stream = Stream::connect(peer.address()).await?;
     stream.write_all(PREFACE).await?;
     write(&mut stream, &hello(peer.node(), true)).await?;
     let mut unread = BytesMut::new();
     let theirs = read(&mut stream, &mut unread).await?;
-    Ok(theirs.accepted.then_some((stream, unread)))
+    let incarnation = theirs.incarnation;
+    Ok(theirs.accepted.then_some(Met {
+        stream,
+        unread,
+        incarnation,
+    }))
 }
 
 /// Answers a dialer whose preface was read; the connection is served if it is wanted.
@@ -76,10 +90,16 @@ pub(crate) async fn answer(
         return Err(io::Error::other("a node claims the address of this one"));
     }
     let peer = node.peer(theirs.address);
-    let accepted = peer.admits();
+    let incarnation = theirs.incarnation;
+    let accepted = peer.admits(incarnation);
     timeout(TIMEOUT, write(&mut stream, &hello(node, accepted))).await??;
     if accepted {
-        peer.connected(stream, unread, false);
+        let met = Met {
+            stream,
+            unread,
+            incarnation,
+        };
+        peer.connected(met, false);
     }
     Ok(())
 }

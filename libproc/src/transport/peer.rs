@@ -14,13 +14,12 @@ use tokio::time::Instant;
 
 use super::connection;
 use super::frame::Kind;
-use super::handshake;
+use super::handshake::{self, Met};
 use super::outbox::{Outbox, Refused};
 use crate::ask::AskError;
 use crate::dead::DeadReason;
 use crate::letter::{Letter, ReplyTo};
 use crate::link::{ExitReason, Exited};
-use crate::net::Stream;
 use crate::node::Node;
 use crate::pid::Upid;
 use crate::protocol::Wire;
@@ -51,6 +50,8 @@ struct State {
     watched: BTreeMap<Box<str>, Handle>,
     dialed: Option<Instant>,
     since: Option<Instant>,
+    /// Which start of the node at the address is connected.
+    incarnation: u64,
     /// Bytes were taken from the outbox and are being written.
     writing: bool,
 }
@@ -217,8 +218,9 @@ impl Peer {
 
     /// Whether an incoming connection of this peer is to be used; ends the one it replaces.
     ///
-    /// When both sides dial at once, the dial of the smaller address stands.
-    pub(crate) fn admits(&self) -> bool {
+    /// When both sides dial at once, the dial of the smaller address stands. Another incarnation is
+    /// another node that got the address of one that has gone: it is always admitted.
+    pub(crate) fn admits(&self, incarnation: u64) -> bool {
         let state = self.state.lock();
         let ours_first = self.node.address() < self.address;
         match state.phase {
@@ -228,13 +230,18 @@ impl Peer {
                 let fresh = state
                     .since
                     .is_some_and(|since| since.elapsed() < handshake::TIMEOUT);
-                !(ours_first && fresh)
+                !(ours_first && fresh && state.incarnation == incarnation)
             }
         }
     }
 
     /// Makes `stream` the connection to this peer and serves it on this thread.
-    pub(crate) fn connected(self: &Arc<Self>, stream: Stream, unread: BytesMut, dialed: bool) {
+    pub(crate) fn connected(self: &Arc<Self>, met: Met, dialed: bool) {
+        let Met {
+            stream,
+            unread,
+            incarnation,
+        } = met;
         let mut state = self.state.lock();
         if dialed && state.phase != Phase::Dialing {
             return; // the peer's own dial came first
@@ -242,33 +249,35 @@ impl Peer {
         if state.phase == Phase::Connected {
             let epoch = state.epoch;
             drop(state);
-            self.disconnected(epoch, DeadReason::Unreachable);
+            self.disconnected(epoch);
             state = self.state.lock();
         }
         state.phase = Phase::Connected;
         state.epoch += 1;
         state.since = Some(Instant::now());
+        state.incarnation = incarnation;
         let epoch = state.epoch;
         drop(state);
         tracing::debug!(peer = %self.address, dialed, "node connected");
         tokio::task::spawn_local(connection::serve(self.clone(), epoch, stream, unread));
     }
 
-    /// A dial that came to nothing.
-    pub(crate) fn not_connected(&self) {
+    /// A dial that came to nothing; `refused` says that nobody listens there.
+    pub(crate) fn not_connected(&self, refused: bool) {
         let mut state = self.state.lock();
         if state.phase == Phase::Dialing {
             state.dialed = Some(Instant::now());
-            self.fall(state, ExitReason::Unreachable);
+            let error = if refused { AskError::Refused } else { AskError::Unreachable };
+            self.fall(state, ExitReason::Unreachable, &error);
         }
     }
 
     /// The connection `epoch` has ended.
-    pub(crate) fn disconnected(&self, epoch: u64, reason: DeadReason) {
+    pub(crate) fn disconnected(&self, epoch: u64) {
         let state = self.state.lock();
         if state.epoch == epoch && state.phase == Phase::Connected {
-            tracing::debug!(peer = %self.address, ?reason, "node disconnected");
-            self.fall(state, ExitReason::Disconnected);
+            tracing::debug!(peer = %self.address, "node disconnected");
+            self.fall(state, ExitReason::Disconnected, &AskError::Unreachable);
         }
     }
 
@@ -276,11 +285,16 @@ impl Peer {
     #[cfg(feature = "sim")]
     pub(crate) fn sever(&self) {
         let epoch = self.state.lock().epoch;
-        self.disconnected(epoch, DeadReason::Unreachable);
+        self.disconnected(epoch);
     }
 
     /// Everything that hung on the connection is told, once, that it is gone.
-    fn fall(&self, mut state: parking_lot::MutexGuard<'_, State>, reason: ExitReason) {
+    fn fall(
+        &self,
+        mut state: parking_lot::MutexGuard<'_, State>,
+        reason: ExitReason,
+        error: &AskError,
+    ) {
         let fallen = std::mem::take(&mut *state);
         state.epoch = fallen.epoch;
         state.next_ask = fallen.next_ask;
@@ -292,7 +306,7 @@ impl Peer {
         }
         let asks: BTreeMap<u64, Pending> = fallen.asks.into_iter().collect();
         for pending in asks.into_values() {
-            pending.reply.fail(AskError::Unreachable);
+            pending.reply.fail(error.clone());
         }
         for (id, watchers) in fallen.links {
             let upid = Upid::resolved(id, self.address, None);

@@ -155,7 +155,7 @@ fn tasks_of_a_lost_agent_are_lost_for_frameworks_of_old() {
 }
 
 #[test]
-fn tasks_without_checkpoints_end_with_the_connection_of_their_agent() {
+fn tasks_without_checkpoints_end_with_their_agent() {
     world(|world| async move {
         let mut info = framework_info("fleeting");
         info.checkpoint = false;

@@ -131,8 +131,10 @@ fn options(args: Args, master: std::net::SocketAddr) -> Result<agent::Options> {
     let root = geteuid().is_root();
     let switch_user = !args.no_switch_user && args.switch_user.unwrap_or(root);
     if switch_user && !root {
-        bail!("only root can run tasks as other users: start the agent as root, or with \
-               --no-switch-user");
+        bail!(
+            "only root can run tasks as other users: start the agent as root, or with \
+               --no-switch-user"
+        );
     }
     let work_dir = args.work_dir.unwrap_or_else(|| match root {
         true => PathBuf::from(WORK_DIRS.0),
@@ -189,8 +191,13 @@ mod tests {
     fn what_is_not_named_is_detected() {
         let directory = tempfile::tempdir().unwrap();
         let work_dir = format!("--work-dir={}", directory.path().display());
-        let words =
-            ["agent", "--master=127.0.0.1:5050", &work_dir, "--resources=cpus:7", "--no-switch-user"];
+        let words = [
+            "agent",
+            "--master=127.0.0.1:5050",
+            &work_dir,
+            "--resources=cpus:7",
+            "--no-switch-user",
+        ];
         let master = "127.0.0.1:5050".parse().unwrap();
         let flags = options(Wrapped::parse_from(words).args, master).unwrap();
         let resources = flags.resources.unwrap();

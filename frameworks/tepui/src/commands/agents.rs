@@ -45,8 +45,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn listed(agents: &[AgentSummary], now_ms: u64) -> String {
-    let headings =
-        ["AGENT", "HOST", "ADDRESS", "STATE", "TASKS", "CPUS", "MEM MB", "DISK MB", "REGISTERED"];
+    let headings = [
+        "AGENT",
+        "HOST",
+        "ADDRESS",
+        "STATE",
+        "TASKS",
+        "CPUS",
+        "MEM MB",
+        "DISK MB",
+        "REGISTERED",
+    ];
     let mut table = table::new(&headings);
     for agent in agents {
         let share = |name| format::share(&agent.used, &agent.total, name).into();

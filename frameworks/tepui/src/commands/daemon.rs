@@ -53,7 +53,10 @@ fn advice(kind: ErrorKind, address: SocketAddr) -> String {
              another port with --port"
         ),
         ErrorKind::AddrNotAvailable => {
-            format!(": this machine does not have {}; choose another with --ip", address.ip())
+            format!(
+                ": this machine does not have {}; choose another with --ip",
+                address.ip()
+            )
         }
         ErrorKind::PermissionDenied => {
             format!(": port {port} is for root; choose one above 1023 with --port")

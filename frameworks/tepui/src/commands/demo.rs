@@ -38,5 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     let tepui = executable().to_string_lossy().into_owned();
     let command = vec![tepui, "example".to_owned(), "wordcount".to_owned()];
-    super::alone(up::session(plan, Some(command)))
+    let code = super::alone(up::session(plan, Some(command)))?;
+    eprintln!("\nThe cluster is gone again. `tepui up` starts one that stays.");
+    Ok(code)
 }

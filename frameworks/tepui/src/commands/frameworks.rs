@@ -41,7 +41,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         let mut frameworks = client.ask(GetFrameworks {}).await?;
         frameworks.retain(|framework| args.all || framework.state != FrameworkState::Completed);
         if args.json {
-            output::json(&frameworks.iter().map(FrameworkView::from).collect::<Vec<_>>())?;
+            output::json(
+                &frameworks
+                    .iter()
+                    .map(FrameworkView::from)
+                    .collect::<Vec<_>>(),
+            )?;
         } else {
             output::line(&listed(&frameworks, unix_ms()))?;
         }
@@ -50,8 +55,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn listed(frameworks: &[FrameworkSummary], now_ms: u64) -> String {
-    let headings =
-        ["FRAMEWORK", "NAME", "STATE", "ROLES", "USER", "TASKS", "CPUS", "MEM MB", "REGISTERED"];
+    let headings = [
+        "FRAMEWORK",
+        "NAME",
+        "STATE",
+        "ROLES",
+        "USER",
+        "TASKS",
+        "CPUS",
+        "MEM MB",
+        "REGISTERED",
+    ];
     let mut table = table::new(&headings);
     for framework in frameworks {
         let info = &framework.info;

@@ -40,9 +40,18 @@ pub(crate) fn child_of(args: ChildOf) -> Result<ExitCode> {
     if getppid() != Pid::from_raw(args.parent) {
         bail!("the program that started this one is gone");
     }
-    let [program, words @ ..] = &args.command[..] else { bail!("no command was given") };
+    let [program, words @ ..] = &args.command[..] else {
+        bail!("no command was given")
+    };
     let error = Command::new(program).args(words).exec();
     // What shells exit with when a command is not there, or is no command.
-    let code = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
-    Err(crate::exit::error(code, format!("could not run `{program}`: {error}")))
+    let code = if error.kind() == std::io::ErrorKind::NotFound {
+        127
+    } else {
+        126
+    };
+    Err(crate::exit::error(
+        code,
+        format!("could not run `{program}`: {error}"),
+    ))
 }

@@ -26,17 +26,22 @@ impl Job {
     pub(crate) fn start(command: &[String], master: SocketAddr) -> Result<Job> {
         let executable = executable();
         let mut job = Command::new(&executable);
-        job.arg("child-of").arg(std::process::id().to_string()).arg("--");
+        job.arg("child-of")
+            .arg(std::process::id().to_string())
+            .arg("--");
         match command {
             [script] => job.args(["sh", "-c", script]),
             words => job.args(words),
         };
-        job.env("TEPUI_MASTER", master.to_string()).env("MESOS_MASTER", master.to_string());
+        job.env("TEPUI_MASTER", master.to_string())
+            .env("MESOS_MASTER", master.to_string());
         if let Some(path) = path_with(env::var_os("PATH"), &executable) {
             job.env("PATH", path);
         }
         let child = job.spawn().context("could not start the command")?;
-        Ok(Job { pid: child.id().cast_signed() })
+        Ok(Job {
+            pid: child.id().cast_signed(),
+        })
     }
 
     /// Its process id.

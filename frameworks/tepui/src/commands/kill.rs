@@ -40,10 +40,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         let tasks = find_all(&client, args.framework.as_deref(), false).await?;
         let mut killed = Vec::new();
         for text in &args.tasks {
-            let found = ids::find("task", text, &tasks, |summary| summary.task.task_id.as_str())?;
+            let found = ids::find("task", text, &tasks, |summary| {
+                summary.task.task_id.as_str()
+            })?;
             let task_id = found.task.task_id.clone();
             let framework_id = Some(found.task.framework_id.clone());
-            let answer = client.ask(KillTask { task_id: task_id.clone(), framework_id }).await?;
+            let answer = client
+                .ask(KillTask {
+                    task_id: task_id.clone(),
+                    framework_id,
+                })
+                .await?;
             answer.map_err(|why| anyhow!("could not kill {task_id}: {why}"))?;
             if !args.json {
                 output::line(&format!("killing {task_id}"))?;
@@ -70,5 +77,10 @@ pub(crate) async fn find_all(
         Some(text) => Some(super::teardown::find(client, text).await?),
         None => None,
     };
-    client.ask(GetTasks { framework_id, ended }).await
+    client
+        .ask(GetTasks {
+            framework_id,
+            ended,
+        })
+        .await
 }

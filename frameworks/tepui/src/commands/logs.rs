@@ -137,6 +137,9 @@ async fn explain(sandbox: &Sandbox, path: &str, error: anyhow::Error) -> anyhow:
     let files = sandbox.files().await.unwrap_or_default();
     match files.is_empty() {
         true => error.context(format!("could not read {path} of {task}")),
-        false => anyhow!("there is no {path} in the sandbox of {task}: {}", files.join(", ")),
+        false => anyhow!(
+            "there is no {path} in the sandbox of {task}: {}",
+            files.join(", ")
+        ),
     }
 }

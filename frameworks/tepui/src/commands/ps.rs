@@ -38,7 +38,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     super::alone(async {
         let client = Client::new(&args.master).await?;
-        let tasks = client.ask(GetTasks { framework_id: None, ended: args.all }).await?;
+        let tasks = client
+            .ask(GetTasks {
+                framework_id: None,
+                ended: args.all,
+            })
+            .await?;
         if args.json {
             output::json(&tasks.iter().map(TaskView::from).collect::<Vec<_>>())?;
         } else {
@@ -49,10 +54,28 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn listed(tasks: &[TaskSummary], now_ms: u64) -> String {
-    let headings = ["TASK", "NAME", "FRAMEWORK", "STATE", "SINCE", "CPUS", "MEM MB", "HOST"];
+    let headings = [
+        "TASK",
+        "NAME",
+        "FRAMEWORK",
+        "STATE",
+        "SINCE",
+        "CPUS",
+        "MEM MB",
+        "HOST",
+    ];
     let mut table = table::new(&headings);
-    for TaskSummary { task, framework, hostname, .. } in tasks {
-        let since = task.statuses.last().map(|status| format::ago(now_ms, status.timestamp_ms));
+    for TaskSummary {
+        task,
+        framework,
+        hostname,
+        ..
+    } in tasks
+    {
+        let since = task
+            .statuses
+            .last()
+            .map(|status| format::ago(now_ms, status.timestamp_ms));
         let amount = |name| format::amount(task.resources.scalar(name)).into();
         table.add_row(vec![
             table::id(task.task_id.as_str()),
@@ -120,14 +143,22 @@ mod tests {
             labels: Labels::new(),
             user: None,
         };
-        let summary =
-            TaskSummary { task, framework: "run".into(), hostname: "box".into(), agent: None };
+        let summary = TaskSummary {
+            task,
+            framework: "run".into(),
+            hostname: "box".into(),
+            agent: None,
+        };
         let lines = listed(&[summary], 61_000);
-        let lines: Vec<Vec<&str>> =
-            lines.lines().map(|line| line.split_whitespace().collect()).collect();
+        let lines: Vec<Vec<&str>> = lines
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
         assert_eq!(
             lines[1],
-            ["sleep-1", "sleep", "60", "run", "running", "1m", "ago", "0.5", "-", "box"]
+            [
+                "sleep-1", "sleep", "60", "run", "running", "1m", "ago", "0.5", "-", "box"
+            ]
         );
     }
 

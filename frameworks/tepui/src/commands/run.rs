@@ -26,7 +26,8 @@ const FAILOVER: Duration = Duration::from_secs(10);
 
 /// Runs a command on the cluster, prints what it prints, and exits as it does.
 ///
-/// A single word is a line for `sh -c`; several are a program and its arguments. With several
+/// A single word is a line for `sh -c`; several are a program and its arguments. Either finds its
+/// standard input empty. With several
 /// instances each line is marked with the name of its task, and the exit code is the first that is
 /// not zero. Ctrl-C ends the tasks. When this program is gone for whatever other reason, so are they
 /// ten seconds later.
@@ -86,8 +87,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     master: MasterFlag,
     /// The command
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true,
-          value_name = "COMMAND")]
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<String>,
 }
 
@@ -100,7 +100,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let style = match (args.json, args.instances) {
         (true, _) => Style::Json,
         (false, 1) => Style::Plain,
-        (false, _) => Style::Marked { colours: output::has_colours() },
+        (false, _) => Style::Marked {
+            colours: output::has_colours(),
+        },
     };
     let mut info = FrameworkInfo::new(format!("run {}", work.name)).role(args.role.clone());
     info.user.clone_from(&args.user);
@@ -156,9 +158,14 @@ fn need(args: &Args) -> Result<Resources> {
 
 /// The program of a command, without its path, as far as it can be part of an id.
 fn default_name(command: &[String]) -> String {
-    let mut words = command.first().map_or("", String::as_str).split([' ', '\t', '\n', ';']);
+    let mut words = command
+        .first()
+        .map_or("", String::as_str)
+        .split([' ', '\t', '\n', ';']);
     // Variables that are set first are not the program.
-    let word = words.find(|word| !word.is_empty() && !word.contains('=')).unwrap_or("");
+    let word = words
+        .find(|word| !word.is_empty() && !word.contains('='))
+        .unwrap_or("");
     let program = word.rsplit('/').next().unwrap_or(word);
     let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let name: String = program.chars().filter(plain).take(NAME_MAX).collect();
@@ -189,7 +196,10 @@ mod tests {
         let command = work_of(&["echo $A | cat"]).unwrap().command;
         assert!(command.shell && command.value == "echo $A | cat");
         let command = work_of(&["--", "echo", "--name"]).unwrap().command;
-        assert_eq!((command.shell, command.arguments), (false, vec!["echo".into(), "--name".into()]));
+        assert_eq!(
+            (command.shell, command.arguments),
+            (false, vec!["echo".into(), "--name".into()])
+        );
         assert!(!work_of(&["--argv", "true"]).unwrap().command.shell);
     }
 
@@ -199,6 +209,14 @@ mod tests {
         assert_eq!(work.command.arguments, ["ls", "--cpus", "7"]);
         assert_eq!(work.command.environment.0["A"], "b");
         assert_eq!(work.need, Resources::new().cpus(0.1).mem_mib(32));
+    }
+
+    #[test]
+    fn flags_that_are_none_are_no_command() {
+        assert!(Wrapped::try_parse_from(["run", "--instance=2", "ls"]).is_err());
+        let instances = |flag| work_of(&[flag, "ls"]).unwrap().instances;
+        assert_eq!([instances("-n=2"), instances("-n2")], [2, 2]);
+        assert_eq!(work_of(&["--", "-x"]).unwrap().command.value, "-x");
     }
 
     #[test]
@@ -216,7 +234,9 @@ mod tests {
     #[test]
     fn a_task_needs_something() {
         assert!(work_of(&["--cpus=0", "--mem=0", "x"]).is_err());
-        let need = work_of(&["--cpus=0", "--disk=5", "--gpus=1", "x"]).unwrap().need;
+        let need = work_of(&["--cpus=0", "--disk=5", "--gpus=1", "x"])
+            .unwrap()
+            .need;
         assert_eq!(need.to_string(), "mem:32; disk:5; gpus:1");
         assert!(work_of(&["--gpus=0.5", "x"]).is_err());
     }

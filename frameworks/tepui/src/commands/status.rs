@@ -84,7 +84,10 @@ mod tests {
             used: Resources::new().cpus(0.2),
         };
         let text = described(&master, 5_000);
-        assert!(text.starts_with("master      127.0.0.1:5050 on box\n"), "{text}");
+        assert!(
+            text.starts_with("master      127.0.0.1:5050 on box\n"),
+            "{text}"
+        );
         assert!(text.contains("\nstarted     5s ago\n"), "{text}");
         assert!(text.contains("\ncpus        0.2/6 used\n"), "{text}");
     }

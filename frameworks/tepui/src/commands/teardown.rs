@@ -35,7 +35,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     super::alone(async {
         let client = Client::new(&args.master).await?;
         let framework_id = find(&client, &args.framework).await?;
-        let message = TeardownFramework { framework_id: framework_id.clone() };
+        let message = TeardownFramework {
+            framework_id: framework_id.clone(),
+        };
         let answer = client.ask(message).await?;
         answer.map_err(|why| anyhow!("could not tear down {framework_id}: {why}"))?;
         if args.json {
@@ -53,7 +55,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 /// When the master does not answer, or there is no such framework.
 pub(crate) async fn find(client: &Client, text: &str) -> Result<FrameworkId> {
     let frameworks: Vec<FrameworkSummary> = client.ask(GetFrameworks {}).await?;
-    let frameworks: Vec<FrameworkId> =
-        frameworks.into_iter().filter_map(|framework| framework.info.id).collect();
+    let frameworks: Vec<FrameworkId> = frameworks
+        .into_iter()
+        .filter_map(|framework| framework.info.id)
+        .collect();
     Ok(ids::find("framework", text, &frameworks, |id| id.as_str())?.clone())
 }

@@ -118,7 +118,9 @@ async fn live(
         Err(Some((pid, exit))) => return Err(ended_early(cluster, pid, exit)),
         Err(None) => return Ok(ExitCode::SUCCESS),
     };
-    let master = cluster.master().context("a cluster that was started has a master")?;
+    let master = cluster
+        .master()
+        .context("a cluster that was started has a master")?;
     match command {
         Some(command) => {
             eprintln!("{}", summary(cluster, since.elapsed()));
@@ -197,25 +199,45 @@ fn progress() -> ProgressBar {
 /// The cluster in a line.
 fn summary(cluster: &Cluster, took: Duration) -> String {
     let agents = cluster.members().len().saturating_sub(1);
-    let master = cluster.master().map(|master| master.to_string()).unwrap_or_default();
-    format!("{agents} agents of the master at {master} registered in {:.2} s", took.as_secs_f64())
+    let master = cluster
+        .master()
+        .map(|master| master.to_string())
+        .unwrap_or_default();
+    format!(
+        "{agents} agents of the master at {master} registered in {:.2} s",
+        took.as_secs_f64()
+    )
 }
 
 /// Where everything is, and how to use it.
 fn described(cluster: &Cluster, agents: &[AgentSummary], took: Duration) -> String {
     let mut members = table::new(&["NAME", "ADDRESS", "PID", "RESOURCES"]);
     for member in cluster.members() {
-        let address = member.known_address().map(|address| address.to_string()).unwrap_or_default();
-        let agent = agents.iter().find(|agent| agent.pid.upid().address().to_string() == address);
+        let address = member
+            .known_address()
+            .map(|address| address.to_string())
+            .unwrap_or_default();
+        let agent = agents
+            .iter()
+            .find(|agent| agent.pid.upid().address().to_string() == address);
         members.add_row(vec![
             member.name().to_owned(),
             address,
             member.pid().to_string(),
-            agent.map(|agent| agent.total.to_string()).unwrap_or_default(),
+            agent
+                .map(|agent| agent.total.to_string())
+                .unwrap_or_default(),
         ]);
     }
-    let master = cluster.master().map(|master| master.to_string()).unwrap_or_default();
-    let fate = if cluster.is_temporary() { "removed at the end; --keep keeps it" } else { "kept" };
+    let master = cluster
+        .master()
+        .map(|master| master.to_string())
+        .unwrap_or_default();
+    let fate = if cluster.is_temporary() {
+        "removed at the end; --keep keeps it"
+    } else {
+        "kept"
+    };
     let path = cluster.path().display();
     let mut text = format!(
         "{}\n\n{}\n\nwork  {path} ({fate})\nlogs  {path}/logs\n",

@@ -22,13 +22,20 @@ impl Directory {
             Some(path) => {
                 let made = fs::create_dir_all(path).and_then(|()| fs::canonicalize(path));
                 let path = made.with_context(|| format!("could not make {}", path.display()))?;
-                Directory { path, temporary: false }
+                Directory {
+                    path,
+                    temporary: false,
+                }
             }
             None => {
                 let template = std::env::temp_dir().join("tepui-up-XXXXXX");
                 let path = nix::unistd::mkdtemp(&template);
-                let path = path.with_context(|| format!("could not make {}", template.display()))?;
-                Directory { path, temporary: !keep }
+                let path =
+                    path.with_context(|| format!("could not make {}", template.display()))?;
+                Directory {
+                    path,
+                    temporary: !keep,
+                }
             }
         };
         directory.make_for("logs")?;

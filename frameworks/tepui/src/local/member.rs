@@ -102,7 +102,10 @@ impl Member {
         if line.is_empty() {
             std::future::pending::<()>().await;
         }
-        let upid: Upid = line.trim().parse().with_context(|| format!("{} failed", self.name))?;
+        let upid: Upid = line
+            .trim()
+            .parse()
+            .with_context(|| format!("{} failed", self.name))?;
         self.address = Some(upid.address());
         Ok(upid.address())
     }
@@ -161,12 +164,18 @@ fn tail(path: &Path) -> std::io::Result<String> {
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
     let last = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-    Ok(last.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"))
+    Ok(last
+        .iter()
+        .map(|line| format!("  {line}"))
+        .collect::<Vec<_>>()
+        .join("\n"))
 }
 
 /// This very program, also when its file was replaced meanwhile.
 pub(crate) fn executable() -> PathBuf {
-    let path = std::env::current_exe().ok().filter(|path| fs::exists(path).unwrap_or(false));
+    let path = std::env::current_exe()
+        .ok()
+        .filter(|path| fs::exists(path).unwrap_or(false));
     path.unwrap_or_else(|| PathBuf::from("/proc/self/exe"))
 }
 
@@ -181,6 +190,9 @@ mod tests {
         fs::write(file.path(), lines.join("\n")).unwrap();
         let text = tail(file.path()).unwrap();
         assert_eq!(text.lines().count(), TAIL_LINES);
-        assert!(text.starts_with("  line 1989\n") && text.ends_with("\n  line 2000"), "{text}");
+        assert!(
+            text.starts_with("  line 1989\n") && text.ends_with("\n  line 2000"),
+            "{text}"
+        );
     }
 }

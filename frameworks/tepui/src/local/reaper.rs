@@ -54,7 +54,9 @@ impl Reaper {
             let until = Instant::now() + wait;
             members.iter().for_each(|member| member.signal(how));
             while members.iter().any(Member::is_running) {
-                let Ok((pid, _)) = timeout_at(until, self.next()).await else { break };
+                let Ok((pid, _)) = timeout_at(until, self.next()).await else {
+                    break;
+                };
                 members
                     .iter_mut()
                     .filter(|member| member.pid() == pid)
@@ -99,10 +101,16 @@ fn reap() -> nix::Result<Option<(i32, Exit)>> {
 
 /// The children of this process.
 fn children() -> Vec<i32> {
-    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let threads = fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let lists =
+        threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
     let pids = |list: String| -> Vec<i32> {
-        list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+        list.split_whitespace()
+            .filter_map(|pid| pid.parse().ok())
+            .collect()
     };
     lists.flat_map(pids).collect()
 }

@@ -19,28 +19,40 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// How the task of a terminal status ended.
     pub(crate) fn of(status: &TaskStatus) -> Outcome {
-        let ended = status.signal.map(|signal| exit::SIGNAL.saturating_add(signal as u8));
+        let ended = status
+            .signal
+            .map(|signal| exit::SIGNAL.saturating_add(signal as u8));
         let ended = ended.or(status.exit_code.map(|code| code as u8));
         let told = || {
             let message = status.message.as_deref().unwrap_or("nobody says why");
             Some(format!("{}: {message}", plain(status.state)))
         };
         if status.reason == Some(Reason::MaxCompletionTimeReached) {
-            return Outcome { code: TIME_UP, words: Some("its time was up".to_owned()) };
+            return Outcome {
+                code: TIME_UP,
+                words: Some("its time was up".to_owned()),
+            };
         }
         match status.state {
-            TaskState::Finished => Outcome { code: ended.unwrap_or(0), words: None },
+            TaskState::Finished => Outcome {
+                code: ended.unwrap_or(0),
+                words: None,
+            },
             TaskState::Failed => match ended {
                 // What the command did is its own affair, unless somebody ended it for a reason.
                 Some(code) if code != 0 => {
                     let words = status.reason.filter(is_limit).and_then(|_| told());
                     Outcome { code, words }
                 }
-                Some(_) | None => Outcome { code: exit::NOT_RUN, words: told() },
+                Some(_) | None => Outcome {
+                    code: exit::NOT_RUN,
+                    words: told(),
+                },
             },
-            TaskState::Killed => {
-                Outcome { code: ended.filter(|code| *code != 0).unwrap_or(143), words: told() }
-            }
+            TaskState::Killed => Outcome {
+                code: ended.filter(|code| *code != 0).unwrap_or(143),
+                words: told(),
+            },
             TaskState::Lost
             | TaskState::Error
             | TaskState::Dropped
@@ -51,7 +63,10 @@ impl Outcome {
             | TaskState::Running
             | TaskState::Killing
             | TaskState::Unreachable
-            | TaskState::Unknown => Outcome { code: exit::NOT_RUN, words: told() },
+            | TaskState::Unknown => Outcome {
+                code: exit::NOT_RUN,
+                words: told(),
+            },
         }
     }
 }
@@ -87,10 +102,28 @@ mod tests {
     #[test]
     fn a_command_that_ran_speaks_for_itself() {
         let finished = status(TaskState::Finished);
-        assert_eq!(Outcome::of(&finished), Outcome { code: 0, words: None });
-        let failed = TaskStatus { exit_code: Some(3), ..status(TaskState::Failed) };
-        assert_eq!(Outcome::of(&failed), Outcome { code: 3, words: None });
-        let segfault = TaskStatus { signal: Some(11), ..status(TaskState::Failed) };
+        assert_eq!(
+            Outcome::of(&finished),
+            Outcome {
+                code: 0,
+                words: None
+            }
+        );
+        let failed = TaskStatus {
+            exit_code: Some(3),
+            ..status(TaskState::Failed)
+        };
+        assert_eq!(
+            Outcome::of(&failed),
+            Outcome {
+                code: 3,
+                words: None
+            }
+        );
+        let segfault = TaskStatus {
+            signal: Some(11),
+            ..status(TaskState::Failed)
+        };
         assert_eq!(code(&segfault), 139);
     }
 
@@ -106,13 +139,22 @@ mod tests {
 
     #[test]
     fn a_task_that_somebody_ended_says_so() {
-        let killed = TaskStatus { signal: Some(9), ..status(TaskState::Killed) };
+        let killed = TaskStatus {
+            signal: Some(9),
+            ..status(TaskState::Killed)
+        };
         assert_eq!(code(&killed), 137);
         assert_eq!(code(&status(TaskState::Killed)), 143);
         let late = status(TaskState::Failed).because(Reason::MaxCompletionTimeReached, "late");
         assert_eq!(code(&late), TIME_UP);
-        let memory = TaskStatus { signal: Some(9), ..status(TaskState::Failed) };
+        let memory = TaskStatus {
+            signal: Some(9),
+            ..status(TaskState::Failed)
+        };
         let memory = memory.because(Reason::ContainerLimitationMemory, "memory limit exceeded");
-        assert_eq!(Outcome::of(&memory).words.as_deref(), Some("failed: memory limit exceeded"));
+        assert_eq!(
+            Outcome::of(&memory).words.as_deref(),
+            Some("failed: memory limit exceeded")
+        );
     }
 }

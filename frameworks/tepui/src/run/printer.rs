@@ -8,8 +8,8 @@ use anyhow::Result;
 use serde_json::{Value as Json, json};
 use types::TaskStatus;
 
-use crate::run::outcome::Outcome;
 use crate::output;
+use crate::run::outcome::Outcome;
 
 /// Longest line that is held back until its end, in bytes.
 const LINE_MAX: usize = 64 << 10;
@@ -60,7 +60,11 @@ pub(crate) struct Printer {
 impl Printer {
     /// A printer for tasks of this name.
     pub(crate) fn new(style: Style, name: String) -> Printer {
-        Printer { style, name, open: BTreeMap::new() }
+        Printer {
+            style,
+            name,
+            open: BTreeMap::new(),
+        }
     }
 
     /// Prints what an instance wrote.
@@ -92,7 +96,10 @@ impl Printer {
     /// # Errors
     /// When our own output is gone.
     pub(crate) fn finish(&mut self, instance: usize, stream: Stream) -> Result<()> {
-        let Some(mut line) = self.open.remove(&(instance, stream)).filter(|line| !line.is_empty())
+        let Some(mut line) = self
+            .open
+            .remove(&(instance, stream))
+            .filter(|line| !line.is_empty())
         else {
             return Ok(());
         };
@@ -168,7 +175,10 @@ fn mark(name: &str, instance: usize, colours: bool) -> String {
 
 /// Takes the lines that have ended, or everything when the last is too long to wait for its end.
 fn whole_lines(open: &mut Vec<u8>) -> Vec<u8> {
-    let end = open.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    let end = open
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |last| last + 1);
     if open.len() - end <= LINE_MAX {
         return open.drain(..end).collect();
     }

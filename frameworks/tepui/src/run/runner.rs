@@ -40,10 +40,17 @@ impl Work {
 
     /// The instance of an id.
     fn instance(&self, task_id: &TaskId) -> Option<usize> {
-        let rest = task_id.as_str().strip_prefix(&self.name)?.strip_prefix('-')?;
+        let rest = task_id
+            .as_str()
+            .strip_prefix(&self.name)?
+            .strip_prefix('-')?;
         match rest.strip_prefix(&self.mark)? {
             "" => Some(0),
-            number => number.strip_prefix('-')?.parse::<usize>().ok()?.checked_sub(1),
+            number => number
+                .strip_prefix('-')?
+                .parse::<usize>()
+                .ok()?
+                .checked_sub(1),
         }
     }
 }
@@ -56,9 +63,16 @@ pub(crate) enum Event {
     /// The master is lost; the session looks for it.
     Disconnected,
     /// These instances were launched on the agent at this address.
-    Launched { instances: Range<usize>, framework_id: FrameworkId, agent: SocketAddr },
+    Launched {
+        instances: Range<usize>,
+        framework_id: FrameworkId,
+        agent: SocketAddr,
+    },
     /// News of an instance.
-    Updated { instance: usize, status: Box<TaskUpdate> },
+    Updated {
+        instance: usize,
+        status: Box<TaskUpdate>,
+    },
 }
 
 /// The framework.
@@ -76,7 +90,14 @@ pub(crate) struct Runner {
 impl Runner {
     /// A framework that tells `events` what happens.
     pub(crate) fn new(work: Work, role: Role, events: UnboundedSender<Event>) -> Runner {
-        Runner { work, role, events, framework_id: None, launched: 0, ended: Vec::new() }
+        Runner {
+            work,
+            role,
+            events,
+            framework_id: None,
+            launched: 0,
+            ended: Vec::new(),
+        }
     }
 
     /// Ends what runs, and launches nothing more.
@@ -94,7 +115,12 @@ impl Runner {
     }
 
     fn task(&self, instance: usize, resources: &Resources) -> sdk::Task {
-        let Work { name, command, max_completion_time, .. } = &self.work;
+        let Work {
+            name,
+            command,
+            max_completion_time,
+            ..
+        } = &self.work;
         let mut task = match command.shell {
             true => sdk::Task::command(&command.value, resources),
             false => sdk::Task::new(resources).argv(command.arguments.iter().cloned()),
@@ -117,7 +143,9 @@ impl Runner {
         let mut left = offer.resources.non_revocable();
         let mut tasks = Vec::new();
         while first + tasks.len() < self.work.instances {
-            let Some(found) = left.find(&self.work.need, &self.role) else { break };
+            let Some(found) = left.find(&self.work.need, &self.role) else {
+                break;
+            };
             left -= &found;
             tasks.push(self.task(first + tasks.len(), &found));
         }
@@ -133,7 +161,11 @@ impl Runner {
         self.launched += count;
         self.ended.resize(self.launched, false);
         let instances = first..self.launched;
-        self.tell(Event::Launched { instances, framework_id, agent });
+        self.tell(Event::Launched {
+            instances,
+            framework_id,
+            agent,
+        });
     }
 }
 
@@ -154,10 +186,16 @@ impl Framework for Runner {
     }
 
     fn on_update(&mut self, update: TaskUpdate, _: &mut Calls) {
-        let known = self.work.instance(&update.task_id).filter(|one| *one < self.launched);
+        let known = self
+            .work
+            .instance(&update.task_id)
+            .filter(|one| *one < self.launched);
         let Some(instance) = known else { return };
         self.ended[instance] |= update.state.is_terminal();
-        self.tell(Event::Updated { instance, status: Box::new(update) });
+        self.tell(Event::Updated {
+            instance,
+            status: Box::new(update),
+        });
     }
 
     fn on_disconnected(&mut self, _: &mut Calls) {
@@ -206,7 +244,10 @@ mod tests {
         runner.on_offers(vec![offer(4.0), offer(4.0)], &mut calls);
         let called = calls.take();
         assert_eq!(ids(&called[0]), ["job-1f"]);
-        assert!(matches!(called[1..], [Call::Decline { .. }, Call::Suppress { .. }]), "{called:?}");
+        assert!(
+            matches!(called[1..], [Call::Decline { .. }, Call::Suppress { .. }]),
+            "{called:?}"
+        );
     }
 
     #[test]
@@ -229,7 +270,10 @@ mod tests {
         for instances in [1, 20] {
             let (Runner { work, .. }, _events) = runner(instances);
             let found = (0..instances).map(|one| work.instance(&work.task_id(one)));
-            assert_eq!(found.collect::<Option<Vec<_>>>(), Some((0..instances).collect()));
+            assert_eq!(
+                found.collect::<Option<Vec<_>>>(),
+                Some((0..instances).collect())
+            );
             assert_eq!(work.instance(&TaskId::new("job-2").unwrap()), None);
         }
     }

@@ -166,9 +166,14 @@ impl Session {
             Event::Subscribed => {}
             Event::Disconnected => {
                 eprintln!("tepui: the master does not answer, trying again");
-                self.deadline.get_or_insert_with(|| Instant::now() + MASTER_LOST);
+                self.deadline
+                    .get_or_insert_with(|| Instant::now() + MASTER_LOST);
             }
-            Event::Launched { instances, framework_id, agent } => {
+            Event::Launched {
+                instances,
+                framework_id,
+                agent,
+            } => {
                 for instance in instances {
                     let sandbox = Sandbox {
                         node: self.client.node.clone(),
@@ -204,7 +209,9 @@ impl Session {
             sender.send_if_modified(further);
         }
         if stage == Stage::Ended {
-            self.outcomes.entry(instance).or_insert_with(|| Outcome::of(status));
+            self.outcomes
+                .entry(instance)
+                .or_insert_with(|| Outcome::of(status));
         }
         Ok(())
     }
@@ -213,7 +220,9 @@ impl Session {
     fn cancel(&mut self) {
         self.deadline = Some(Instant::now() + CANCEL);
         // Refused only when the framework has ended, which is heard of anyway.
-        self.handle.remote().visit(|runner, calls| runner.cancel(calls));
+        self.handle
+            .remote()
+            .visit(|runner, calls| runner.cancel(calls));
     }
 
     /// Tells why tasks wait, when that is news.
@@ -246,7 +255,11 @@ impl Session {
     }
 
     async fn end(mut self) -> Result<ExitCode> {
-        let first_bad = self.outcomes.values().map(|outcome| outcome.code).find(|code| *code != 0);
+        let first_bad = self
+            .outcomes
+            .values()
+            .map(|outcome| outcome.code)
+            .find(|code| *code != 0);
         let code = match self.interrupted {
             Some(asked) => exit::SIGNAL + asked.number(),
             None => first_bad.unwrap_or(0),

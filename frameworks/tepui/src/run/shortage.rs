@@ -14,14 +14,18 @@ pub(crate) enum Shortage {
 
 /// Explains why a task of `role` that needs `need` waits.
 pub(crate) fn explain(need: &Resources, role: &Role, agents: &[AgentSummary]) -> Shortage {
-    let active: Vec<&AgentSummary> =
-        agents.iter().filter(|agent| agent.state == AgentState::Active).collect();
+    let active: Vec<&AgentSummary> = agents
+        .iter()
+        .filter(|agent| agent.state == AgentState::Active)
+        .collect();
     if active.is_empty() {
         return Shortage::Waiting("no agent is registered".to_owned());
     }
     let need_quantities = ResourceQuantities::from(need);
-    let totals: Vec<ResourceQuantities> =
-        active.iter().map(|agent| usable(&agent.total, role)).collect();
+    let totals: Vec<ResourceQuantities> = active
+        .iter()
+        .map(|agent| usable(&agent.total, role))
+        .collect();
     if let Some((name, least, largest)) = lacking(&need_quantities, &totals) {
         return Shortage::Impossible(format!(
             "needs {name}:{least}, the largest agent has {name}:{largest}"
@@ -57,7 +61,11 @@ fn lacking<'a>(
     places: &[ResourceQuantities],
 ) -> Option<(&'a ResourceName, types::Scalar, types::Scalar)> {
     need.iter().find_map(|(name, least)| {
-        let most = places.iter().map(|place| place.get(name)).max().unwrap_or_default();
+        let most = places
+            .iter()
+            .map(|place| place.get(name))
+            .max()
+            .unwrap_or_default();
         (most < least).then_some((name, least, most))
     })
 }
@@ -89,7 +97,10 @@ mod tests {
 
     #[test]
     fn a_cluster_without_agents_may_get_some() {
-        let gone = AgentSummary { state: AgentState::Unreachable, ..agent("cpus:9", "{}") };
+        let gone = AgentSummary {
+            state: AgentState::Unreachable,
+            ..agent("cpus:9", "{}")
+        };
         let expected = Shortage::Waiting("no agent is registered".into());
         assert_eq!(why("cpus:1", &[gone]), expected);
     }
@@ -98,20 +109,38 @@ mod tests {
     fn what_no_agent_has_is_named_with_the_most_that_one_has() {
         let agents = [agent("cpus:2;mem:100", "{}"), agent("cpus:4;mem:50", "{}")];
         let text = "needs cpus:64, the largest agent has cpus:4";
-        assert_eq!(why("cpus:64;mem:1", &agents), Shortage::Impossible(text.into()));
+        assert_eq!(
+            why("cpus:64;mem:1", &agents),
+            Shortage::Impossible(text.into())
+        );
         let text = "needs gpus:1, the largest agent has gpus:0";
-        assert_eq!(why("cpus:1;gpus:1", &agents), Shortage::Impossible(text.into()));
+        assert_eq!(
+            why("cpus:1;gpus:1", &agents),
+            Shortage::Impossible(text.into())
+        );
         let text = "needs cpus:4; mem:100, no agent has all of that";
-        assert_eq!(why("cpus:4;mem:100", &agents), Shortage::Impossible(text.into()));
+        assert_eq!(
+            why("cpus:4;mem:100", &agents),
+            Shortage::Impossible(text.into())
+        );
     }
 
     #[test]
     fn what_is_in_use_is_waited_for() {
-        let agents = [agent("cpus:2;mem:100", "cpus:1.5"), agent("cpus:4;mem:50", "cpus:4;mem:1")];
+        let agents = [
+            agent("cpus:2;mem:100", "cpus:1.5"),
+            agent("cpus:4;mem:50", "cpus:4;mem:1"),
+        ];
         let text = "needs cpus:1, the most that is free on one agent is cpus:0.5";
-        assert_eq!(why("cpus:1;mem:10", &agents), Shortage::Waiting(text.into()));
+        assert_eq!(
+            why("cpus:1;mem:10", &agents),
+            Shortage::Waiting(text.into())
+        );
         let text = "needs cpus:0.5; mem:30, which is free: the master has yet to offer it";
-        assert_eq!(why("cpus:0.5;mem:30", &agents), Shortage::Waiting(text.into()));
+        assert_eq!(
+            why("cpus:0.5;mem:30", &agents),
+            Shortage::Waiting(text.into())
+        );
     }
 
     #[test]

@@ -46,8 +46,13 @@ pub(crate) async fn follow(
     stage: watch::Receiver<Stage>,
     printer: Rc<RefCell<Printer>>,
 ) -> Result<()> {
-    let follower =
-        |stream| Follower { sandbox: &sandbox, instance, stream, printer: &printer, offset: 0 };
+    let follower = |stream| Follower {
+        sandbox: &sandbox,
+        instance,
+        stream,
+        printer: &printer,
+        offset: 0,
+    };
     let mut stdout = follower(Stream::Stdout);
     let mut stderr = follower(Stream::Stderr);
     let followed = follow_both(&sandbox, &mut stdout, &mut stderr, stage).await;
@@ -100,7 +105,11 @@ async fn follow_both(
         let before = (stdout.offset, stderr.offset);
         let (out, err) = tokio::join!(stdout.catch_up(), stderr.catch_up());
         patience.judge(out.and(err).map(|_| ()))?;
-        wait = if before == (stdout.offset, stderr.offset) { wait } else { LOOK_MIN };
+        wait = if before == (stdout.offset, stderr.offset) {
+            wait
+        } else {
+            LOOK_MIN
+        };
         // Whichever comes first: time, or news of the task.
         let _ = tokio::time::timeout(wait, stage.changed()).await;
         wait = (wait * 2).min(LOOK_MAX);

@@ -33,17 +33,27 @@ fn stop(program: Program) {
 fn a_cluster_can_be_started_by_hand() {
     let place = Place::new();
     let (master, address) = master(&place, &["--cluster=mine", "--hostname=head"]);
-    let flags = ["--resources=cpus:3;mem:200", "--attributes=rack:r1;level:2", "--hostname=box"];
+    let flags = [
+        "--resources=cpus:3;mem:200",
+        "--attributes=rack:r1;level:2",
+        "--hostname=box",
+    ];
     let agent = agent(&place, &address, "one", &flags);
     agent.error_line(|line| line.contains("registered"));
     let at = format!("--master={address}");
     let agents = place.run(&["agents", "--json", &at]).json();
     assert_eq!(agents[0]["hostname"], "box");
     assert_eq!(agents[0]["attributes"], json!({"rack": "r1", "level": 2}));
-    assert_eq!((&agents[0]["total"]["cpus"], &agents[0]["total"]["mem"]), (&json!(3), &json!(200)));
+    assert_eq!(
+        (&agents[0]["total"]["cpus"], &agents[0]["total"]["mem"]),
+        (&json!(3), &json!(200))
+    );
     // What was not named is detected.
     assert!(agents[0]["total"]["disk"].is_number(), "{agents}");
-    assert_eq!(place.run(&["status", "--json", &at]).json()["hostname"], "head");
+    assert_eq!(
+        place.run(&["status", "--json", &at]).json()["hostname"],
+        "head"
+    );
     assert_eq!(place.run(&["run", &at, "exit 6"]).code, Some(6));
     stop(agent);
     stop(master);
@@ -57,12 +67,18 @@ fn flags_come_from_the_environment_and_from_files_too() {
     std::fs::write(&file, "rack:from-a-file\n").unwrap();
     let (master, address) = master(&place, &[]);
     let mut command = place.tepui(&["agent", "--port=0"]);
-    command.env("MESOS_MASTER", &address).env("MESOS_WORK_DIR", place.path().join("env"));
+    command
+        .env("MESOS_MASTER", &address)
+        .env("MESOS_WORK_DIR", place.path().join("env"));
     command.env("MESOS_ATTRIBUTES", format!("file://{}", file.display()));
-    command.env("MESOS_RESOURCES", "cpus:7").env("MESOS_SWITCH_USER", "false");
+    command
+        .env("MESOS_RESOURCES", "cpus:7")
+        .env("MESOS_SWITCH_USER", "false");
     let agent = Program::start(command);
     agent.error_line(|line| line.contains("registered"));
-    let agents = place.run(&["agents", "--json", &format!("--master={address}")]).json();
+    let agents = place
+        .run(&["agents", "--json", &format!("--master={address}")])
+        .json();
     assert_eq!(agents[0]["attributes"]["rack"], "from-a-file");
     assert_eq!(agents[0]["total"]["cpus"], 7);
     stop(agent);
@@ -80,7 +96,10 @@ fn an_agent_that_is_sent_away_leaves_the_cluster() {
     let at = format!("--master={address}");
     assert_eq!(place.run(&["status", "--json", &at]).json()["agents"], 0);
     let line = master.error_line(|line| line.contains("agent"));
-    assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "{line}");
+    assert!(
+        serde_json::from_str::<serde_json::Value>(&line).is_ok(),
+        "{line}"
+    );
     stop(master);
 }
 
@@ -97,6 +116,24 @@ fn a_port_that_is_taken_is_told_with_the_flag_to_change() {
         let done = place.run(&words);
         assert_eq!(done.code, Some(1), "{words:?}");
         let says = |text: &str| done.stderr.contains(text);
-        assert!(says("could not listen on 127.0.0.1:") && says("with --port"), "{}", done.stderr);
+        assert!(
+            says("could not listen on 127.0.0.1:") && says("with --port"),
+            "{}",
+            done.stderr
+        );
     }
+}
+
+#[test]
+fn a_daemon_under_nohup_outlives_its_terminal() {
+    let place = Place::new();
+    let mut command = std::process::Command::new("nohup");
+    let tepui = place.tepui(&["master", "--ip=127.0.0.1", "--port=0"]);
+    command.arg(tepui.get_program()).args(tepui.get_args());
+    let program = Program::start(command);
+    let upid = program.line(|line| line.starts_with("master@"));
+    program.signal(Signal::SIGHUP);
+    let at = format!("--master={upid}");
+    assert_eq!(place.run(&["status", "--json", &at]).code, Some(0));
+    stop(program);
 }

@@ -7,7 +7,11 @@ use crate::support::Place;
 #[test]
 fn without_a_master_every_client_says_how_to_get_one() {
     // Bound and let go of: nobody listens there.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
     let place = Place::new();
     let master = format!("--master={free}");
     for words in [
@@ -20,21 +24,32 @@ fn without_a_master_every_client_says_how_to_get_one() {
         &["teardown", "x"],
         &["run", "--master", &free, "true"],
     ] {
-        let words = if words[0] == "run" { words.to_vec() } else { [words, &[&master]].concat() };
+        let words = if words[0] == "run" {
+            words.to_vec()
+        } else {
+            [words, &[&master]].concat()
+        };
         let done = place.run(&words);
         assert_eq!(done.code, Some(1), "{words:?}: {}", done.stderr);
         let expected = format!(
             "error: no master answers at {free}: start one with `tepui up`, or name another with \
              --master\n"
         );
-        assert_eq!(done.stderr.lines().last().map(|line| format!("{line}\n")), Some(expected));
+        assert_eq!(
+            done.stderr.lines().last().map(|line| format!("{line}\n")),
+            Some(expected)
+        );
         assert_eq!(done.stdout, b"");
     }
 }
 
 #[test]
 fn a_master_is_also_named_by_the_environment() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
     let place = Place::new();
     for variable in ["TEPUI_MASTER", "MESOS_MASTER"] {
         let mut command = place.tepui(&["status"]);
@@ -92,8 +107,15 @@ fn an_address_that_is_none_is_said_to_be_none() {
 fn help_and_version_are_there() {
     let place = Place::new();
     let help = place.run(&["--help"]);
-    assert!(help.code == Some(0) && help.text().contains("Exit codes"), "{}", help.text());
+    assert!(
+        help.code == Some(0) && help.text().contains("Exit codes"),
+        "{}",
+        help.text()
+    );
     let version = place.run(&["--version"]);
-    assert_eq!(version.text(), format!("tepui {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        version.text(),
+        format!("tepui {}\n", env!("CARGO_PKG_VERSION"))
+    );
     assert!(place.run(&["completions", "bash"]).text().contains("tepui"));
 }

@@ -6,7 +6,12 @@ use serde_json::{Value as Json, json};
 use crate::support::Cluster;
 
 fn keys(object: &Json) -> Vec<&str> {
-    object.as_object().unwrap().keys().map(String::as_str).collect()
+    object
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
 }
 
 #[test]
@@ -19,14 +24,20 @@ fn listings_have_stable_shapes_in_json() {
     let expected = "agent agent_id exit_code framework framework_id hostname id message name \
                     reason resources role signal state statuses user";
     assert_eq!(keys(&tasks[0]).join(" "), expected);
-    assert_eq!((&tasks[0]["id"], &tasks[0]["role"]), (&json!(id), &json!("night")));
+    assert_eq!(
+        (&tasks[0]["id"], &tasks[0]["role"]),
+        (&json!(id), &json!("night"))
+    );
     assert_eq!(tasks[0]["state"], "TASK_RUNNING");
     assert_eq!(tasks[0]["resources"], json!({"cpus": 0.1, "mem": 32}));
 
     let agents = cluster.run(&["agents", "--json"]).json();
     let expected = "address attributes hostname id offered registered_ms state tasks total used";
     assert_eq!(keys(&agents[0]).join(" "), expected);
-    assert_eq!((&agents[0]["state"], &agents[0]["tasks"]), (&json!("active"), &json!(1)));
+    assert_eq!(
+        (&agents[0]["state"], &agents[0]["tasks"]),
+        (&json!("active"), &json!(1))
+    );
     assert_eq!(agents[0]["used"]["cpus"], 0.1);
 
     let frameworks = cluster.run(&["frameworks", "--json"]).json();
@@ -36,16 +47,21 @@ fn listings_have_stable_shapes_in_json() {
     assert_eq!(frameworks[0]["name"], "run nap");
 
     let status = cluster.run(&["status", "--json"]).json();
-    let expected =
-        "address agents frameworks hostname id started_ms tasks total used version";
+    let expected = "address agents frameworks hostname id started_ms tasks total used version";
     assert_eq!(keys(&status).join(" "), expected);
-    assert_eq!((&status["agents"], &status["tasks"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&status["agents"], &status["tasks"]),
+        (&json!(1), &json!(1))
+    );
     assert_eq!(status["address"], json!(cluster.master));
 
     program.signal(Signal::SIGINT);
     program.end();
     let ended = cluster.run(&["tasks", "--all", "--json"]).json();
-    assert_eq!((&ended[0]["id"], &ended[0]["state"]), (&json!(id), &json!("TASK_KILLED")));
+    assert_eq!(
+        (&ended[0]["id"], &ended[0]["state"]),
+        (&json!(id), &json!("TASK_KILLED"))
+    );
 }
 
 #[test]
@@ -54,7 +70,10 @@ fn tables_have_whole_ids_when_nobody_looks() {
     let (program, id) = cluster.sleeper(&[]);
     let text = cluster.run(&["ps"]).text();
     let lines: Vec<&str> = text.lines().collect();
-    assert!(lines[0].starts_with("TASK ") && lines[1].starts_with(&id), "{text}");
+    assert!(
+        lines[0].starts_with("TASK ") && lines[1].starts_with(&id),
+        "{text}"
+    );
     assert!(!text.contains('\x1b'), "{text}");
     let agents = cluster.run(&["agents", "--json"]).json();
     let text = cluster.run(&["agents"]).text();
@@ -70,7 +89,10 @@ fn a_killed_task_ends_and_the_one_who_waits_is_told() {
     let cluster = Cluster::start(&["--agents=1"]);
     let (program, id) = cluster.sleeper(&[]);
     let beginning = &id[..id.len() - 2];
-    assert_eq!(cluster.run(&["kill", "--json", beginning]).json(), json!([id]));
+    assert_eq!(
+        cluster.run(&["kill", "--json", beginning]).json(),
+        json!([id])
+    );
     program.line(|line| line.contains("TASK_KILLED"));
     assert_eq!(program.end().0.code(), Some(143));
     let done = cluster.run(&["kill", &id]);
@@ -99,7 +121,10 @@ fn logs_are_there_while_a_task_runs_and_afterwards() {
 #[test]
 fn a_file_that_is_not_there_is_an_error_that_lists_those_that_are() {
     let cluster = Cluster::start(&["--agents=1"]);
-    assert_eq!(cluster.run(&["run", "--name=job", "echo x > made"]).code, Some(0));
+    assert_eq!(
+        cluster.run(&["run", "--name=job", "echo x > made"]).code,
+        Some(0)
+    );
     assert_eq!(cluster.run(&["logs", "--file=made", "job"]).text(), "x\n");
     let done = cluster.run(&["logs", "--file=missing", "job"]);
     assert_eq!(done.code, Some(1));

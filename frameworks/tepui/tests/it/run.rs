@@ -56,18 +56,31 @@ fn output_comes_while_the_command_runs() {
 fn instances_mark_their_lines_and_the_first_bad_code_counts() {
     let cluster = Cluster::start(&["--agents=2"]);
     let script = "echo one; printf two; case $0 in x) ;; esac; test $TEPUI_N = ok || exit 5";
-    let words = ["run", "--instances=10", "--name=job", "--env=TEPUI_N=ok", script];
+    let words = [
+        "run",
+        "--instances=10",
+        "--name=job",
+        "--env=TEPUI_N=ok",
+        script,
+    ];
     let done = cluster.run(&words);
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     let text = done.text();
     for instance in 1..=10 {
         let mark = format!("job-{instance}| ");
-        let lines: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix(&mark)).collect();
+        let lines: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix(&mark))
+            .collect();
         assert_eq!(lines, ["one", "two"], "{text}");
     }
     let done = cluster.run(&["run", "--instances=10", "--name=job", script]);
     assert_eq!(done.code, Some(5), "{}", done.stderr);
-    assert!(done.stderr.contains("job-10: exited with 5"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("job-10: exited with 5"),
+        "{}",
+        done.stderr
+    );
 }
 
 #[test]
@@ -76,11 +89,23 @@ fn events_come_as_json() {
     let done = cluster.run(&["run", "--json", "echo hi; exit 2"]);
     assert_eq!(done.code, Some(2));
     let events = done.json_lines();
-    let kinds: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> = events
+        .iter()
+        .map(|event| event["event"].as_str().unwrap())
+        .collect();
     assert_eq!(kinds.first(), Some(&"state"));
-    let output = events.iter().find(|event| event["event"] == "output").unwrap();
-    assert_eq!((&output["stream"], &output["data"]), (&"stdout".into(), &"hi\n".into()));
-    let ended = events.iter().find(|event| event["state"] == "TASK_FAILED").unwrap();
+    let output = events
+        .iter()
+        .find(|event| event["event"] == "output")
+        .unwrap();
+    assert_eq!(
+        (&output["stream"], &output["data"]),
+        (&"stdout".into(), &"hi\n".into())
+    );
+    let ended = events
+        .iter()
+        .find(|event| event["state"] == "TASK_FAILED")
+        .unwrap();
     assert_eq!(ended["exit_code"], 2);
     assert_eq!(events.last().unwrap()["exit_code"], 2);
 }

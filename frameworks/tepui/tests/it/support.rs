@@ -37,7 +37,10 @@ impl Done {
     }
 
     pub(crate) fn json_lines(&self) -> Vec<Json> {
-        self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.text()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 }
 
@@ -50,8 +53,15 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn new() -> Place {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let mark = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        Place { directory: tempfile::tempdir().unwrap(), mark }
+        let mark = format!(
+            "{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        Place {
+            directory: tempfile::tempdir().unwrap(),
+            mark,
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -67,7 +77,10 @@ impl Place {
                 command.env_remove(&name);
             }
         }
-        command.env("TMPDIR", self.path()).env(MARK, &self.mark).args(words);
+        command
+            .env("TMPDIR", self.path())
+            .env(MARK, &self.mark)
+            .args(words);
         command
     }
 
@@ -80,7 +93,9 @@ impl Place {
         let mark = format!("{MARK}={}", self.mark).into_bytes();
         let marked = |pid: &i32| {
             let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|variable| variable == mark)
+            environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == mark)
         };
         let entries = fs::read_dir("/proc").unwrap().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -90,7 +105,9 @@ impl Place {
     /// What lies in the temporary directory.
     pub(crate) fn left(&self) -> Vec<String> {
         let entries = fs::read_dir(self.path()).unwrap().flatten();
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+        entries
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect()
     }
 }
 
@@ -103,11 +120,18 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(mut command: Command) -> Program {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = lines(child.stdout.take().unwrap());
         let errors = lines_of(child.stderr.take().unwrap());
-        Program { child, lines, errors }
+        Program {
+            child,
+            lines,
+            errors,
+        }
     }
 
     pub(crate) fn pid(&self) -> i32 {
@@ -160,14 +184,20 @@ fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
 fn lines_of(from: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        BufReader::new(from).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        BufReader::new(from)
+            .lines()
+            .map_while(Result::ok)
+            .try_for_each(|line| sender.send(line))
     });
     receiver
 }
 
 /// Runs a command to its end.
 pub(crate) fn finish(mut command: Command) -> Done {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     let pid = Pid::from_raw(child.id().cast_signed());
     let (sender, ended) = mpsc::channel();
@@ -196,7 +226,11 @@ impl Cluster {
         let up = Program::start(place.tepui(&[&["up", "--port=0"], flags].concat()));
         let line = up.line(|line| line.contains("export TEPUI_MASTER="));
         let master = line.rsplit('=').next().unwrap().to_owned();
-        Cluster { place, up: Some(up), master }
+        Cluster {
+            place,
+            up: Some(up),
+            master,
+        }
     }
 
     /// A client's command.

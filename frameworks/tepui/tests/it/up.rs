@@ -16,7 +16,15 @@ use crate::support::{Cluster, Place, Program};
 #[test]
 fn a_cluster_stops_at_ctrl_c_and_leaves_nothing() {
     let mut cluster = Cluster::start(&["--agents=2"]);
-    assert_eq!(cluster.run(&["agents", "--json"]).json().as_array().unwrap().len(), 2);
+    assert_eq!(
+        cluster
+            .run(&["agents", "--json"])
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     // Master, two agents, two zygotes, and the program itself.
     assert_eq!(cluster.place.processes().len(), 6);
     let up = cluster.up.take().unwrap();
@@ -66,8 +74,12 @@ fn a_killed_program_takes_its_cluster_with_it() {
     prctl::set_child_subreaper(true).unwrap(); // so that its orphans are ours to wait for
     let mut cluster = Cluster::start(&["--agents=1"]);
     let up = cluster.up.take().unwrap();
-    let orphans: Vec<i32> =
-        cluster.place.processes().into_iter().filter(|pid| *pid != up.pid()).collect();
+    let orphans: Vec<i32> = cluster
+        .place
+        .processes()
+        .into_iter()
+        .filter(|pid| *pid != up.pid())
+        .collect();
     assert_eq!(orphans.len(), 3);
     up.signal(Signal::SIGKILL);
     assert_eq!(up.end().0.signal(), Some(9));
@@ -83,7 +95,9 @@ fn a_killed_program_takes_its_cluster_with_it() {
         }
         sender.send(())
     });
-    ended.recv_timeout(Duration::from_secs(60)).expect("every process ends");
+    ended
+        .recv_timeout(Duration::from_secs(60))
+        .expect("every process ends");
     assert_eq!(cluster.place.processes(), Vec::<i32>::new());
 }
 
@@ -113,7 +127,11 @@ fn a_port_that_is_taken_is_named() {
     let place = Place::new();
     let done = place.run(&["up", &format!("--port={port}")]);
     assert_eq!(done.code, Some(1));
-    assert!(done.stderr.contains(&format!("port {port} of 127.0.0.1")), "{}", done.stderr);
+    assert!(
+        done.stderr.contains(&format!("port {port} of 127.0.0.1")),
+        "{}",
+        done.stderr
+    );
     assert!(done.stderr.contains("--port=0"), "{}", done.stderr);
     assert_eq!(place.left(), Vec::<String>::new());
 }
@@ -144,6 +162,10 @@ fn the_demo_counts_words_and_leaves_nothing() {
     let place = Place::new();
     let done = place.run(&["demo"]);
     assert_eq!(done.code, Some(0), "{}", done.stderr);
-    assert!(done.text().contains("equal to a single-process count"), "{}", done.text());
+    assert!(
+        done.text().contains("equal to a single-process count"),
+        "{}",
+        done.text()
+    );
     assert_eq!((place.processes(), place.left()), (vec![], vec![]));
 }

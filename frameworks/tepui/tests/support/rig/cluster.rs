@@ -32,7 +32,9 @@ impl Cluster {
         master_flags: &[&str],
         resources: &str,
     ) -> Cluster {
-        let node = Node::bind(&format!("{}:0", place.ip)).await.expect("a node of the test");
+        let node = Node::bind(&format!("{}:0", place.ip))
+            .await
+            .expect("a node of the test");
         let mut flags = vec!["--log-level=debug,libproc=info".to_owned()];
         flags.extend(master_flags.iter().map(|flag| (*flag).to_owned()));
         let master = Daemon::start(plan(place, "master", "master", flags));
@@ -46,7 +48,11 @@ impl Cluster {
             Daemon::start(plan(place, &name, "agent", flags))
         };
         let agents = (1..=agents).map(start).collect();
-        let cluster = Cluster { node, master, agents };
+        let cluster = Cluster {
+            node,
+            master,
+            agents,
+        };
         cluster.await_agents(REGISTERED).await;
         cluster
     }
@@ -72,7 +78,9 @@ impl Cluster {
     pub(crate) async fn await_agents(&self, limit: Duration) -> Vec<AgentSummary> {
         eventually("all agents are active", limit, || async {
             let summaries = self.ask(GetAgents {}).await?;
-            let active = summaries.iter().filter(|agent| agent.state == AgentState::Active);
+            let active = summaries
+                .iter()
+                .filter(|agent| agent.state == AgentState::Active);
             let active: BTreeSet<_> = active.map(|agent| agent.pid.upid().address()).collect();
             let wanted: BTreeSet<_> = self.agents.iter().map(Daemon::address).collect();
             match active == wanted {
@@ -85,7 +93,12 @@ impl Cluster {
 
     /// The tasks that have not ended, by the master's books.
     pub(crate) async fn tasks(&self) -> Result<Vec<Task>, String> {
-        let tasks = self.ask(GetTasks { framework_id: None, ended: false }).await?;
+        let tasks = self
+            .ask(GetTasks {
+                framework_id: None,
+                ended: false,
+            })
+            .await?;
         Ok(tasks.into_iter().map(|summary| summary.task).collect())
     }
 
@@ -102,13 +115,19 @@ impl Cluster {
     /// agents, and so is what they use.
     pub(crate) async fn compare_books(&self) -> Result<usize, String> {
         let here = self.tasks().await?;
-        let here: BTreeSet<String> =
-            here.iter().map(|task| format!("{} {}", task.agent_id, task.task_id)).collect();
+        let here: BTreeSet<String> = here
+            .iter()
+            .map(|task| format!("{} {}", task.agent_id, task.task_id))
+            .collect();
         let summaries = self.ask(GetAgents {}).await?;
         let mut there = BTreeSet::new();
         for state in self.states().await? {
             let id = state["id"].as_str().unwrap_or("none").to_owned();
-            there.extend(live_tasks(&state).into_iter().map(|task| format!("{id} {task}")));
+            there.extend(
+                live_tasks(&state)
+                    .into_iter()
+                    .map(|task| format!("{id} {task}")),
+            );
             let summary = summaries.iter().find(|agent| agent.agent_id.as_str() == id);
             let summary = summary.ok_or(format!("the master does not know the agent {id}"))?;
             let (ours, theirs) = (summary.used.to_json(), &state["used_resources"]);
@@ -128,7 +147,10 @@ impl Cluster {
 
     /// The zygotes of the agents, which fork their executors.
     pub(crate) fn zygotes(&self) -> Vec<i32> {
-        self.agents.iter().flat_map(|agent| processes::children(agent.pid())).collect()
+        self.agents
+            .iter()
+            .flat_map(|agent| processes::children(agent.pid()))
+            .collect()
     }
 
     /// Ends all of it in order, and panics unless each daemon ends well.
@@ -150,17 +172,28 @@ pub(crate) fn plan(place: &Place, name: &str, command: &str, flags: Vec<String>)
         format!("--work-dir={}", place.make(name).display()),
     ];
     words.extend(flags);
-    Plan { before: Vec::new(), words, log: place.path().join(format!("{name}.log")) }
+    Plan {
+        before: Vec::new(),
+        words,
+        log: place.path().join(format!("{name}.log")),
+    }
 }
 
 /// The tasks on an agent that have not ended.
 fn live_tasks(state: &Value) -> Vec<String> {
     let array = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let executors = array(&state["frameworks"]).into_iter().flat_map(|f| array(&f["executors"]));
+    let executors = array(&state["frameworks"])
+        .into_iter()
+        .flat_map(|f| array(&f["executors"]));
     let tasks = executors.flat_map(|executor| array(&executor["tasks"]));
     let ended = |task: &Value| {
         let state = task["state"].as_str().unwrap_or_default();
-        state.parse::<types::TaskState>().is_ok_and(types::TaskState::is_terminal)
+        state
+            .parse::<types::TaskState>()
+            .is_ok_and(types::TaskState::is_terminal)
     };
-    tasks.filter(|task| !ended(task)).map(|task| task["id"].as_str().unwrap_or("none").to_owned()).collect()
+    tasks
+        .filter(|task| !ended(task))
+        .map(|task| task["id"].as_str().unwrap_or("none").to_owned())
+        .collect()
 }

@@ -38,7 +38,11 @@ impl Daemon {
     /// Starts one and waits until it listens. `flags` give it a port of 0.
     pub(crate) fn start(plan: Plan) -> Daemon {
         let (child, address) = spawn(&plan);
-        Daemon { plan, child, address }
+        Daemon {
+            plan,
+            child,
+            address,
+        }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -82,7 +86,11 @@ impl Daemon {
     /// Panics unless it runs.
     pub(crate) fn assert_alive(&mut self) {
         if let Some(status) = self.ended() {
-            panic!("{:?} has ended with {status}; its log ends:\n{}", self.plan.words, self.tail());
+            panic!(
+                "{:?} has ended with {status}; its log ends:\n{}",
+                self.plan.words,
+                self.tail()
+            );
         }
     }
 
@@ -123,12 +131,19 @@ impl Drop for Daemon {
 }
 
 fn spawn(plan: &Plan) -> (Child, SocketAddr) {
-    let log = File::options().create(true).append(true).open(&plan.log).expect("a log");
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(&plan.log)
+        .expect("a log");
     let mut words = plan.before.iter().cloned().chain([TEPUI.into()]);
     let mut command = Command::new(words.next().expect("there is a program"));
     command.args(words).args(&plan.words).arg("--child");
     // A lifeline: should this program be killed, the daemon ends too.
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(log);
     command.env("RUST_BACKTRACE", "1");
     let mut child = command.spawn().expect("the command starts");
     let stdout = child.stdout.take().expect("stdout is a pipe");
@@ -140,13 +155,20 @@ fn spawn(plan: &Plan) -> (Child, SocketAddr) {
     });
     let line = line.recv_timeout(PATIENCE);
     let said = line.ok().and_then(Result::ok).unwrap_or_default();
-    let address = said.trim().rsplit_once('@').and_then(|(_, address)| address.parse().ok());
+    let address = said
+        .trim()
+        .rsplit_once('@')
+        .and_then(|(_, address)| address.parse().ok());
     match address {
         Some(address) => (child, address),
         None => {
             let _ = child.kill();
             let _ = child.wait();
-            panic!("{:?} says `{said}`, no address; its log ends:\n{}", plan.words, tail(&plan.log))
+            panic!(
+                "{:?} says `{said}`, no address; its log ends:\n{}",
+                plan.words,
+                tail(&plan.log)
+            )
         }
     }
 }

@@ -30,11 +30,12 @@ impl Hosts {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("{PREFIX}{}-{number}-", std::process::id());
         let switch = format!("{prefix}switch");
-        ip(&format!("netns add {switch}")).map_err(|error| {
-            format!("not run: needs root and ip netns: {error}")
-        })?;
+        ip(&format!("netns add {switch}"))
+            .map_err(|error| format!("not run: needs root and ip netns: {error}"))?;
         let hosts = Hosts { prefix, count };
-        hosts.wire(&switch).map_err(|error| format!("not run: needs root and ip netns: {error}"))?;
+        hosts
+            .wire(&switch)
+            .map_err(|error| format!("not run: needs root and ip netns: {error}"))?;
         Ok(hosts)
     }
 
@@ -47,8 +48,13 @@ impl Hosts {
             ip(&format!(
                 "-n {switch} link add cable{host} type veth peer name eth0 netns {name}"
             ))?;
-            ip(&format!("-n {switch} link set cable{host} master switch up"))?;
-            ip(&format!("-n {name} address add {}/24 dev eth0", address(host)))?;
+            ip(&format!(
+                "-n {switch} link set cable{host} master switch up"
+            ))?;
+            ip(&format!(
+                "-n {name} address add {}/24 dev eth0",
+                address(host)
+            ))?;
             ip(&format!("-n {name} link set eth0 up"))?;
             ip(&format!("-n {name} link set lo up"))?;
         }
@@ -61,7 +67,9 @@ impl Hosts {
 
     /// The words before a program that make it run on a host.
     pub(crate) fn on(&self, host: u8) -> Vec<OsString> {
-        ["ip", "netns", "exec", &self.name(host)].map(OsString::from).into()
+        ["ip", "netns", "exec", &self.name(host)]
+            .map(OsString::from)
+            .into()
     }
 
     /// Pulls the cable of a host.
@@ -97,8 +105,13 @@ pub(crate) fn address(host: u8) -> Ipv4Addr {
 /// Removes the namespaces of tests that were killed.
 fn remove_leftovers() {
     let list = ip("netns list").unwrap_or_default();
-    for name in list.lines().filter_map(|line| line.split_whitespace().next()) {
-        let rest = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+    for name in list
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+    {
+        let rest = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split('-').next());
         if rest.is_some_and(|pid| fs::metadata(format!("/proc/{pid}")).is_err()) {
             let _ = ip(&format!("netns delete {name}")); // another test may be at it, too
         }
@@ -110,6 +123,9 @@ fn ip(words: &str) -> Result<String, String> {
     let output = output.map_err(|error| format!("ip: {error}"))?;
     match output.status.success() {
         true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        false => Err(format!("ip {words}: {}", String::from_utf8_lossy(&output.stderr).trim())),
+        false => Err(format!(
+            "ip {words}: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        )),
     }
 }

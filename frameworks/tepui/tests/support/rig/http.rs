@@ -25,7 +25,9 @@ async fn get(address: SocketAddr, path: &str) -> Result<String, String> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.map_err(told)?;
     let answer = String::from_utf8(answer).map_err(|error| error.to_string())?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or("an answer without an end of head")?;
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .ok_or("an answer without an end of head")?;
     match head.starts_with("HTTP/1.1 200") {
         true => Ok(body.to_owned()),
         false => Err(format!("{address}{path}: {head}")),

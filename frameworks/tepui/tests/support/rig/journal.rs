@@ -37,9 +37,11 @@ impl Line {
             ["subscribed", id] => Line::Subscribed(id.to_owned()),
             ["launched", work, task] => Line::Launched(work.parse().ok()?, task.to_owned()),
             ["news", task, state] => Line::News(task.to_owned(), state.parse().ok()?, None),
-            ["news", task, state, code] => {
-                Line::News(task.to_owned(), state.parse().ok()?, Some(code.parse().ok()?))
-            }
+            ["news", task, state, code] => Line::News(
+                task.to_owned(),
+                state.parse().ok()?,
+                Some(code.parse().ok()?),
+            ),
             ["done"] => Line::Done,
             _ => return None,
         })
@@ -51,11 +53,19 @@ pub(crate) struct Journal(File);
 
 impl Journal {
     pub(crate) fn open(path: &Path) -> Journal {
-        Journal(File::options().create(true).append(true).open(path).expect("a journal"))
+        Journal(
+            File::options()
+                .create(true)
+                .append(true)
+                .open(path)
+                .expect("a journal"),
+        )
     }
 
     pub(crate) fn write(&mut self, line: &Line) {
-        self.0.write_all(line.text().as_bytes()).expect("a line for the journal");
+        self.0
+            .write_all(line.text().as_bytes())
+            .expect("a line for the journal");
     }
 }
 

@@ -24,7 +24,9 @@ impl Place {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let pid = std::process::id();
         let [_, high, middle, low] = (pid.wrapping_mul(8).wrapping_add(number)).to_be_bytes();
-        let directory = tempfile::Builder::new().prefix(&format!("tepui-{test}-")).tempdir();
+        let directory = tempfile::Builder::new()
+            .prefix(&format!("tepui-{test}-"))
+            .tempdir();
         Place {
             directory: Some(directory.expect("a directory for the test")),
             ip: Ipv4Addr::new(127, high | 64, middle, low).into(),
@@ -33,7 +35,10 @@ impl Place {
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.directory.as_ref().expect("it is there until the end").path()
+        self.directory
+            .as_ref()
+            .expect("it is there until the end")
+            .path()
     }
 
     /// A directory in it.
@@ -46,10 +51,14 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if std::thread::panicking()
+        let wanted = std::env::var_os("TEPUI_TEST_KEEP").is_some();
+        if (wanted || std::thread::panicking())
             && let Some(directory) = self.directory.take()
         {
-            eprintln!("logs and journals are kept in {}", directory.keep().display());
+            eprintln!(
+                "logs and journals are kept in {}",
+                directory.keep().display()
+            );
         }
     }
 }

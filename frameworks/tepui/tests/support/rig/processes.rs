@@ -27,12 +27,21 @@ fn read(pid: i32) -> Option<Process> {
     let mut fields = rest.split_whitespace();
     let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
-    Some(Process { pid, parent, state, name: name.to_owned() })
+    Some(Process {
+        pid,
+        parent,
+        state,
+        name: name.to_owned(),
+    })
 }
 
 /// The children of a process.
 pub(crate) fn children(pid: i32) -> Vec<i32> {
-    all().values().filter(|process| process.parent == pid).map(|process| process.pid).collect()
+    all()
+        .values()
+        .filter(|process| process.parent == pid)
+        .map(|process| process.pid)
+        .collect()
 }
 
 /// Everything below these processes, themselves left out.
@@ -41,14 +50,19 @@ pub(crate) fn below(roots: &[i32]) -> Vec<Process> {
     let mut found: BTreeSet<i32> = roots.iter().copied().collect();
     loop {
         let before = found.len();
-        let new = all.values().filter(|process| found.contains(&process.parent));
+        let new = all
+            .values()
+            .filter(|process| found.contains(&process.parent));
         found.extend(new.map(|process| process.pid).collect::<Vec<_>>());
         if found.len() == before {
             break;
         }
     }
     found.retain(|pid| !roots.contains(pid));
-    found.iter().filter_map(|pid| all.get(pid).cloned()).collect()
+    found
+        .iter()
+        .filter_map(|pid| all.get(pid).cloned())
+        .collect()
 }
 
 /// The processes whose environment sets `name` to `value`.
@@ -67,7 +81,11 @@ pub(crate) fn variable(pid: i32, name: &str) -> Option<String> {
 fn variables(pid: i32) -> impl Iterator<Item = String> {
     let bytes = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    bytes.split(|byte| *byte == 0).map(text).collect::<Vec<_>>().into_iter()
+    bytes
+        .split(|byte| *byte == 0)
+        .map(text)
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 /// The memory a process has in use, in KiB.

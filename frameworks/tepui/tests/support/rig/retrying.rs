@@ -49,7 +49,10 @@ const WORKS: [(&str, (TaskState, i32)); 5] = [
     ("sleep 2", (TaskState::Finished, 0)),
     ("exit 3", (TaskState::Failed, 3)),
     // Children, one of them in a session of its own, which nobody waits for.
-    ("sleep 300 & setsid sleep 300 & sleep 0.3; exit 0", (TaskState::Finished, 0)),
+    (
+        "sleep 300 & setsid sleep 300 & sleep 0.3; exit 0",
+        (TaskState::Finished, 0),
+    ),
 ];
 
 /// The framework.
@@ -70,12 +73,24 @@ impl Retrying {
         let past = Reader(orders.journal.clone());
         let work = |number: usize| {
             let (script, end) = WORKS[number % WORKS.len()];
-            Work { script, end, attempts: 0, stage: Stage::Waiting }
+            Work {
+                script,
+                end,
+                attempts: 0,
+                stage: Stage::Waiting,
+            }
         };
         let works = (0..orders.works).map(work).collect();
         let journal = Journal::open(&orders.journal);
         let living = BTreeMap::new();
-        let mut framework = Retrying { orders, works, living, journal, heir: true, done: false };
+        let mut framework = Retrying {
+            orders,
+            works,
+            living,
+            journal,
+            heir: true,
+            done: false,
+        };
         for line in past.lines() {
             match line {
                 Line::Launched(work, task) => framework.launched(work, task),
@@ -84,7 +99,9 @@ impl Retrying {
                 Line::Subscribed(_) => {}
             }
         }
-        let id = past.framework_id().map(|id| FrameworkId::new(id).expect("an id of a journal"));
+        let id = past
+            .framework_id()
+            .map(|id| FrameworkId::new(id).expect("an id of a journal"));
         (framework, id)
     }
 
@@ -137,7 +154,10 @@ impl Retrying {
     }
 
     fn reconcile(&self, calls: &mut Calls) {
-        let ids = self.living.keys().map(|id| TaskId::new(id.clone()).expect("an id"));
+        let ids = self
+            .living
+            .keys()
+            .map(|id| TaskId::new(id.clone()).expect("an id"));
         let ids: Vec<TaskId> = ids.collect();
         if !ids.is_empty() {
             calls.reconcile(ids);
@@ -157,7 +177,8 @@ fn work_of(task: &str) -> Option<usize> {
 
 impl Framework for Retrying {
     fn on_subscribed(&mut self, subscribed: Subscribed, calls: &mut Calls) {
-        self.journal.write(&Line::Subscribed(subscribed.framework_id.to_string()));
+        self.journal
+            .write(&Line::Subscribed(subscribed.framework_id.to_string()));
         if std::mem::take(&mut self.heir) {
             calls.after(ASK_AGAIN, 0);
             self.reconcile(calls);
@@ -183,7 +204,8 @@ impl Framework for Retrying {
 
     fn on_update(&mut self, update: TaskUpdate, calls: &mut Calls) {
         let id = update.task_id.to_string();
-        self.journal.write(&Line::News(id.clone(), update.state, update.exit_code));
+        self.journal
+            .write(&Line::News(id.clone(), update.state, update.exit_code));
         if self.heard(&id, update.state, update.exit_code) {
             calls.kill(&update.task_id);
         }
@@ -198,7 +220,9 @@ impl Framework for Retrying {
 
 /// Runs the framework until a signal ends it.
 pub(crate) fn main(orders: Orders) -> sdk::Result {
-    let options = sdk::Options::default().master(&orders.master).subscribe_timeout(None);
+    let options = sdk::Options::default()
+        .master(&orders.master)
+        .subscribe_timeout(None);
     let (framework, id) = Retrying::new(orders);
     let mut info = FrameworkInfo::new("retrying");
     info.id = id;
