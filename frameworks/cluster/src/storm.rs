@@ -3,7 +3,7 @@
 //! What it knows is kept where a crash of its host does not reach, as a scheduler with a database
 //! would: the next instance goes on where the last one was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -40,8 +40,8 @@ struct Work {
 struct Item {
     tries: u32,
     state: State,
-    /// How many of its tasks were heard to have finished.
-    finished: u32,
+    /// Those of its tasks that were heard to have finished.
+    finished: BTreeSet<TaskId>,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -111,9 +111,9 @@ impl Storm {
 
     /// How many tasks finished whose item was done already: they were out of sight when another one
     /// took their place.
-    pub fn surplus(&self) -> u32 {
+    pub fn surplus(&self) -> usize {
         let work = self.work();
-        work.items.iter().map(|item| item.finished.saturating_sub(1)).sum()
+        work.items.iter().map(|item| item.finished.len().saturating_sub(1)).sum()
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {
@@ -185,7 +185,7 @@ impl Work {
         let ours = matches!(&item.state, State::Running(id) | State::OutOfSight(id) if id == task);
         match update.state {
             TaskState::Finished => {
-                item.finished += 1;
+                item.finished.insert(task.clone());
                 if let State::Running(other) | State::OutOfSight(other) = &item.state
                     && other != task
                 {

@@ -12,4 +12,9 @@ mod progress;
 pub mod sleepers;
 pub mod wordcount;
 
+/// The programs of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
+
 pub use logging::{exit, init as init_logging};

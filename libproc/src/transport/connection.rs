@@ -107,9 +107,11 @@ async fn write_all(peer: &Peer, epoch: u64, mut write: WriteHalf) {
 /// Pings a peer that is quiet; returns when it has been silent too long.
 async fn listen(peer: &Peer, epoch: u64, heard: &Cell<Instant>) {
     let silence = peer.node().silence();
+    let mut quiet = Duration::ZERO;
     loop {
-        tokio::time::sleep(silence / 3).await;
-        let quiet = heard.get().elapsed();
+        // No longer than the peer may still be silent.
+        tokio::time::sleep((silence / 3).min(silence - quiet)).await;
+        quiet = heard.get().elapsed();
         if quiet >= silence {
             return;
         }

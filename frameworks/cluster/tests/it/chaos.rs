@@ -37,7 +37,7 @@ async fn chaos(cluster: Cluster) {
     cluster.eventually("a task runs afterwards", MINUTE, || probe.is_done()).await;
     for (number, storm) in &storms {
         let finished = cluster.tape(&format!("storm-{number}"), |t| t.count(TaskState::Finished));
-        assert_eq!(finished, ITEMS + storm.surplus() as usize);
+        assert_eq!(finished, ITEMS + storm.surplus());
     }
 }
 
