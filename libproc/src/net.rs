@@ -78,9 +78,7 @@ impl Stream {
     pub(crate) async fn connect(address: SocketAddr) -> io::Result<Stream> {
         #[cfg(feature = "sim")]
         if in_simulation() {
-            return turmoil::net::TcpStream::connect(address)
-                .await
-                .map(Stream::Sim);
+            return connect_simulated(address).await.map(Stream::Sim);
         }
         let stream = tokio::net::TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -99,6 +97,21 @@ impl Stream {
                 (ReadHalf::Sim(read), WriteHalf::Sim(write))
             }
         }
+    }
+}
+
+/// Connects as over a real network: where the link is cut nobody answers, not even to refuse.
+///
+/// Turmoil drops what is sent over a cut link before anybody waits for an answer, and takes that
+/// for a refusal; a refusal by the peer needs time to come.
+#[cfg(feature = "sim")]
+async fn connect_simulated(address: SocketAddr) -> io::Result<turmoil::net::TcpStream> {
+    let mut connecting = std::pin::pin!(turmoil::net::TcpStream::connect(address));
+    let at_once = std::future::poll_fn(|cx| Poll::Ready(connecting.as_mut().poll(cx))).await;
+    match at_once {
+        Poll::Ready(Err(_)) => std::future::pending().await,
+        Poll::Ready(Ok(stream)) => Ok(stream),
+        Poll::Pending => connecting.await,
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use anyhow::{Context, bail};
 
@@ -24,9 +25,13 @@ impl Cluster {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut up = command.spawn().context("could not start tepui up")?;
         let output = up.stdout.take().context("it has an output")?;
-        for line in BufReader::new(output).lines() {
-            if let Some((_, master)) = line?.split_once("TEPUI_MASTER=") {
+        let mut lines = BufReader::new(output).lines();
+        for line in lines.by_ref() {
+            let line = line?;
+            if let Some((_, master)) = line.split_once("TEPUI_MASTER=") {
                 let master = master.trim().to_owned();
+                // It may print more: somebody has to read that.
+                thread::spawn(move || lines.for_each(drop));
                 return Ok(Cluster { up, master });
             }
         }

@@ -93,12 +93,12 @@ async fn follow_both(
 ) -> Result<(), Stopped> {
     // The answer does not matter: this connects to the agent while it starts the task.
     let connect = sandbox.read(Stream::Stdout.file(), 0, 0);
-    let started = stage.wait_for(|stage| *stage > Stage::Launched);
+    // What `wait_for` gives keeps the stage locked: it must not be kept while others are awaited.
+    let started = async { stage.wait_for(|stage| *stage > Stage::Launched).await.is_ok() };
     let (_, started) = tokio::join!(connect, started);
-    if started.is_err() {
+    if !started {
         return Ok(()); // nobody waits for this any more
     }
-    drop(started);
     let mut patience = Patience::default();
     let mut wait = LOOK_MIN;
     while *stage.borrow_and_update() != Stage::Ended {

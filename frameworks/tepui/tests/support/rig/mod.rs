@@ -10,6 +10,8 @@ pub(crate) mod journal;
 pub(crate) mod place;
 pub(crate) mod processes;
 pub(crate) mod retrying;
+pub(crate) mod siege;
+pub(crate) mod stranger;
 
 use std::fmt::Debug;
 use std::future::Future;
