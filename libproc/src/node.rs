@@ -371,7 +371,11 @@ impl Node {
                 .letter(from.as_ref(), upid, &message, reply);
         }
         let parcel = Box::new(Parcel { message, reply });
-        let letter = Letter::Message { from, index: P::INDEX, parcel };
+        let letter = Letter::Message {
+            from,
+            index: P::INDEX,
+            parcel,
+        };
         if let Err((letter, reason)) = self.post_here(upid, letter) {
             self.dead(reason, 1);
             refuse::<M>(letter, reason);
@@ -387,7 +391,9 @@ impl Node {
                 done => return done,
             }
         }
-        let Some(at) = self.find(upid.id()) else { return Err((letter, DeadReason::NoProcess)) };
+        let Some(at) = self.find(upid.id()) else {
+            return Err((letter, DeadReason::NoProcess));
+        };
         upid.remember(at);
         self.push(at, Some(upid), letter)
     }
@@ -577,7 +583,10 @@ impl Node {
 
     pub(crate) fn unlink(&self, watcher: Handle, to: &Upid) {
         if to.address() != self.0.address {
-            return self.peer(to.address()).unlink(watcher, to.id());
+            let peer = self.0.peers.lock().get(&to.address()).cloned();
+            return peer
+                .into_iter()
+                .for_each(|peer| peer.unlink(watcher, to.id()));
         }
         if let Some(at) = self.locate(to) {
             let process = |other: &Watcher| matches!(other, Watcher::Process(at) if *at == watcher);

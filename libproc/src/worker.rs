@@ -175,7 +175,7 @@ impl Worker {
     /// Every few turns: how dear were they, and is there work that other threads sent?
     fn measure(&mut self) {
         self.turns += 1;
-        if self.turns % MEASURE_TURNS != 0 {
+        if !self.turns.is_multiple_of(MEASURE_TURNS) {
             return;
         }
         if let Some(last) = &mut self.measured {

@@ -132,7 +132,8 @@ impl Cluster {
                     let here = told.agent_id.as_ref().is_some_and(|agent| connected.contains(agent));
                     let fine = match told.last() {
                         Some(state) if state.is_terminal() => !runs,
-                        Some(TaskState::Unreachable | TaskState::Unknown) => !runs && !here,
+                        Some(TaskState::Unreachable) => !runs && !here,
+                        Some(TaskState::Unknown) => !runs,
                         Some(TaskState::Running | TaskState::Killing) => runs,
                         Some(_) | None => false,
                     };

@@ -42,24 +42,20 @@ pub struct Routes<A: Process>(Vec<Route<A>>);
 
 impl<A: Process> Routes<A> {
     /// Serves GET and HEAD of `/<id>/<path>`.
-    pub fn get<R: Into<Answer>>(
+    pub fn get<R: Into<Answer> + 'static>(
         &mut self,
         path: &'static str,
         serve: fn(&mut A, Request, &mut Context<A>) -> R,
-    ) where
-        R: 'static,
-    {
+    ) {
         self.on(Method::GET, path, serve);
     }
 
     /// Serves POST of `/<id>/<path>`.
-    pub fn post<R: Into<Answer>>(
+    pub fn post<R: Into<Answer> + 'static>(
         &mut self,
         path: &'static str,
         serve: fn(&mut A, Request, &mut Context<A>) -> R,
-    ) where
-        R: 'static,
-    {
+    ) {
         self.on(Method::POST, path, serve);
     }
 
@@ -108,7 +104,7 @@ pub(crate) struct Call {
 }
 
 pub(crate) enum What {
-    Serve(Request, Responder),
+    Serve(Box<Request>, Responder),
     /// The paths there are, for the help page.
     List(oneshot::Sender<Vec<String>>),
 }
@@ -142,7 +138,7 @@ impl Call {
             };
             return drop(responder.send(response));
         };
-        match (route.serve)(actor, request, ctx) {
+        match (route.serve)(actor, *request, ctx) {
             // A client that hung up wants no response.
             Answer::Now(response) => drop(responder.send(response)),
             Answer::Later(later) => drop(tokio::task::spawn_local(async move {

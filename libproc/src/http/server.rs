@@ -69,7 +69,7 @@ async fn answer(node: &Node, request: hyper::Request<Incoming>) -> Response {
     };
     let (responder, response) = oneshot::channel();
     let request = ::http::Request::from_parts(parts, body);
-    let what = What::Serve(request, responder);
+    let what = What::Serve(Box::new(request), responder);
     node.call(
         process,
         Call {

@@ -133,6 +133,8 @@ struct Reader<'a> {
     /// Letters for one process that wait to be put into its mailbox together.
     run: Vec<Letter>,
     run_to: usize,
+    /// So many answers wait to be read by the peer that it may ask nothing.
+    busy: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -149,12 +151,14 @@ impl<'a> Reader<'a> {
             names,
             run,
             run_to: 0,
+            busy: false,
         }
     }
 
     async fn run(&mut self, mut read: ReadHalf, mut unread: BytesMut) -> io::Result<()> {
         loop {
             let mut taken = 0;
+            self.busy = self.peer.is_busy(self.epoch);
             loop {
                 let split = frame::split(&unread[taken..]);
                 let Some((frame, length)) = split.map_err(|bad| self.refuse(&bad))? else {
@@ -171,6 +175,9 @@ impl<'a> Reader<'a> {
             if taken > 0 {
                 // Lets the processes of this thread handle what came before more is read.
                 tokio::task::yield_now().await;
+            }
+            while self.peer.is_overfull(self.epoch) {
+                tokio::time::sleep(FULL_LOOK).await; // until it reads, or counts as silent
             }
             unread.reserve(READ_MAX.saturating_sub(unread.len()).max(4096));
             let mut limited = (&mut read).take(READ_MAX as u64);
@@ -230,6 +237,11 @@ impl<'a> Reader<'a> {
                     number,
                 };
                 let reply = ReplyTo::new(Asker::Peer(asker));
+                if self.busy {
+                    // Not worth a turn of the process: the answer could not be sent.
+                    reply.fail(AskError::Busy);
+                    return Ok(());
+                }
                 self.letter(to, from, name, body, Some(reply))?;
             }
             Frame::Reply { number, body } => self.peer.answered(epoch, number, body),

@@ -13,9 +13,15 @@ use crate::protocol::Wire;
 /// Past this many bytes unsent, a `tell` is a counted dead letter and an `ask` fails with `Busy`.
 const HIGH_WATER: usize = 16 << 20;
 
+/// Past this many bytes unsent of failures and exits, which are never dropped, nothing more is read
+/// from the peer: what it says makes them, and it does not read them.
+const OWED_MAX: usize = 4 << 20;
+
 #[derive(Default)]
 pub(crate) struct Outbox {
     bytes: BytesMut,
+    /// How many of them are failures and exits.
+    owed: usize,
     /// Pings and pongs: they pass everything else.
     first: BytesMut,
     to: HashMap<Box<str>, u32>,
@@ -36,8 +42,19 @@ impl Outbox {
         self.bytes.is_empty() && self.first.is_empty()
     }
 
+    /// Whether so much waits that answers are refused.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.bytes.len() > HIGH_WATER
+    }
+
+    /// Whether so much waits that the peer is not to cause more of it.
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.owed > OWED_MAX
+    }
+
     /// Everything to send, leaving `spare` for what comes next.
     pub(crate) fn take(&mut self, spare: BytesMut) -> BytesMut {
+        self.owed = 0;
         if self.first.is_empty() {
             return std::mem::replace(&mut self.bytes, spare);
         }
@@ -55,7 +72,7 @@ impl Outbox {
         message: &M,
         number: Option<u64>,
     ) -> Result<(), Refused> {
-        if self.bytes.len() > HIGH_WATER {
+        if self.is_busy() {
             return Err(Refused::Busy);
         }
         self.make_room();
@@ -78,7 +95,11 @@ impl Outbox {
         })
     }
 
+    /// Adds the answer to an ask.
     pub(crate) fn reply<T: Serialize>(&mut self, number: u64, value: &T) -> Result<(), Refused> {
+        if self.is_busy() {
+            return Err(Refused::Busy);
+        }
         self.frame(Kind::Reply, |bytes| {
             bytes.put_u64_le(number);
             encode(bytes, value)
@@ -86,11 +107,13 @@ impl Outbox {
     }
 
     pub(crate) fn failed(&mut self, number: u64, error: &crate::AskError) {
+        let before = self.bytes.len();
         // Never refused: an error is a few bytes.
         let _ = self.frame(Kind::Failed, |bytes| {
             bytes.put_u64_le(number);
             encode(bytes, error)
         });
+        self.owed += self.bytes.len() - before;
     }
 
     pub(crate) fn exited(&mut self, id: &str, reason: &ExitReason) {
@@ -101,8 +124,10 @@ impl Outbox {
             | ExitReason::Disconnected
             | ExitReason::Unreachable => reason.clone(),
         };
+        let before = self.bytes.len();
         // Never refused: the only text in it was cut above.
         let _ = self.frame(Kind::Exited, |bytes| encode(bytes, &(id, text)));
+        self.owed += self.bytes.len() - before;
     }
 
     pub(crate) fn link(&mut self, id: &str) {
@@ -114,6 +139,14 @@ impl Outbox {
     }
 
     pub(crate) fn beat(&mut self, kind: Kind) {
+        // One says as much as several.
+        if self
+            .first
+            .chunks(LENGTH + 1)
+            .any(|beat| beat.last() == Some(&(kind as u8)))
+        {
+            return;
+        }
         self.first.put_u32_le(1);
         self.first.put_u8(kind as u8);
     }

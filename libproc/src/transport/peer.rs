@@ -1,6 +1,5 @@
 //! What a node knows of another: the connection to it, what waits for it, who is linked over it.
 
-use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use super::handshake::{self, Met};
 use super::outbox::{Outbox, Refused};
 use crate::ask::AskError;
 use crate::dead::DeadReason;
-use crate::letter::{Letter, ReplyTo};
+use crate::letter::{Letter, Outcome, ReplyTo};
 use crate::link::{ExitReason, Exited};
 use crate::node::Node;
 use crate::pid::Upid;
@@ -67,7 +66,7 @@ enum Phase {
 /// An ask that waits for the peer's answer.
 struct Pending {
     reply: ReplyTo,
-    decode: fn(&[u8]) -> Result<Box<dyn Any + Send>, AskError>,
+    decode: fn(&[u8]) -> Outcome,
 }
 
 /// The way back to whoever asked from another node.
@@ -86,16 +85,15 @@ pub(crate) struct PeerWatch {
 impl PeerReply {
     pub(crate) fn send<T: Serialize>(self, outcome: &Result<T, AskError>) {
         self.peer.on_connection(self.epoch, |state| {
-            let refused = match outcome {
-                Ok(value) => state.outbox.reply(self.number, value).is_err(),
-                Err(error) => {
-                    state.outbox.failed(self.number, error);
-                    false
-                }
+            let error = match outcome {
+                Ok(value) => match state.outbox.reply(self.number, value) {
+                    Ok(()) => return,
+                    Err(Refused::Busy) => &AskError::Busy,
+                    Err(Refused::TooLarge) => &AskError::TooLarge,
+                },
+                Err(error) => error,
             };
-            if refused {
-                state.outbox.failed(self.number, &AskError::TooLarge);
-            }
+            state.outbox.failed(self.number, error);
         });
     }
 }
@@ -267,7 +265,11 @@ impl Peer {
         let mut state = self.state.lock();
         if state.phase == Phase::Dialing {
             state.dialed = Some(Instant::now());
-            let error = if refused { AskError::Refused } else { AskError::Unreachable };
+            let error = if refused {
+                AskError::Refused
+            } else {
+                AskError::Unreachable
+            };
             self.fall(state, ExitReason::Unreachable, &error);
         }
     }
@@ -414,6 +416,18 @@ impl Peer {
         }
     }
 
+    /// Whether answers to the peer would be refused.
+    pub(crate) fn is_busy(&self, epoch: u64) -> bool {
+        let state = self.state.lock();
+        state.epoch == epoch && state.outbox.is_busy()
+    }
+
+    /// Whether the peer does not read what it causes to be sent.
+    pub(crate) fn is_overfull(&self, epoch: u64) -> bool {
+        let state = self.state.lock();
+        state.epoch == epoch && state.outbox.is_overfull()
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.state.lock().phase == Phase::Idle
     }
@@ -424,9 +438,7 @@ impl Peer {
     }
 }
 
-fn decode<T: serde::de::DeserializeOwned + Send + 'static>(
-    body: &[u8],
-) -> Result<Box<dyn Any + Send>, AskError> {
+fn decode<T: serde::de::DeserializeOwned + Send + 'static>(body: &[u8]) -> Outcome {
     let value: T = rmp_serde::from_slice(body).map_err(|_| AskError::Undecodable)?;
     Ok(Box::new(value))
 }

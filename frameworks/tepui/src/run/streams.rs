@@ -94,7 +94,12 @@ async fn follow_both(
     // The answer does not matter: this connects to the agent while it starts the task.
     let connect = sandbox.read(Stream::Stdout.file(), 0, 0);
     // What `wait_for` gives keeps the stage locked: it must not be kept while others are awaited.
-    let started = async { stage.wait_for(|stage| *stage > Stage::Launched).await.is_ok() };
+    let started = async {
+        stage
+            .wait_for(|stage| *stage > Stage::Launched)
+            .await
+            .is_ok()
+    };
     let (_, started) = tokio::join!(connect, started);
     if !started {
         return Ok(()); // nobody waits for this any more
@@ -187,5 +192,113 @@ impl Follower<'_> {
 
     fn finish(&self) -> Result<()> {
         self.printer.borrow_mut().finish(self.instance, self.stream)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+
+    use api::agent::{Agenting, Chunk, ReadFile};
+    use libproc::{Node, Probe};
+    use types::{FrameworkId, TaskId};
+
+    use super::*;
+    use crate::run::printer::Style;
+
+    /// A task on an agent that the test plays.
+    struct Played {
+        agent: Probe<Agenting>,
+        stage: watch::Sender<Stage>,
+        followed: tokio::task::JoinHandle<Result<()>>,
+    }
+
+    async fn played() -> Played {
+        let node = Node::bind("127.0.0.1:0").await.unwrap();
+        let agent = node.probe::<Agenting>(api::AGENT);
+        let (stage, receiver) = watch::channel(Stage::Launched);
+        let sandbox = Sandbox {
+            node,
+            agent: agent.pid(),
+            framework_id: FrameworkId::new("f").unwrap(),
+            task_id: TaskId::new("t").unwrap(),
+        };
+        let printer = Rc::new(RefCell::new(Printer::new(Style::Plain, "t".into())));
+        let followed = tokio::task::spawn_local(follow(sandbox, 0, receiver, printer));
+        Played {
+            agent,
+            stage,
+            followed,
+        }
+    }
+
+    /// Answers the next question, which is for `file` from `offset`.
+    async fn answer(
+        agent: &mut Probe<Agenting>,
+        file: &str,
+        offset: u64,
+        data: &[u8],
+        ended: bool,
+    ) {
+        let asked = agent.await_one::<ReadFile>().await;
+        assert_eq!(
+            (asked.message.path.as_str(), asked.message.offset),
+            (file, offset)
+        );
+        let size = offset + data.len() as u64;
+        asked.answer(Ok(Chunk {
+            data: data.to_vec(),
+            offset,
+            size,
+            ended,
+        }));
+    }
+
+    fn run(test: impl Future<Output = ()>) {
+        let ran = libproc::run_alone(async {
+            test.await;
+            Ok(())
+        });
+        ran.unwrap();
+    }
+
+    #[test]
+    fn a_task_may_end_while_its_agent_is_being_connected() {
+        run(async {
+            let Played {
+                mut agent,
+                stage,
+                followed,
+            } = played().await;
+            let connecting = agent.await_one::<ReadFile>().await;
+            stage.send_replace(Stage::Running);
+            tokio::task::yield_now().await;
+            stage.send_replace(Stage::Ended);
+            connecting.answer(Err(FileError::UnknownTask));
+            answer(&mut agent, "stdout", 0, b"", true).await;
+            answer(&mut agent, "stderr", 0, b"", true).await;
+            followed.await.unwrap().unwrap();
+        });
+    }
+
+    #[test]
+    fn everything_is_read_until_the_agent_says_that_it_is_all() {
+        run(async {
+            let Played {
+                mut agent,
+                stage,
+                followed,
+            } = played().await;
+            answer(&mut agent, "stdout", 0, b"", false).await;
+            stage.send_replace(Stage::Ended);
+            answer(&mut agent, "stdout", 0, b"", false).await;
+            for _ in 0..2 * ASK_AT_ONCE {
+                answer(&mut agent, "stdout", 0, b"", false).await;
+            }
+            answer(&mut agent, "stdout", 0, b"", true).await;
+            answer(&mut agent, "stderr", 0, b"\n", true).await;
+            answer(&mut agent, "stderr", 1, b"", true).await;
+            followed.await.unwrap().unwrap();
+        });
     }
 }

@@ -25,8 +25,8 @@ fn a_cluster_stops_at_ctrl_c_and_leaves_nothing() {
             .len(),
         2
     );
-    // Master, two agents, two zygotes, and the program itself.
-    assert_eq!(cluster.place.processes().len(), 6);
+    // Master, two agents, two zygotes, and the program itself; for a moment what a zygote tries.
+    assert!(cluster.place.processes().len() >= 6);
     let up = cluster.up.take().unwrap();
     up.signal(Signal::SIGINT);
     let (status, errors) = up.end();
@@ -80,7 +80,7 @@ fn a_killed_program_takes_its_cluster_with_it() {
         .into_iter()
         .filter(|pid| *pid != up.pid())
         .collect();
-    assert_eq!(orphans.len(), 3);
+    assert!(orphans.len() >= 3); // for a moment there is also what a zygote tries
     up.signal(Signal::SIGKILL);
     assert_eq!(up.end().0.signal(), Some(9));
     let (sender, ended) = mpsc::channel();

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub(crate) mod cluster;
+pub(crate) mod corpus;
 pub(crate) mod daemon;
 pub(crate) mod hosts;
 pub(crate) mod http;

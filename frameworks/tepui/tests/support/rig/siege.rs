@@ -60,23 +60,38 @@ impl Siege {
         let master = cluster.master.address();
         // Once around, so that what is made at first is there.
         for _ in 0..5 {
-            run_true(master).await.expect("a command runs before anything happens");
+            run_true(master)
+                .await
+                .expect("a command runs before anything happens");
         }
         let before_kib: Vec<u64> = pids.iter().map(|pid| processes::memory_kib(*pid)).collect();
         *witness.largest_kib.borrow_mut() = before_kib.clone();
         tokio::task::spawn_local(watch(witness.clone(), master, pids));
-        Siege { place, cluster, _load: load, before_kib, witness }
+        Siege {
+            place,
+            cluster,
+            _load: load,
+            before_kib,
+            witness,
+        }
     }
 
     /// Where strangers knock: at the master and at the agent.
     pub(crate) fn doors(&self) -> [(&'static str, SocketAddr); 2] {
-        [("master", self.cluster.master.address()), ("agent", self.cluster.agents[0].address())]
+        [
+            ("master", self.cluster.master.address()),
+            ("agent", self.cluster.agents[0].address()),
+        ]
     }
 
     /// What a node counts, by name.
     pub(crate) async fn count(&self, door: SocketAddr, name: &str) -> u64 {
-        let page: Value = http::json(door, "/metrics/snapshot").await.expect("metrics");
-        page[name].as_u64().unwrap_or_else(|| panic!("no {name} in {page}"))
+        let page: Value = http::json(door, "/metrics/snapshot")
+            .await
+            .expect("metrics");
+        page[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no {name} in {page}"))
     }
 
     /// Waits for so many more `tepui run true`.
@@ -107,7 +122,10 @@ impl Siege {
         assert!(failures.is_empty(), "commands failed: {failures:?}");
         for (before, largest) in self.before_kib.iter().zip(&largest) {
             let growth = largest.saturating_sub(*before);
-            assert!(growth < GROWTH_MAX_KIB, "memory grew from {before} to {largest} KiB");
+            assert!(
+                growth < GROWTH_MAX_KIB,
+                "memory grew from {before} to {largest} KiB"
+            );
         }
         self.cluster.master.assert_alive();
         self.cluster.agents[0].assert_alive();
@@ -134,7 +152,9 @@ async fn watch(witness: Rc<Witness>, master: SocketAddr, pids: Vec<i32>) {
             return;
         }
         witness.runs.set(witness.runs.get() + 1);
-        witness.slowest.set(witness.slowest.get().max(begun.elapsed()));
+        witness
+            .slowest
+            .set(witness.slowest.get().max(begun.elapsed()));
         if let Err(why) = ran {
             witness.failures.borrow_mut().push(why);
         }
@@ -149,14 +169,22 @@ async fn watch(witness: Rc<Witness>, master: SocketAddr, pids: Vec<i32>) {
 /// Runs `tepui run true`.
 async fn run_true(master: SocketAddr) -> Result<(), String> {
     let mut command = Command::new(TEPUI);
-    command.args(["run", "--master", &master.to_string(), "true"]).stdin(Stdio::null());
+    command
+        .args(["run", "--master", &master.to_string(), "true"])
+        .stdin(Stdio::null());
     let run = tokio::task::spawn_blocking(move || command.output());
     let ran = tokio::time::timeout(RUN_MAX, run).await;
     let output = ran.map_err(|_| format!("`tepui run true` takes longer than {RUN_MAX:?}"))?;
-    let output = output.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+    let output = output
+        .map_err(|error| error.to_string())?
+        .map_err(|error| error.to_string())?;
     match output.status.success() {
         true => Ok(()),
-        false => Err(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr))),
+        false => Err(format!(
+            "{}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        )),
     }
 }
 

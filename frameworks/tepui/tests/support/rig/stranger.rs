@@ -41,15 +41,22 @@ pub(crate) struct Stranger {
 
 impl Stranger {
     pub(crate) async fn dial(to: SocketAddr) -> Stranger {
-        let stream = TcpStream::connect(to).await.expect("the daemon accepts connections");
+        let stream = TcpStream::connect(to)
+            .await
+            .expect("the daemon accepts connections");
         Stranger { stream }
     }
 
     /// One whose buffers are small, so that it feels soon when it does not read.
     pub(crate) async fn dial_narrow(to: SocketAddr) -> Stranger {
         let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_recv_buffer_size(4096).expect("a socket has a buffer");
-        let stream = socket.connect(to).await.expect("the daemon accepts connections");
+        socket
+            .set_recv_buffer_size(4096)
+            .expect("a socket has a buffer");
+        let stream = socket
+            .connect(to)
+            .await
+            .expect("the daemon accepts connections");
         Stranger { stream }
     }
 
@@ -58,10 +65,15 @@ impl Stranger {
         self.say(&[&PREFACE[..], &hello(1, address)].concat()).await;
         let mut length = [0; 4];
         let heard = self.stream.read_exact(&mut length);
-        let heard = tokio::time::timeout(ANSWER, heard).await.expect("an answer to a greeting");
+        let heard = tokio::time::timeout(ANSWER, heard)
+            .await
+            .expect("an answer to a greeting");
         heard.expect("an answer to a greeting");
         let mut body = vec![0; u32::from_le_bytes(length) as usize];
-        self.stream.read_exact(&mut body).await.expect("the rest of a greeting");
+        self.stream
+            .read_exact(&mut body)
+            .await
+            .expect("the rest of a greeting");
     }
 
     /// Says these bytes; whether the other side still takes them.
@@ -81,7 +93,12 @@ impl Stranger {
 
 /// A greeting with its length.
 pub(crate) fn hello(version: u16, address: SocketAddr) -> Vec<u8> {
-    let hello = Hello { version, address, incarnation: 7, accepted: true };
+    let hello = Hello {
+        version,
+        address,
+        incarnation: 7,
+        accepted: true,
+    };
     let body = rmp_serde::to_vec_named(&hello).expect("plain data encodes");
     [&(body.len() as u32).to_le_bytes()[..], &body].concat()
 }
@@ -95,26 +112,41 @@ pub(crate) fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
 pub(crate) fn define(to: &str, from: &str, names: &[&str]) -> Vec<u8> {
     let mut bytes = frame(TO, to.as_bytes());
     bytes.extend(frame(FROM, from.as_bytes()));
-    names.iter().for_each(|name| bytes.extend(frame(NAME, name.as_bytes())));
+    names
+        .iter()
+        .for_each(|name| bytes.extend(frame(NAME, name.as_bytes())));
     bytes
 }
 
 /// A letter to the receiver 0 by the sender `from`.
 pub(crate) fn letter(from: u32, name: u16, body: &[u8]) -> Vec<u8> {
-    let head = [&0u32.to_le_bytes()[..], &from.to_le_bytes(), &name.to_le_bytes()].concat();
+    let head = [
+        &0u32.to_le_bytes()[..],
+        &from.to_le_bytes(),
+        &name.to_le_bytes(),
+    ]
+    .concat();
     frame(LETTER, &[&head, body].concat())
 }
 
 /// A question to the receiver 0 by nobody.
 pub(crate) fn ask(name: u16, number: u64, body: &[u8]) -> Vec<u8> {
-    let head = [&0u32.to_le_bytes()[..], &NOBODY.to_le_bytes(), &name.to_le_bytes()].concat();
+    let head = [
+        &0u32.to_le_bytes()[..],
+        &NOBODY.to_le_bytes(),
+        &name.to_le_bytes(),
+    ]
+    .concat();
     frame(ASK, &[&head, &number.to_le_bytes()[..], body].concat())
 }
 
 /// A message as a value that can be mangled.
 pub(crate) fn value<M: libproc::Wire>(message: &M) -> (&'static str, Value) {
     let bytes = rmp_serde::to_vec_named(message).expect("plain data encodes");
-    (M::NAME, rmpv::decode::read_value(&mut &bytes[..]).expect("what was encoded decodes"))
+    (
+        M::NAME,
+        rmpv::decode::read_value(&mut &bytes[..]).expect("what was encoded decodes"),
+    )
 }
 
 /// The bytes of a value.
@@ -150,13 +182,23 @@ fn change(value: &mut Value, place: &mut usize, rng: &mut StdRng) -> bool {
     *place -= 1;
     match value {
         Value::Array(values) => values.iter_mut().any(|value| change(value, place, rng)),
-        Value::Map(entries) => entries.iter_mut().any(|(_, value)| change(value, place, rng)),
+        Value::Map(entries) => entries
+            .iter_mut()
+            .any(|(_, value)| change(value, place, rng)),
         _ => false,
     }
 }
 
 fn changed(value: &Value, rng: &mut StdRng) -> Value {
-    let numbers = [0, 1, -1, i64::MAX, i64::MIN, 1_000_000_000_000_000, 4_294_967_296];
+    let numbers = [
+        0,
+        1,
+        -1,
+        i64::MAX,
+        i64::MIN,
+        1_000_000_000_000_000,
+        4_294_967_296,
+    ];
     match (value, rng.random_range(0..10)) {
         (Value::Integer(_), 0..6) => numbers[rng.random_range(0..numbers.len())].into(),
         (Value::Integer(_), 6) => u64::MAX.into(),
