@@ -75,6 +75,7 @@ mod protocol;
 mod reply;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod spawn_on;
 mod table;
 mod timer;
 mod transport;
@@ -94,6 +95,7 @@ pub use probe::{Probe, Received};
 pub use process::Process;
 pub use protocol::{Accepts, Page, Speak, Wire};
 pub use reply::{Answer, Later, Reply};
+pub use spawn_on::{SpawnOnError, Spawnable};
 pub use timer::Timer;
 
 #[doc(hidden)]
@@ -113,7 +115,7 @@ pub mod prelude {
     pub use crate::http::{self, Respond, Routes};
     pub use crate::{
         Accepts, Answer, AskError, Context, ExitReason, Exited, Later, Local, Node, Pid, Probe,
-        Process, Reply, Timer, Upid, Wire, protocol,
+        Process, Reply, Spawnable, Timer, Upid, Wire, protocol,
     };
 }
 

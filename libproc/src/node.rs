@@ -21,6 +21,7 @@ use crate::link::{ExitReason, Watcher};
 use crate::pid::{Pid, Upid, valid_id};
 use crate::process::{Body, Process, Run};
 use crate::protocol::{Accepts, MessageInfo, Page, Wire};
+use crate::spawn_on::Factory;
 use crate::table::{Handle, Table};
 use crate::timer::Alarms;
 use crate::transport::{Peer, PeerWatch};
@@ -53,6 +54,7 @@ pub(crate) struct Inner {
     peers: Mutex<BTreeMap<SocketAddr, Arc<Peer>>>,
     dead: DeadLetters,
     counters: Counters,
+    kinds: Mutex<BTreeMap<&'static str, Factory>>,
     over: AtomicBool,
     down: watch::Sender<bool>,
     pub(crate) arbiters: Mutex<Vec<actix_rt::Arbiter>>,
@@ -94,6 +96,7 @@ impl Inner {
             peers: Mutex::default(),
             dead: DeadLetters::default(),
             counters: Counters::default(),
+            kinds: Mutex::default(),
             over: AtomicBool::new(false),
             down: watch::Sender::new(false),
             arbiters: Mutex::default(),
@@ -713,6 +716,10 @@ impl Node {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.0.counters
+    }
+
+    pub(crate) fn kinds(&self) -> &Mutex<BTreeMap<&'static str, Factory>> {
+        &self.0.kinds
     }
 
     pub(crate) fn pool(&self) -> &Pool {

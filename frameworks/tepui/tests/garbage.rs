@@ -218,8 +218,12 @@ fn an_agent_that_comes_back_with_thousands_of_tasks_is_heard_out() {
         let address = nowhere(siege, 9_000);
         let sender = Upid::new("stranger", address).unwrap();
         let twice: Vec<_> = (0..5_000).map(|_| corpus::task("twice")).collect();
-        let many: Vec<_> = (0..5_000).map(|number| corpus::task(&format!("t{number}"))).collect();
-        for tasks in [twice, many] {
+        let many = |count: u32| (0..count).map(|number| corpus::task(&format!("t{number}")));
+        let small = |task| types::Task { resources: "oddities:1".parse().unwrap(), ..task };
+        // Together more than the agent has, and more than can be summed up.
+        let greedy: Vec<_> = many(300).collect();
+        let many: Vec<_> = many(5_000).map(small).collect();
+        for tasks in [twice, many, greedy] {
             let mut stranger = Stranger::dial(door).await;
             stranger.greet(address).await;
             stranger.say(&define("master", "stranger", &["Reregister", "GetMaster"])).await;

@@ -67,6 +67,13 @@ impl Process for Counter {
 }
 
 impl Counter {
+    pub fn starting_at(total: u64) -> Counter {
+        Counter {
+            total,
+            ..Counter::default()
+        }
+    }
+
     fn set(&mut self, request: http::Request, _: &mut Context<Self>) -> http::Response {
         match std::str::from_utf8(request.body())
             .ok()
