@@ -21,7 +21,9 @@ pub(crate) struct Args {}
 pub(crate) fn run(_: &Args) -> Result<ExitCode> {
     output::line(
         "The benchmarks are programs of their own, to be run from the source:\n\
-         \n  cargo run --release -p benches -- --help",
+         \n  cargo run --release -p benches --bin messages     # between processes and nodes\
+         \n  cargo run --release -p benches --bin allocation   # who is offered what\
+         \n  cargo run --release -p benches --bin tasks        # from launch to end",
     )?;
     Ok(ExitCode::SUCCESS)
 }

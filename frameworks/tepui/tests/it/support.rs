@@ -112,8 +112,11 @@ impl Place {
 }
 
 /// A program that runs, and the lines it prints.
+///
+/// Dropped, it is killed.
 pub(crate) struct Program {
-    child: Child,
+    child: Option<Child>,
+    pid: i32,
     lines: Receiver<String>,
     errors: Receiver<String>,
 }
@@ -125,17 +128,19 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let lines = lines(child.stdout.take().unwrap());
+        let lines = lines_of(child.stdout.take().unwrap());
         let errors = lines_of(child.stderr.take().unwrap());
+        let pid = child.id().cast_signed();
         Program {
-            child,
+            child: Some(child),
+            pid,
             lines,
             errors,
         }
     }
 
     pub(crate) fn pid(&self) -> i32 {
-        self.child.id().cast_signed()
+        self.pid
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -152,17 +157,25 @@ impl Program {
         next(&self.errors, wanted)
     }
 
-    /// Waits for the end.
+    /// Waits for the end; gives the lines on stderr that nobody has taken.
     pub(crate) fn end(mut self) -> (ExitStatus, String) {
-        let pid = Pid::from_raw(self.pid());
+        let mut child = self.child.take().unwrap();
         let (sender, ended) = mpsc::channel();
-        let errors = self.errors;
-        thread::spawn(move || sender.send(self.child.wait().unwrap()));
+        thread::spawn(move || sender.send(child.wait().unwrap()));
         let Ok(status) = ended.recv_timeout(PATIENCE) else {
-            let _ = kill(pid, Signal::SIGKILL);
+            self.signal(Signal::SIGKILL);
             panic!("the program did not end");
         };
-        (status, errors.iter().collect::<Vec<_>>().join("\n"))
+        (status, self.errors.iter().collect::<Vec<_>>().join("\n"))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill(); // it may have ended
+            let _ = child.wait();
+        }
     }
 }
 
@@ -175,10 +188,6 @@ fn next(lines: &Receiver<String>, wanted: impl Fn(&str) -> bool) -> String {
             Err(error) => panic!("no such line ({error}), only {seen:#?}"),
         }
     }
-}
-
-fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
-    lines_of(from)
 }
 
 fn lines_of(from: impl Read + Send + 'static) -> Receiver<String> {
