@@ -19,6 +19,9 @@ use crate::table::Handle;
 use crate::timer::{Timer, Timers};
 use crate::work::closure;
 
+/// What a time that is too long to be reckoned with counts as: thirty years.
+const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
 /// How a process reaches the world: send, ask, link, wait, stop.
 pub struct Context<A: Process> {
     node: Node,
@@ -163,7 +166,8 @@ impl<A: Process> Context<A> {
         then: impl FnOnce(&mut A, &mut Context<A>) + Send + 'static,
     ) -> Timer {
         let timers = self.timers.get_or_insert_default();
-        let at = Instant::now() + after;
+        let now = Instant::now();
+        let at = now.checked_add(after).unwrap_or_else(|| now + NEVER);
         let (timer, tell_node) = timers.add(at, closure(then));
         if tell_node {
             self.node.alarms().set(at, self.at);

@@ -1,8 +1,9 @@
 //! The allocator's process: carries out the master's orders, and runs rounds when there is
 //! something to give.
 //!
-//! An order makes it run a round a moment later, so that what happens together is decided
-//! together; rounds keep a distance from each other, so that a storm of events costs few of them.
+//! After a quiet time an order makes it run a round as soon as the orders that wait with it are
+//! carried out; rounds keep a distance from each other, so that what happens together is decided
+//! together and a storm of events costs few of them.
 //! Refusals that end wake it up. While nothing happens it sleeps.
 
 use std::time::Duration;
@@ -96,10 +97,16 @@ impl AllocatorProcess {
         let distance = since_last.map_or(Duration::ZERO, |since| {
             self.min_interval.saturating_sub(since)
         });
-        ctx.after(distance.max(self.debounce), |this, ctx| {
+        let wait = distance.max(self.debounce);
+        let round = |this: &mut Self, ctx: &mut Context<Self>| {
             this.round_is_due = false;
             this.round(ctx);
-        });
+        };
+        if wait.is_zero() {
+            ctx.local().run(round); // behind what is in the mailbox; a timer takes a millisecond
+        } else {
+            ctx.after(wait, round);
+        }
     }
 
     fn round(&mut self, ctx: &mut Context<Self>) {

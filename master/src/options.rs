@@ -24,7 +24,8 @@ pub struct Options {
     /// Resources are offered if they have any one of these quantities. A hundredth of a processor,
     /// or 32 MiB of memory.
     pub min_allocatable: Vec<ResourceQuantities>,
-    /// How long the allocator waits for more to happen before it runs a round. 1 ms.
+    /// How long the allocator waits for more to happen before it runs a round after a quiet time.
+    /// 0 ms: only for what has happened already.
     pub allocation_debounce: Duration,
     /// The least time between two rounds. 5 ms.
     pub min_allocation_interval: Duration,
@@ -54,7 +55,7 @@ impl Default for Options {
             max_agent_ping_timeouts: 5,
             agent_reregister_timeout: Duration::from_secs(600),
             min_allocatable: allocator::Options::default().min_allocatable,
-            allocation_debounce: Duration::from_millis(1),
+            allocation_debounce: Duration::ZERO,
             min_allocation_interval: Duration::from_millis(5),
             weights: BTreeMap::new(),
             roles: None,

@@ -71,7 +71,7 @@ impl ExecutorInfo {
     /// # Errors
     ///
     /// Fails when the executor is of another framework, has no command though it is custom, has
-    /// impossible resources, or is too long.
+    /// impossible resources, is too long, or would take too long to stop.
     pub fn validate(&self, framework_id: &FrameworkId) -> Result<(), InvalidInfo> {
         if let Some(named) = self
             .framework_id
@@ -95,6 +95,12 @@ impl ExecutorInfo {
             MAX_NAME_BYTES,
         )?;
         InvalidInfo::limit("the data of the executor", self.data.len(), MAX_DATA_BYTES)?;
+        if self.shutdown_grace > Some(MAX_TASK_DURATION) {
+            return Err(InvalidInfo::TooLate {
+                what: "the shutdown grace period",
+                max_seconds: MAX_TASK_DURATION.as_secs(),
+            });
+        }
         Ok(self.resources.validate()?)
     }
 }
@@ -125,6 +131,15 @@ mod tests {
             ..executor.clone()
         };
         assert_eq!(idle.validate(&ours), Err(InvalidInfo::ExecutorCommand));
+        let shutdown_grace = Some(Duration::MAX);
+        let slow = ExecutorInfo {
+            shutdown_grace,
+            ..executor.clone()
+        };
+        assert!(matches!(
+            slow.validate(&ours),
+            Err(InvalidInfo::TooLate { .. })
+        ));
         let data = vec![0; MAX_DATA_BYTES + 1];
         assert!(ExecutorInfo { data, ..executor }.validate(&ours).is_err());
     }
