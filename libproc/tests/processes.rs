@@ -323,6 +323,43 @@ fn a_panic_ends_one_process_and_leaves_its_name_free() {
     });
 }
 
+/// Waits for longer than can be reckoned with.
+struct Patient;
+
+impl Actor for Patient {
+    type Context = Context<Self>;
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.after(Duration::MAX, |_, ctx| ctx.stop());
+    }
+}
+
+impl Process for Patient {
+    type Protocol = Patience;
+}
+
+protocol! {
+    /// What somebody patient accepts.
+    protocol Patience { message Look {} -> bool; }
+}
+
+impl Handler<Look> for Patient {
+    type Result = bool;
+    fn handle(&mut self, _: Look, _: &mut Context<Self>) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_time_beyond_all_clocks_is_only_long() {
+    paused(async {
+        let node = node().await;
+        let patient = node.spawn("patient", Patient);
+        tokio::time::sleep(Duration::from_secs(1_000_000)).await;
+        assert_eq!(node.ask(&patient, Look {}).await, Ok(true));
+        node.shutdown().await;
+    });
+}
+
 #[test]
 fn timers_fire_at_their_time_and_cost_none() {
     paused(async {

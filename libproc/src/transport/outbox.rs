@@ -225,3 +225,29 @@ impl Outbox {
 fn encode<T: Serialize>(bytes: &mut BytesMut, value: &T) -> Result<(), Refused> {
     rmp_serde::encode::write_named(&mut bytes.writer(), value).map_err(|_| Refused::TooLarge)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_reads_nothing_is_refused_answers_and_one_beat_is_enough() {
+        let mut outbox = Outbox::default();
+        let page = vec![7u8; 1 << 20];
+        let taken = (0..100)
+            .take_while(|number| outbox.reply(*number, &page).is_ok())
+            .count();
+        assert!(taken > 0 && taken < 20, "{taken} answers of a mebibyte");
+        assert!(outbox.is_busy() && !outbox.is_overfull());
+        while !outbox.is_overfull() {
+            outbox.failed(1, &crate::AskError::Busy);
+        }
+        for kind in [Kind::Pong, Kind::Ping, Kind::Pong, Kind::Ping] {
+            outbox.beat(kind);
+        }
+        assert_eq!(outbox.first.len(), 2 * (LENGTH + 1));
+        outbox.take(BytesMut::new());
+        assert!(!outbox.is_busy() && !outbox.is_overfull());
+        assert_eq!(outbox.reply(1, &page), Ok(()));
+    }
+}

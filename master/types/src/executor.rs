@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::task::MAX_TASK_DURATION;
 use crate::{CommandInfo, ExecutorId, FrameworkId, InvalidInfo, Labels, Resources};
 
 /// Opaque data of a framework has at most this many bytes.
