@@ -2,6 +2,7 @@
 //!
 //! Every figure is a median of interleaved runs and is read as a ratio: machines are noisy.
 
+pub mod allocation;
 pub mod messages;
 pub mod report;
 pub mod tasks;

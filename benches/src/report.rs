@@ -47,7 +47,10 @@ pub fn interleave<const N: usize>(
 
 /// Prints figures as a table.
 pub fn print(figures: &[Figure]) {
-    println!("{:<34} {:>10}   {:<22} {:>10} {:>8}", "pattern", "tepui ns", "beside", "ns", "ratio");
+    println!(
+        "{:<34} {:>10}   {:<22} {:>10} {:>8}",
+        "pattern", "tepui ns", "beside", "ns", "ratio"
+    );
     for figure in figures {
         println!(
             "{:<34} {:>10.1}   {:<22} {:>10.1} {:>7.2}x",

@@ -2,36 +2,22 @@
 
 use std::path::PathBuf;
 
-use benches::tasks::{Size, measure};
+use benches::tasks::{Args, run};
 use clap::Parser;
 
 /// Measures tasks of `true` on a cluster of real processes, side by side with bare
 /// fork+exec+wait. Build first: cargo build --release
 #[derive(Parser)]
-struct Args {
+struct Program {
     /// The tepui to measure; the one beside this program unless given
     #[arg(long)]
     tepui: Option<PathBuf>,
-    /// Rounds, of which medians are taken
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
-    /// Tasks a round
-    #[arg(long, default_value_t = 1000)]
-    tasks: u32,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    args: Args,
 }
 
 fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+    let program = Program::parse();
     let beside = || Ok::<_, anyhow::Error>(std::env::current_exe()?.with_file_name("tepui"));
-    let tepui = args.tepui.map_or_else(beside, Ok)?;
-    let report = measure(&tepui, Size { rounds: args.rounds, tasks: args.tasks })?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        println!("{report}");
-    }
-    Ok(())
+    run(&program.tepui.map_or_else(beside, Ok)?, &program.args)
 }

@@ -21,7 +21,13 @@ impl Actor for Player {
 impl Player {
     fn new() -> (Player, oneshot::Receiver<()>) {
         let (done, finished) = oneshot::channel();
-        (Player { done: Some(done), count: 0 }, finished)
+        (
+            Player {
+                done: Some(done),
+                count: 0,
+            },
+            finished,
+        )
     }
 
     fn finish(&mut self) {
@@ -63,7 +69,10 @@ impl Handler<Ball> for Player {
         if left == 0 {
             return self.finish();
         }
-        to.do_send(Ball { left: left - 1, to: ctx.address() });
+        to.do_send(Ball {
+            left: left - 1,
+            to: ctx.address(),
+        });
     }
 }
 
@@ -91,9 +100,11 @@ impl Handler<AskAll> for Player {
             return self.finish();
         }
         let asked = of.send(Question).into_actor(self);
-        let next = asked.map(move |_, this: &mut Player, ctx: &mut actix::Context<Player>| {
-            this.handle(AskAll { of, left: left - 1 }, ctx);
-        });
+        let next = asked.map(
+            move |_, this: &mut Player, ctx: &mut actix::Context<Player>| {
+                this.handle(AskAll { of, left: left - 1 }, ctx);
+            },
+        );
         ctx.spawn(next);
     }
 }

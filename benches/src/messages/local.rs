@@ -27,7 +27,13 @@ pub(super) struct Player {
 impl Player {
     pub(super) fn new() -> (Player, oneshot::Receiver<()>) {
         let (done, finished) = oneshot::channel();
-        (Player { done: Some(done), count: 0 }, finished)
+        (
+            Player {
+                done: Some(done),
+                count: 0,
+            },
+            finished,
+        )
     }
 
     fn finish(&mut self) {
@@ -53,7 +59,13 @@ impl Handler<Ball> for Player {
         if left == 0 {
             return self.finish();
         }
-        ctx.tell(&to, Ball { left: left - 1, to: ctx.pid() });
+        ctx.tell(
+            &to,
+            Ball {
+                left: left - 1,
+                to: ctx.pid(),
+            },
+        );
     }
 }
 
@@ -81,7 +93,9 @@ impl Handler<AskAll> for Player {
             return self.finish();
         }
         let asked = ctx.ask(&of, Question {});
-        ctx.defer(asked, move |this, _, ctx| this.handle(AskAll { of, left: left - 1 }, ctx));
+        ctx.defer(asked, move |this, _, ctx| {
+            this.handle(AskAll { of, left: left - 1 }, ctx)
+        });
     }
 }
 
@@ -137,7 +151,12 @@ impl Handler<Burst> for Sender {
     fn handle(&mut self, _: Burst, ctx: &mut Context<Self>) {
         for _ in 0..self.left.min(1000) {
             self.left -= 1;
-            ctx.tell(&self.to, Data { last: self.left == 0 });
+            ctx.tell(
+                &self.to,
+                Data {
+                    last: self.left == 0,
+                },
+            );
         }
         match self.left {
             0 => ctx.stop(),
@@ -164,7 +183,13 @@ pub(super) fn ping_pong(n: u64) -> f64 {
         let (player, finished) = Player::new();
         let one = node.spawn("one", player);
         let two = node.spawn("two", Player::default());
-        node.tell(&one, Ball { left: 2 * n, to: two });
+        node.tell(
+            &one,
+            Ball {
+                left: 2 * n,
+                to: two,
+            },
+        );
         finished
     })
 }

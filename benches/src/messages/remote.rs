@@ -50,7 +50,9 @@ fn receiver() -> (Pid<Receiving>, oneshot::Sender<()>, thread::JoinHandle<()>) {
     let thread = thread::spawn(move || {
         let served = libproc::run_alone(async {
             let node = Node::bind("127.0.0.1:0").await?;
-            started.send(node.spawn("receiver", Receiver::default())).ok();
+            started
+                .send(node.spawn("receiver", Receiver::default()))
+                .ok();
             ended.await.ok();
             node.shutdown().await;
             Ok(())
@@ -64,7 +66,9 @@ fn timed<F: Future<Output = ()>>(n: u64, act: impl FnOnce(Node, Pid<Receiving>) 
     let (pid, end, thread) = receiver();
     let measured = libproc::run_alone(async {
         let node = Node::bind("127.0.0.1:0").await?;
-        node.ask(&pid, Count {}).await.map_err(std::io::Error::other)?;
+        node.ask(&pid, Count {})
+            .await
+            .map_err(std::io::Error::other)?;
         let began = Instant::now();
         act(node.clone(), pid).await;
         let elapsed = began.elapsed();
@@ -79,13 +83,23 @@ fn timed<F: Future<Output = ()>>(n: u64, act: impl FnOnce(Node, Pid<Receiving>) 
 pub(super) fn one_way(n: u64) -> f64 {
     timed(n, |node, pid| async move {
         for sent in 0..n {
-            node.tell(&pid, Load { bytes: vec![7; 100] });
+            node.tell(
+                &pid,
+                Load {
+                    bytes: vec![7; 100],
+                },
+            );
             if sent % 10_000 == 9_999 {
                 // Keeps what is under way below the receiver's bounds.
-                node.ask(&pid, Count {}).await.expect("the receiver answers");
+                node.ask(&pid, Count {})
+                    .await
+                    .expect("the receiver answers");
             }
         }
-        let count = node.ask(&pid, Count {}).await.expect("the receiver answers");
+        let count = node
+            .ask(&pid, Count {})
+            .await
+            .expect("the receiver answers");
         assert_eq!(count, n, "nothing was lost");
     })
 }
@@ -93,7 +107,9 @@ pub(super) fn one_way(n: u64) -> f64 {
 pub(super) fn ask(n: u64) -> f64 {
     timed(n, |node, pid| async move {
         for _ in 0..n {
-            node.ask(&pid, Count {}).await.expect("the receiver answers");
+            node.ask(&pid, Count {})
+                .await
+                .expect("the receiver answers");
         }
     })
 }
@@ -111,7 +127,10 @@ pub(super) fn bare_one_way(n: u64) -> f64 {
         }
         stream.shutdown().await.expect("it ends");
         let mut end = [0; 1];
-        stream.read_exact(&mut end).await.expect("it has read everything");
+        stream
+            .read_exact(&mut end)
+            .await
+            .expect("it has read everything");
     })
 }
 

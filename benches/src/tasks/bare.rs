@@ -25,7 +25,10 @@ pub(super) fn two_at_a_time(count: u32) -> anyhow::Result<f64> {
 fn run(count: u32) -> anyhow::Result<()> {
     for _ in 0..count {
         let status = Command::new("true").stdin(Stdio::null()).status();
-        ensure!(status.context("could not run true")?.success(), "true failed");
+        ensure!(
+            status.context("could not run true")?.success(),
+            "true failed"
+        );
     }
     Ok(())
 }

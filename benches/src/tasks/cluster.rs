@@ -22,7 +22,10 @@ impl Cluster {
         let resources = format!("--agent-resources={RESOURCES}");
         let mut command = Command::new(tepui);
         command.args(["up", "--port=0", "--agents=1", &resources]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut up = command.spawn().context("could not start tepui up")?;
         let output = up.stdout.take().context("it has an output")?;
         let mut lines = BufReader::new(output).lines();
@@ -75,7 +78,10 @@ fn children(pid: u32) -> anyhow::Result<Vec<u32>> {
     let mut children = Vec::new();
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         let text = fs::read_to_string(task?.path().join("children"))?;
-        children.extend(text.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+        children.extend(
+            text.split_whitespace()
+                .filter_map(|pid| pid.parse::<u32>().ok()),
+        );
     }
     Ok(children)
 }
@@ -83,6 +89,8 @@ fn children(pid: u32) -> anyhow::Result<Vec<u32>> {
 fn resident(pid: u32) -> anyhow::Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()).context("a resident size")?;
+    let kib = line
+        .and_then(|line| line.split_whitespace().next())
+        .context("a resident size")?;
     Ok(kib.parse::<f64>()? / 1024.0)
 }

@@ -20,12 +20,31 @@ use crate::report::median;
 use cluster::Cluster;
 
 /// How much to do.
-#[derive(Debug, Clone, Copy)]
-pub struct Size {
-    /// Rounds, of which the medians are taken.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Rounds, of which medians are taken
+    #[arg(long, default_value_t = 5)]
     pub rounds: usize,
-    /// Tasks a round.
+    /// Tasks a round
+    #[arg(long, default_value_t = 1000)]
     pub tasks: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Measures what `args` say with the program `tepui` and prints it.
+///
+/// # Errors
+/// When the cluster does not start, or a task does not end as it should.
+pub fn run(tepui: &Path, args: &Args) -> anyhow::Result<()> {
+    let report = measure(tepui, args)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        println!("{report}");
+    }
+    Ok(())
 }
 
 /// What was measured: medians over the rounds, times in milliseconds.
@@ -63,8 +82,12 @@ pub struct Report {
 ///
 /// # Errors
 /// When the cluster does not start, or a task does not end as it should.
-pub fn measure(tepui: &Path, size: Size) -> anyhow::Result<Report> {
-    ensure!(tepui.exists(), "no {}: build it with cargo build --release", tepui.display());
+pub fn measure(tepui: &Path, size: &Args) -> anyhow::Result<Report> {
+    ensure!(
+        tepui.exists(),
+        "no {}: build it with cargo build --release",
+        tepui.display()
+    );
     let cluster = Cluster::start(tepui)?;
     let (master_idle_mib, agent_idle_mib) = cluster.resident_mib()?;
     let mut run = Histogram::<u64>::new(3)?;
@@ -111,7 +134,9 @@ fn micros(duration: Duration) -> u64 {
 fn run_true(tepui: &Path, master: &str) -> anyhow::Result<Duration> {
     let began = Instant::now();
     let mut command = Command::new(tepui);
-    command.args(["run", "--master", master, "true"]).stdin(Stdio::null());
+    command
+        .args(["run", "--master", master, "true"])
+        .stdin(Stdio::null());
     let status = command.status().context("could not run tepui")?;
     ensure!(status.success(), "tepui run true {status}");
     Ok(began.elapsed())
@@ -123,22 +148,40 @@ impl fmt::Display for Report {
             writeln!(f, "{what:<36} {value:>12}   {beside}")
         };
         let bare = format!("{:.2} ms", self.bare_ms);
-        line("bare fork+exec+wait of true", bare, format!("{:.0}/s", self.bare_per_second))?;
+        line(
+            "bare fork+exec+wait of true",
+            bare,
+            format!("{:.0}/s", self.bare_per_second),
+        )?;
         let two = format!("{:.0}/s", self.bare_two_per_second);
         line("the same, two at a time", two, String::new())?;
         let run = format!("{:.1} ms", self.run_p50_ms);
-        let limit = format!("p99 {:.1} ms; limit {:.1} ms", self.run_p99_ms, self.run_limit_ms);
+        let limit = format!(
+            "p99 {:.1} ms; limit {:.1} ms",
+            self.run_p99_ms, self.run_limit_ms
+        );
         line("tepui run true, p50", run, format!("{limit}; Mesos 660 ms"))?;
         let running = format!("{:.1} ms", self.accept_to_running_p50_ms);
         let p99 = format!("p99 {:.1} ms", self.accept_to_running_p99_ms);
         line("accept to TASK_RUNNING, p50", running, p99)?;
         let rate = format!("{:.0}/s", self.tasks_per_second);
         let shares = (100.0 * self.share_of_bare, 100.0 * self.share_of_bare_two);
-        let beside = format!("{:.0} % of bare, {:.0} % of two at a time", shares.0, shares.1);
-        line("tasks of true through one agent", rate, format!("{beside}; Mesos 5 to 12/s"))?;
+        let beside = format!(
+            "{:.0} % of bare, {:.0} % of two at a time",
+            shares.0, shares.1
+        );
+        line(
+            "tasks of true through one agent",
+            rate,
+            format!("{beside}; Mesos 5 to 12/s"),
+        )?;
         let master = format!("{:.1} MiB", self.master_idle_mib);
         line("idle master, resident", master, "limit 25 MB".to_owned())?;
         let agent = format!("{:.1} MiB", self.agent_idle_mib);
-        line("idle agent, resident", agent, "limit 25 MB, its zygote included".to_owned())
+        line(
+            "idle agent, resident",
+            agent,
+            "limit 25 MB, its zygote included".to_owned(),
+        )
     }
 }

@@ -37,7 +37,9 @@ impl Framework for Storm {
             let count = offer.resources.count(&need).min(self.left).min(room);
             self.left -= count;
             let task = || Task::new(&need).argv(["true"]);
-            let filters = Filters { refuse: Duration::ZERO };
+            let filters = Filters {
+                refuse: Duration::ZERO,
+            };
             let ids = calls.accept_with_filters(&offer, (0..count).map(|_| task()), filters);
             self.accepted.extend(ids.into_iter().map(|id| (id, now)));
         }
@@ -76,14 +78,24 @@ impl Framework for Storm {
 fn run(master: &str, count: u32, in_flight_max: u32) -> anyhow::Result<Measured> {
     let measured = Arc::new(Mutex::new(Measured::default()));
     let (accepted, began) = (BTreeMap::new(), None);
-    let storm = Storm { left: count, in_flight_max, accepted, began, measured: measured.clone() };
+    let storm = Storm {
+        left: count,
+        in_flight_max,
+        accepted,
+        began,
+        measured: measured.clone(),
+    };
     let options = sdk::Options::from_env().master(master);
     sdk::run_with(storm, FrameworkInfo::new("storm"), options).map_err(|error| anyhow!(error))?;
     let measured = std::mem::take(&mut *measured.lock().map_err(|_| anyhow!("it panicked"))?);
     if let Some(failed) = measured.failed {
         return Err(anyhow!(failed));
     }
-    ensure!(measured.finished == count, "{} of {count} tasks finished", measured.finished);
+    ensure!(
+        measured.finished == count,
+        "{} of {count} tasks finished",
+        measured.finished
+    );
     Ok(measured)
 }
 
@@ -94,5 +106,8 @@ pub(super) fn one_by_one(master: &str, count: u32) -> anyhow::Result<Vec<Duratio
 
 /// How many tasks a second end, from the first offer to the last end.
 pub(super) fn tasks_per_second(master: &str, count: u32) -> anyhow::Result<f64> {
-    Ok(f64::from(count) / run(master, count, IN_FLIGHT.min(count))?.elapsed.as_secs_f64())
+    Ok(f64::from(count)
+        / run(master, count, IN_FLIGHT.min(count))?
+            .elapsed
+            .as_secs_f64())
 }

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use api::agent::{AgentReport, Agenting, GetAgent};
+use api::agent::{AgentReport, Agenting, GetAgent, Stop};
 use api::master::Mastering;
 use libproc::sim::turmoil;
 use libproc::{Accepts, AskError, ExitReason, Node, Pid, Wire};
@@ -25,6 +25,8 @@ use crate::truth::Truth;
 const FRAMEWORK_PORT: u16 = 5052;
 /// How often [`Cluster::eventually`] looks.
 const LOOK: Duration = Duration::from_millis(250);
+/// How long an agent may take to stop.
+const STOP: Duration = Duration::from_secs(60);
 /// The latency of links that nobody made slow.
 const LATENCY: Duration = Duration::from_millis(10);
 
@@ -180,10 +182,7 @@ impl Cluster {
     /// # Errors
     /// When the agent is not there.
     pub async fn agent_report(&self, host: &str) -> Result<AgentReport, AskError> {
-        let address = turmoil::lookup(host);
-        let agent = format!("{}@{address}:{}", api::AGENT, api::AGENT_PORT);
-        let agent: Pid<Agenting> = agent.parse().expect("an address is a value");
-        self.node().ask(&agent, GetAgent {}).await
+        self.node().ask(&agent_at(host), GetAgent {}).await
     }
 
     /// What really runs and ran.
@@ -311,6 +310,25 @@ impl<F: Framework> Scheduler<F> {
     }
 }
 
+/// Ends that are meant.
+impl Cluster {
+    /// Has the agent on a host end its tasks and itself, as an operator would; with `unregister` it
+    /// leaves the cluster for good. The host has no agent until it is crashed and restarted.
+    ///
+    /// # Panics
+    /// When the agent takes longer than a minute.
+    pub async fn stop_agent(&self, host: &str, unregister: bool) {
+        self.record().deed(format!("stop {host}, unregister: {unregister}"));
+        self.retire(host);
+        let node = self.0.hosts.borrow().get(host).and_then(|host| host.node.clone());
+        let Some(node) = node else { return };
+        self.node().tell(&agent_at(host), Stop { unregister });
+        let agent = agent_at(host);
+        let ended = tokio::time::timeout(STOP, node.exit_of(agent.upid())).await;
+        assert!(ended.is_ok(), "the agent on {host} does not stop");
+    }
+}
+
 /// Faults.
 impl Cluster {
     /// Crashes a host: everything on it is gone at once, and nobody is told.
@@ -334,7 +352,7 @@ impl Cluster {
             let Some(host) = hosts.get_mut(host).filter(|host| host.crashed) else {
                 return;
             };
-            host.crashed = false;
+            *host = Host::default();
         }
         self.0.record.deed(format!("restart {host}"));
         self.order(Order::Restart(host.to_owned())).await;
@@ -418,4 +436,11 @@ impl Cluster {
             }
         }
     }
+}
+
+/// The address of the agent on a host.
+fn agent_at(host: &str) -> Pid<Agenting> {
+    let address = turmoil::lookup(host);
+    let agent = format!("{}@{address}:{}", api::AGENT, api::AGENT_PORT);
+    agent.parse().expect("an address is a value")
 }

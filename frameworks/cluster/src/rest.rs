@@ -27,6 +27,15 @@ struct Books {
     reports: BTreeMap<String, AgentReport>,
 }
 
+impl Books {
+    /// Whether a framework is subscribed.
+    fn has(&self, id: &FrameworkId) -> bool {
+        let active = |framework: &&FrameworkSummary| framework.state == FrameworkState::Active;
+        let mut active = self.frameworks.iter().filter(active);
+        active.any(|framework| framework.info.id.as_ref() == Some(id))
+    }
+}
+
 type State = (FrameworkId, TaskId, TaskState);
 
 impl Cluster {
@@ -92,8 +101,10 @@ impl Cluster {
                 wrong.push(format!("the master does not have {host}, {id}"));
                 continue;
             };
-            if !report.unacknowledged.is_empty() {
-                wrong.push(format!("{host} waits for words on {:?}", report.unacknowledged));
+            // Who has ended acknowledges nothing; the agent gives up when it hears of that.
+            let mut waiting = report.unacknowledged.iter().filter(|of| books.has(&of.framework_id));
+            if let Some(of) = waiting.next() {
+                wrong.push(format!("{host} waits for a word on {of:?} and {} more", waiting.count()));
             }
             let (ours, theirs) = (living(&books.tasks, id), living(&report.tasks, id));
             if ours != theirs {
@@ -121,8 +132,7 @@ impl Cluster {
                 wrong.push(format!("{host} was never subscribed"));
                 continue;
             };
-            let known = books.frameworks.iter().find(|framework| framework.info.id.as_ref() == Some(&id));
-            if known.is_none_or(|framework| framework.state != FrameworkState::Active) {
+            if !books.has(&id) {
                 wrong.push(format!("{host} is not subscribed"));
             }
             let running = self.truth(|truth| truth.running().clone());

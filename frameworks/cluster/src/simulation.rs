@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::future::{Future, pending};
 use std::time::Duration;
 
+use api::master::GetAgents;
 use libproc::sim::{History, history, simulation_in_steps, turmoil};
 use libproc::{ExitReason, Node, Pid};
 
@@ -14,6 +15,11 @@ use crate::trace;
 
 /// The host of the script, to which no fault comes.
 const OPERATOR_HOST: &str = "operator";
+
+/// The port of its node.
+const OPERATOR_PORT: u16 = 5053;
+/// How often the books of the master are looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How a simulation went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +54,8 @@ where
     }
     let (operator, script) = (cluster.clone(), script(cluster.clone()));
     sim.client(OPERATOR_HOST, async move {
-        operator.set_node(node_at(OPERATOR_HOST, 0).await?);
+        operator.set_node(node_at(OPERATOR_HOST, OPERATOR_PORT).await?);
+        tokio::task::spawn_local(watch_books(operator));
         script.await;
         Ok(())
     });
@@ -125,4 +132,22 @@ async fn run_host(cluster: Cluster, host: String) -> turmoil::Result {
         }
     }
     pending().await
+}
+
+/// Looks at the books of the master from time to time: nothing may be promised twice.
+async fn watch_books(cluster: Cluster) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Ok(agents) = cluster.ask(GetAgents {}).await else {
+            continue; // the master is down
+        };
+        for agent in agents {
+            let promised = &agent.used + &agent.offered;
+            if !agent.total.contains(&promised) {
+                let (host, total) = (agent.hostname, agent.total);
+                let what = format!("{host} has {total}, and {promised} is used or offered");
+                cluster.violation(what);
+            }
+        }
+    }
 }

@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_peer_that_reads_nothing_is_refused_answers_and_one_beat_is_enough() {
         let mut outbox = Outbox::default();
-        let page = vec![7u8; 1 << 20];
+        let page = "x".repeat(1 << 20);
         let taken = (0..100)
             .take_while(|number| outbox.reply(*number, &page).is_ok())
             .count();

@@ -133,3 +133,23 @@ fn a_connection_that_is_reset_costs_nothing() {
         });
     }
 }
+
+#[test]
+fn an_agent_that_leaves_ends_its_tasks_and_they_are_done_elsewhere() {
+    for seed in seeds(2) {
+        simulate(seed, Shape::default(), async |cluster| {
+            let storm = Storm::steady(8, 30);
+            cluster.start("storm", FrameworkInfo::new("storm"), storm.scheduler());
+            cluster.eventually("all run", MINUTE, || cluster.running() == 8).await;
+            cluster.stop_agent("agent-1", true).await;
+            assert_eq!(running_on(&cluster, "agent-1"), 0);
+            cluster.eventually("all is done", 5 * MINUTE, || storm.is_done()).await;
+            cluster.settle().await;
+            assert_eq!(agents_in(&cluster, AgentState::Active).await, 2);
+            cluster.crash("agent-1").await;
+            cluster.restart("agent-1").await;
+            cluster.settle().await;
+            assert_eq!(agents_in(&cluster, AgentState::Active).await, 3);
+        });
+    }
+}

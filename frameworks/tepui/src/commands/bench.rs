@@ -1,29 +1,49 @@
-//! `tepui bench`: how fast messages are, and where the benchmarks are.
+//! `tepui bench`: what this machine does, side by side with its limits and with peers.
 
+use std::env;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use benches::{allocation, messages, tasks};
 
-use crate::output;
-
-/// Tells how to run the benchmarks.
+/// Measures messages, tasks or allocation on this machine, side by side with peers and limits.
+///
+/// Figures are medians of interleaved rounds, and are to be read as ratios: machines are noisy.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  tepui bench
+  tepui bench messages
+  tepui bench messages --pattern ask --json
+  tepui bench tasks --rounds=3
+  tepui bench allocation
 ")]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
 
-/// Prints how.
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Messages between processes of one node and of two, beside plain actix and bare sockets
+    Messages(messages::Args),
+    /// Tasks of `true` on a cluster of this program, beside bare fork, exec and wait
+    Tasks(tasks::Args),
+    /// Rounds of the allocator, with the work of three benchmarks of Apache Mesos
+    Allocation(allocation::Args),
+}
+
+/// Measures and prints.
 ///
 /// # Errors
-/// When stdout is gone.
-pub(crate) fn run(_: &Args) -> Result<ExitCode> {
-    output::line(
-        "The benchmarks are programs of their own, to be run from the source:\n\
-         \n  cargo run --release -p benches --bin messages     # between processes and nodes\
-         \n  cargo run --release -p benches --bin allocation   # who is offered what\
-         \n  cargo run --release -p benches --bin tasks        # from launch to end",
-    )?;
+/// When a benchmark cannot run.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    match &args.what {
+        What::Messages(args) => messages::run(args)?,
+        What::Tasks(args) => {
+            let program = env::current_exe().context("could not find this program")?;
+            tasks::run(&program, args)?;
+        }
+        What::Allocation(args) => allocation::run(args),
+    }
     Ok(ExitCode::SUCCESS)
 }
