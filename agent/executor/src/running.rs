@@ -31,8 +31,9 @@ pub(crate) async fn watch(
             kill = kills.recv(), if killable => match kill {
                 Some(grace) => {
                     process.signal(Signal::SIGTERM);
-                    let until = Instant::now() + grace;
-                    deadline = Some(deadline.map_or(until, |earlier| earlier.min(until)));
+                    // None: a grace beyond all clocks, which shortens no other.
+                    let until = Instant::now().checked_add(grace);
+                    deadline = deadline.into_iter().chain(until).min();
                 }
                 // Nobody is left who could want it dead.
                 None => killable = false,

@@ -49,7 +49,7 @@ pub fn measure(size: &Args) -> Vec<Figure> {
             actix_peer::ping_pong as _,
         ),
         (
-            "one way",
+            "local one way",
             local::one_way as _,
             actix_peer::one_way as fn(u64) -> f64,
         ),

@@ -29,6 +29,8 @@ struct Work {
     items: Vec<Item>,
     /// Which item a task is a try of.
     tasks: BTreeMap<TaskId, usize>,
+    /// The tasks whose end was not heard.
+    open: BTreeSet<TaskId>,
     need: Resources,
     /// The longest command, in seconds.
     longest: u64,
@@ -62,6 +64,7 @@ impl Storm {
             rng: StdRng::seed_from_u64(seed),
             items: std::iter::repeat_with(Item::default).take(items).collect(),
             tasks: BTreeMap::new(),
+            open: BTreeSet::new(),
             need: Resources::new().cpus(0.5).mem_mib(64),
             longest: 20,
             wild: true,
@@ -167,6 +170,7 @@ impl Work {
             let task_id = TaskId::new(format!("item-{index}-try-{tries}")).expect("a short text");
             self.items[index].state = State::Running(task_id.clone());
             self.tasks.insert(task_id.clone(), index);
+            self.open.insert(task_id.clone());
             tasks.push(Task::command(line, &self.need).id(task_id));
             if self.wild && tries < WILD_TRIES && self.rng.random_bool(0.1) {
                 let after = Duration::from_millis(self.rng.random_range(0..10_000));
@@ -178,6 +182,9 @@ impl Work {
 
     fn updated(&mut self, update: &TaskUpdate, calls: &mut Calls) {
         let task = &update.task_id;
+        if update.state.is_terminal() {
+            self.open.remove(task);
+        }
         let Some(index) = self.tasks.get(task).copied() else {
             return; // of another instance that did not come to write it down
         };
@@ -221,17 +228,13 @@ impl Work {
 impl Framework for Storm {
     fn on_subscribed(&mut self, _: Subscribed, calls: &mut Calls) {
         let mut work = self.work();
-        let mut known = Vec::new();
         for index in 0..work.items.len() {
-            if let State::Running(task) | State::OutOfSight(task) = &work.items[index].state {
-                known.push(task.clone());
-            }
             if matches!(work.items[index].state, State::OutOfSight(_)) {
                 calls.after(PATIENCE, index as u64); // the timers of the last instance are gone
             }
         }
-        if !known.is_empty() {
-            calls.reconcile(known);
+        if !work.open.is_empty() {
+            calls.reconcile(work.open.iter().cloned()); // also those that were replaced
         }
         if work.has_waiting() {
             calls.revive();

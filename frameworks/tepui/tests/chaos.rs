@@ -363,7 +363,8 @@ async fn check_accounts(cluster: &Cluster, journal: &Reader, orders: &Orders) {
     let mut intended = 0;
     for entry in fs::read_dir(&orders.starts).unwrap().flatten() {
         let starts = fs::read_to_string(entry.path()).unwrap().lines().count();
-        assert_eq!(starts, 1, "{:?} ran {starts} times", entry.file_name());
+        // None when it was killed between making the file and writing to it.
+        assert!(starts <= 1, "{:?} ran {starts} times", entry.file_name());
         intended += 1;
     }
     let launches = journal

@@ -5,6 +5,7 @@
 #[path = "support/rig/mod.rs"]
 mod rig;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,7 +16,9 @@ use rand::{Rng as _, RngCore as _, SeedableRng as _};
 use rig::siege::Siege;
 use rig::{corpus, eventually};
 use rig::stranger::{self, PREFACE, Stranger, ask, define, frame, hello, letter};
+use sdk::prelude::*;
 use tokio::io::AsyncReadExt as _;
+use tokio::sync::mpsc;
 
 /// Longest time of a test.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -235,6 +238,92 @@ fn an_agent_that_comes_back_with_thousands_of_tasks_is_heard_out() {
             // Answered once all of it was handled.
             stranger.say(&ask(1, 1, b"\x80")).await;
             siege.await_runs(2).await;
+        }
+    });
+}
+
+/// A framework that launches strange tasks, once.
+struct Absurd {
+    tasks: Vec<Task>,
+    heard: mpsc::UnboundedSender<TaskUpdate>,
+}
+
+impl Framework for Absurd {
+    fn on_offers(&mut self, offers: Vec<Offer>, calls: &mut Calls) {
+        for offer in offers {
+            calls.accept(&offer, std::mem::take(&mut self.tasks));
+        }
+    }
+
+    fn on_update(&mut self, update: TaskUpdate, calls: &mut Calls) {
+        if update.state == TaskState::Running && update.task_id.as_str().starts_with("endless") {
+            calls.kill_with_grace(&update.task_id, Duration::MAX);
+        }
+        let _ = self.heard.send(update);
+    }
+}
+
+/// Tasks that are wrong in some way, by what is wrong, and how they may end.
+fn absurd_tasks() -> Vec<(&'static str, Task, &'static [TaskState])> {
+    let need = Resources::new().cpus(0.01).mem_mib(1);
+    let huge = Resources::new().cpus(1_000_000.0);
+    let task = || Task::command("true", &need);
+    let executor = |grace| {
+        let id = ExecutorId::new("absurd").unwrap();
+        let info = ExecutorInfo::custom(id, CommandInfo::shell("true"));
+        Task::new(&need).executor(ExecutorInfo { shutdown_grace: grace, ..info })
+    };
+    let crowd = (0..20_000).fold(task(), |task, n| task.env(format!("A_{n}"), "value"));
+    let long = "x".repeat(3 << 20);
+    const WRONG: &[TaskState] = &[TaskState::Error];
+    const FAILS: &[TaskState] = &[TaskState::Failed];
+    const EITHER: &[TaskState] = &[TaskState::Error, TaskState::Failed];
+    vec![
+        ("good", task(), &[TaskState::Finished]),
+        ("endless", Task::command("exec sleep 300", &need), &[TaskState::Killed]),
+        ("name", task().name("x".repeat(1 << 20)), WRONG),
+        ("huge", Task::command("true", &huge), WRONG),
+        ("nothing", Task::new(&Resources::new()), WRONG),
+        ("idle", Task::new(&need), EITHER),
+        ("data", task().data(vec![0; 2 << 20]), WRONG),
+        ("patient", task().max_completion_time(Duration::MAX), WRONG),
+        ("gentle", task().kill_grace(Duration::MAX), WRONG),
+        ("slow-executor", executor(Some(Duration::MAX)), WRONG),
+        ("mute-executor", executor(None), FAILS),
+        ("user", task().user("nobody-has-this-name"), FAILS),
+        ("argument", Task::new(&need).argv(["true", &long]), EITHER),
+        ("program", Task::new(&need).argv(["/dev/null/true"]), FAILS),
+        ("zero", Task::command("true\0false", &need), EITHER),
+        ("variable", task().env("A=B\0", "\0"), EITHER),
+        ("crowd", crowd, &[TaskState::Error, TaskState::Failed, TaskState::Finished]),
+    ]
+}
+
+#[test]
+fn tasks_that_make_no_sense_end_one_by_one_and_harm_nobody() {
+    besiege("tasks_that_make_no_sense_end_one_by_one_and_harm_nobody", async |siege, _| {
+        let wanted: BTreeMap<&str, &[TaskState]> =
+            absurd_tasks().into_iter().map(|(what, _, ends)| (what, ends)).collect();
+        let named = |(what, task, _): (&str, Task, _)| task.id(TaskId::new(what).unwrap());
+        let tasks = absurd_tasks().into_iter().map(named).collect();
+        let (heard, mut updates) = mpsc::unbounded_channel();
+        let master = siege.cluster.master_pid();
+        let framework = Absurd { tasks, heard };
+        let info = FrameworkInfo::new("absurd");
+        let _framework = sdk::start(&siege.cluster.node, master, framework, info).unwrap();
+        let mut ended = BTreeMap::new();
+        while ended.len() < wanted.len() {
+            let update = tokio::time::timeout(Duration::from_secs(30), updates.recv()).await;
+            let update = update.unwrap_or_else(|_| panic!("only these have ended: {ended:?}"));
+            let TaskUpdate { task_id, state, message, .. } = update.unwrap();
+            if state.is_terminal() {
+                let message: String = message.unwrap_or_default().chars().take(200).collect();
+                assert!(wanted[task_id.as_str()].contains(&state), "{task_id}: {state}: {message}");
+                ended.insert(task_id, (state, message));
+            }
+        }
+        for (task, (state, message)) in &ended {
+            println!("{task}: {state}: {message}");
         }
     });
 }

@@ -29,7 +29,6 @@ impl Player {
         let name = format!("storm-{number}");
         let role = ROLES[rng.random_range(0..ROLES.len())];
         let mut info = FrameworkInfo::new(&name).role(Role::new(role).unwrap());
-        info.checkpoint = rng.random_bool(0.5);
         if rng.random_bool(0.25) {
             info.capabilities.remove(&FrameworkCapability::PartitionAware);
         }

@@ -2,8 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs;
+use std::io::Read as _;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -166,26 +167,37 @@ async fn watch(witness: Rc<Witness>, master: SocketAddr, pids: Vec<i32>) {
     }
 }
 
+/// A command that ends with the test, whatever becomes of it.
+struct Client(Child);
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Runs `tepui run true`.
 async fn run_true(master: SocketAddr) -> Result<(), String> {
     let mut command = Command::new(TEPUI);
-    command
-        .args(["run", "--master", &master.to_string(), "true"])
-        .stdin(Stdio::null());
-    let run = tokio::task::spawn_blocking(move || command.output());
-    let ran = tokio::time::timeout(RUN_MAX, run).await;
-    let output = ran.map_err(|_| format!("`tepui run true` takes longer than {RUN_MAX:?}"))?;
-    let output = output
-        .map_err(|error| error.to_string())?
-        .map_err(|error| error.to_string())?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(format!(
-            "{}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        )),
+    command.args(["run", "--master", &master.to_string(), "true"]);
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut client = Client(command.spawn().map_err(|error| error.to_string())?);
+    let until = Instant::now() + RUN_MAX;
+    while Instant::now() < until {
+        let Some(status) = client.0.try_wait().map_err(|error| error.to_string())? else {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            continue;
+        };
+        if status.success() {
+            return Ok(());
+        }
+        let mut said = String::new();
+        let stderr = client.0.stderr.take();
+        drop(stderr.map(|mut stderr| stderr.read_to_string(&mut said)));
+        return Err(format!("{status}: {said}"));
     }
+    Err(format!("`tepui run true` takes longer than {RUN_MAX:?}"))
 }
 
 /// A framework that always runs a few short tasks.

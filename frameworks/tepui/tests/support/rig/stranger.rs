@@ -199,6 +199,8 @@ fn changed(value: &Value, rng: &mut StdRng) -> Value {
         1_000_000_000_000_000,
         4_294_967_296,
     ];
+    // What is multiplied must not be long already.
+    let small = bytes(value).len() < 2_000;
     match (value, rng.random_range(0..10)) {
         (Value::Integer(_), 0..6) => numbers[rng.random_range(0..numbers.len())].into(),
         (Value::Integer(_), 6) => u64::MAX.into(),
@@ -207,8 +209,8 @@ fn changed(value: &Value, rng: &mut StdRng) -> Value {
         (Value::String(_), 2) => "../../../etc/passwd".into(),
         (Value::String(_), 3) => "\u{0}\u{1b}[2J\n".into(),
         (Value::String(_), 4..7) => format!("s{}", rng.random_range(0..50)).into(),
-        (Value::Array(values), 0..3) => Value::Array([&values[..], values].concat()),
-        (Value::Array(values), 3) => {
+        (Value::Array(values), 0..3) if small => Value::Array([&values[..], values].concat()),
+        (Value::Array(values), 3) if small => {
             let one = values.first().cloned().unwrap_or(Value::Nil);
             Value::Array(vec![one; 3000])
         }
@@ -218,7 +220,7 @@ fn changed(value: &Value, rng: &mut StdRng) -> Value {
             entries.remove(rng.random_range(0..entries.len()));
             Value::Map(entries)
         }
-        (Value::Map(entries), 4) => Value::Map([&entries[..], entries].concat()),
+        (Value::Map(entries), 4) if small => Value::Map([&entries[..], entries].concat()),
         (_, 7) => Value::Nil,
         (_, 8) => Value::F64(f64::NAN),
         (_, 9) => Value::Binary(vec![255; 40]),
