@@ -21,7 +21,7 @@ impl Agent {
     /// Whether what is being handled comes from the master, and not from one that was.
     fn is_from_master(&self, ctx: &Context<Self>) -> bool {
         let Some(sender) = ctx.sender() else {
-            return true; // said by somebody who is no process: an operator, a test
+            return true; // said on this node, by whoever runs the agent
         };
         let known = Some(sender) == self.leader.as_ref() || sender == self.options.master.upid();
         if !known {

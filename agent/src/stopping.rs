@@ -71,6 +71,10 @@ impl Agent {
 impl Handler<Stop> for Agent {
     type Result = ();
     fn handle(&mut self, Stop { unregister }: Stop, ctx: &mut Context<Self>) {
+        // Whoever runs the agent says so, on its own node.
+        if let Some(from) = ctx.sender() {
+            return tracing::warn!(%from, "stop by a stranger ignored");
+        }
         self.begin_to_stop(unregister, ctx);
     }
 }

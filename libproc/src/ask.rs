@@ -2,13 +2,16 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::panic::AssertUnwindSafe;
 
+use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::letter::Outcome;
+use crate::link::ExitReason;
 use crate::process::Process;
-use crate::work::closure;
+use crate::worker::panic_text;
 
 /// Why an ask has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -88,10 +91,11 @@ impl<A: Process, F: Future<Output: Send> + 'static> Deferred<A> for F {
     ) {
         let local = ctx.local();
         tokio::task::spawn_local(async move {
-            let value = self.await;
-            local.work(closure(move |actor: &mut A, ctx: &mut Context<A>| {
-                then(actor, value, ctx)
-            }));
+            // A future that panics is the process's own: nothing would ever continue it.
+            match AssertUnwindSafe(self).catch_unwind().await {
+                Ok(value) => local.run(move |actor, ctx| then(actor, value, ctx)),
+                Err(panic) => local.end(ExitReason::Panicked(panic_text(&*panic))),
+            }
         });
     }
 }

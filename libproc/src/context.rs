@@ -79,7 +79,9 @@ impl<A: Process> Context<A> {
         Pid::assume(self.upid.clone())
     }
 
-    /// Who sent the message being handled; none when it was sent from outside any process.
+    /// Who sent the message being handled; none when it was sent on this node from outside any
+    /// process. From outside the processes of another node it comes as from `~@ip:port`, which
+    /// is nobody.
     pub fn sender(&self) -> Option<&Upid> {
         self.sender.as_ref()
     }
@@ -91,7 +93,7 @@ impl<A: Process> Context<A> {
 
     /// Sends `message` to whoever sent the one being handled, claiming that they speak `P`.
     ///
-    /// Nobody did when that came from outside any process: then nothing is sent.
+    /// Nobody did when that came from outside any process: then nothing arrives.
     pub fn reply<P: Accepts<M>, M: Wire>(&self, message: M) {
         if let Some(sender) = &self.sender {
             self.tell(&Pid::<P>::assume(sender.clone()), message);
@@ -289,7 +291,12 @@ impl<A: Process> Local<A> {
         self.work(closure(work));
     }
 
-    pub(crate) fn work(&self, work: Box<dyn Work>) {
+    /// Ends the process.
+    pub(crate) fn end(&self, reason: ExitReason) {
+        self.node.urgent(self.at, Letter::Stop(reason));
+    }
+
+    fn work(&self, work: Box<dyn Work>) {
         self.node.urgent(self.at, Letter::Work(work));
     }
 }

@@ -12,6 +12,7 @@ protocol! {
         message AddLater { by: u64, after_ms: u64 } -> u64;
         message Drop {} -> u64;
         message Panic { text: String };
+        message PanicLater { text: String };
         message Quit {};
         message Watch { whom: Upid, listener: Pid<Listening> };
         message AskFor { counter: Pid<Counting>, by: u64, listener: Pid<Listening> };
@@ -82,6 +83,13 @@ impl Handler<Panic> for Counter {
     type Result = ();
     fn handle(&mut self, Panic { text }: Panic, _: &mut Context<Self>) {
         panic!("{text}");
+    }
+}
+
+impl Handler<PanicLater> for Counter {
+    type Result = ();
+    fn handle(&mut self, PanicLater { text }: PanicLater, ctx: &mut Context<Self>) {
+        ctx.defer(async move { panic!("{text}") }, |_, (), _| {});
     }
 }
 
@@ -356,6 +364,19 @@ fn a_time_beyond_all_clocks_is_only_long() {
         let patient = node.spawn("patient", Patient);
         tokio::time::sleep(Duration::from_secs(1_000_000)).await;
         assert_eq!(node.ask(&patient, Look {}).await, Ok(true));
+        node.shutdown().await;
+    });
+}
+
+#[test]
+fn a_panic_in_what_a_process_waits_for_is_its_own() {
+    paused(async {
+        let node = node().await;
+        let counter = node.spawn("counter", Counter::default());
+        let exit = node.exit_of(counter.upid());
+        let text = "later".to_owned();
+        node.tell(&counter, PanicLater { text });
+        assert_eq!(exit.await, ExitReason::Panicked("later".to_owned()));
         node.shutdown().await;
     });
 }

@@ -81,6 +81,7 @@ fn a_reply_finds_its_way_back_by_the_sender() {
         // Two processes with the same id on two nodes are two processes.
         here.spawn("counter", Counter::default());
         assert_eq!(there.ask(&host, Add { by: 5 }).await, Ok(5));
+        here.tell(&host, Greet {}); // by nobody: the reply goes nowhere
         let mut listener = here.probe::<Listening>("listener");
         here.spawn_anonymous(Guest {
             host: host.clone(),

@@ -206,7 +206,8 @@ impl MasterProcess {
         self.orders
             .give(move |allocator, _| allocator.remove_agent(&removed));
         for (framework_id, status) in told {
-            if status.state.is_terminal() {
+            // Other ends were counted when the agent told them.
+            if status.state.is_terminal() && [word.state, TaskState::Lost].contains(&status.state) {
                 self.metrics.ended(status.state);
             }
             self.update(&framework_id, status, ctx);

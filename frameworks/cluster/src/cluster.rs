@@ -118,13 +118,19 @@ impl Cluster {
     }
 
     pub(crate) fn may_end(&self, host: &str) -> bool {
-        self.0.hosts.borrow().get(host).is_some_and(|host| host.may_end)
+        self.0
+            .hosts
+            .borrow()
+            .get(host)
+            .is_some_and(|host| host.may_end)
     }
 
     /// The hosts that should be there, and are not crashed.
     pub(crate) fn hosts_up(&self) -> Vec<String> {
         let hosts = self.0.hosts.borrow();
-        let up = hosts.iter().filter(|(_, host)| !host.crashed && !host.retired);
+        let up = hosts
+            .iter()
+            .filter(|(_, host)| !host.crashed && !host.retired);
         up.map(|(name, _)| name.clone()).collect()
     }
 
@@ -163,7 +169,10 @@ impl Cluster {
     /// # Panics
     /// When the script does not run yet.
     pub fn node(&self) -> &Node {
-        self.0.node.get().expect("the script runs when its node has started")
+        self.0
+            .node
+            .get()
+            .expect("the script runs when its node has started")
     }
 
     /// Asks the master something an operator may ask.
@@ -220,7 +229,10 @@ impl Cluster {
     pub async fn eventually(&self, what: &str, within: Duration, is_so: impl Fn() -> bool) {
         let until = tokio::time::Instant::now() + within;
         while !is_so() {
-            assert!(tokio::time::Instant::now() < until, "{what}: not within {within:?}");
+            assert!(
+                tokio::time::Instant::now() < until,
+                "{what}: not within {within:?}"
+            );
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -239,7 +251,11 @@ impl Cluster {
         info: FrameworkInfo,
         make: impl Fn() -> F + 'static,
     ) -> Scheduler<F> {
-        let before = self.0.hosts.borrow_mut().insert(name.to_owned(), Host::default());
+        let before = self
+            .0
+            .hosts
+            .borrow_mut()
+            .insert(name.to_owned(), Host::default());
         assert!(before.is_none(), "there is a host {name}");
         let remote = Rc::new(RefCell::new(None));
         let scheduler = Scheduler { remote };
@@ -255,7 +271,10 @@ impl Cluster {
             Box::pin(cluster.run_framework(host.clone(), framework, info.clone(), slot))
         });
         self.0.record.deed(format!("start {name}"));
-        self.0.orders.borrow_mut().push_back(Order::Start(name.to_owned(), software));
+        self.0
+            .orders
+            .borrow_mut()
+            .push_back(Order::Start(name.to_owned(), software));
         scheduler
     }
 
@@ -268,7 +287,9 @@ impl Cluster {
     ) -> turmoil::Result {
         let node = node_at(&host, FRAMEWORK_PORT).await?;
         self.is_up(&host, &node);
-        let id = self.tape(&host, |tape| tape.id().cloned()).or(info.id.clone());
+        let id = self
+            .tape(&host, |tape| tape.id().cloned())
+            .or(info.id.clone());
         let info = FrameworkInfo { id, ..info };
         let mut handle = sdk::start(&node, self.0.master.clone(), framework, info)?;
         slot.replace(Some(handle.remote()));
@@ -291,7 +312,11 @@ impl Cluster {
 
     /// Whether a framework has ended, or its host was given up.
     pub fn is_retired(&self, host: &str) -> bool {
-        self.0.hosts.borrow().get(host).is_none_or(|host| host.retired)
+        self.0
+            .hosts
+            .borrow()
+            .get(host)
+            .is_none_or(|host| host.retired)
     }
 }
 
@@ -304,9 +329,9 @@ impl<F: Framework> Scheduler<F> {
     /// Runs `visit` in a turn of the framework. False when it is not there.
     pub fn visit(&self, visit: impl FnOnce(&mut F, &mut Calls) + Send + 'static) -> bool {
         let remote = self.remote.borrow();
-        remote.as_ref().is_some_and(|remote| {
-            remote.visit(move |taped, calls| taped.visited(calls, visit))
-        })
+        remote
+            .as_ref()
+            .is_some_and(|remote| remote.visit(move |taped, calls| taped.visited(calls, visit)))
     }
 }
 
@@ -318,9 +343,15 @@ impl Cluster {
     /// # Panics
     /// When the agent takes longer than a minute.
     pub async fn stop_agent(&self, host: &str, unregister: bool) {
-        self.record().deed(format!("stop {host}, unregister: {unregister}"));
+        self.record()
+            .deed(format!("stop {host}, unregister: {unregister}"));
         self.retire(host);
-        let node = self.0.hosts.borrow().get(host).and_then(|host| host.node.clone());
+        let node = self
+            .0
+            .hosts
+            .borrow()
+            .get(host)
+            .and_then(|host| host.node.clone());
         let Some(node) = node else { return };
         self.node().tell(&agent_at(host), Stop { unregister });
         let agent = agent_at(host);
@@ -390,7 +421,12 @@ impl Cluster {
 
     /// Ends the connection between two hosts; they may connect again at once.
     pub fn reset(&self, a: &str, b: &str) {
-        let node = self.0.hosts.borrow().get(a).and_then(|host| host.node.clone());
+        let node = self
+            .0
+            .hosts
+            .borrow()
+            .get(a)
+            .and_then(|host| host.node.clone());
         if let Some(node) = node {
             self.0.record.deed(format!("reset {a} | {b}"));
             let address = turmoil::lookup(b);
@@ -403,8 +439,12 @@ impl Cluster {
     /// Makes messages between two hosts take up to `longest`.
     pub async fn slow_down(&self, a: &str, b: &str, longest: Duration) {
         self.0.record.deed(format!("slow {a} | {b}: {longest:?}"));
-        self.0.slow.borrow_mut().insert((a.to_owned(), b.to_owned()));
-        self.order(Order::Latency(a.to_owned(), b.to_owned(), longest)).await;
+        self.0
+            .slow
+            .borrow_mut()
+            .insert((a.to_owned(), b.to_owned()));
+        self.order(Order::Latency(a.to_owned(), b.to_owned(), longest))
+            .await;
     }
 
     /// Makes a link as fast as it was.

@@ -13,6 +13,9 @@ use crate::cluster::Cluster;
 /// The shortest and the longest time a fault lasts: from what nobody notices to what outlives every
 /// timeout but those of days.
 const LASTING_MS: (f64, f64) = (100.0, 120_000.0);
+/// How long every other hold lasts: long enough that what is not acknowledged is said again, too
+/// short for anybody to give up the connection. Only then do words come twice.
+const REPEATING_MS: (u64, u64) = (9_000, 15_000);
 /// The longest latency of a slow link.
 const SLOW_MS: u64 = 3_000;
 
@@ -64,7 +67,15 @@ pub fn episodes(seed: u64, hosts: &[String], count: usize, length: Duration) -> 
         let lasting_ms = shortest * (longest / shortest).powf(rng.random());
         let other = others.choose(&mut rng).unwrap_or(center).clone();
         let fault = fault(&mut rng, center.clone(), other);
-        Episode { at, lasting: Duration::from_millis(lasting_ms as u64), fault }
+        let lasting_ms = match &fault {
+            Fault::Hold(..) if rng.random() => rng.random_range(REPEATING_MS.0..REPEATING_MS.1),
+            _ => lasting_ms as u64,
+        };
+        Episode {
+            at,
+            lasting: Duration::from_millis(lasting_ms),
+            fault,
+        }
     };
     let mut episodes: Vec<_> = (0..count).map(|_| episode()).collect();
     episodes.sort_by_key(|episode| episode.at);
@@ -72,17 +83,17 @@ pub fn episodes(seed: u64, hosts: &[String], count: usize, length: Duration) -> 
 }
 
 fn fault(rng: &mut StdRng, center: String, other: String) -> Fault {
-    match rng.random_range(0..12) {
+    match rng.random_range(0..14) {
         0..2 => Fault::Cut(center, other),
         2 => Fault::CutOneWay(center, other),
         3 => Fault::CutOneWay(other, center),
-        4..6 => Fault::Hold(center, other),
-        6 => {
+        4..8 => Fault::Hold(center, other),
+        8 => {
             let longest = Duration::from_millis(rng.random_range(20..SLOW_MS));
             Fault::Slow(center, other, longest)
         }
-        7..9 => Fault::Reset(center, other),
-        9 => Fault::Crash(center),
+        9..11 => Fault::Reset(center, other),
+        11 => Fault::Crash(center),
         _ => Fault::Crash(other),
     }
 }
@@ -90,8 +101,12 @@ fn fault(rng: &mut StdRng, center: String, other: String) -> Fault {
 /// Plays episodes on a cluster, until the last one is over.
 pub async fn play(cluster: &Cluster, episodes: &[Episode]) {
     let begin = Instant::now();
-    let starts = episodes.iter().map(|episode| (episode.at, Turn::Begin(&episode.fault)));
-    let ends = episodes.iter().map(|e| (e.at + e.lasting, Turn::End(&e.fault)));
+    let starts = episodes
+        .iter()
+        .map(|episode| (episode.at, Turn::Begin(&episode.fault)));
+    let ends = episodes
+        .iter()
+        .map(|e| (e.at + e.lasting, Turn::End(&e.fault)));
     let mut turns: Vec<_> = starts.chain(ends).collect();
     turns.sort_by_key(|(at, _)| *at);
     for (at, turn) in turns {

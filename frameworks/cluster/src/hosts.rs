@@ -31,14 +31,14 @@ pub struct Shape {
 }
 
 impl Default for Shape {
-    /// Three agents with four processors and 4 GiB each; two hours at most, 5 ms a step.
+    /// Three agents with four processors and 4 GiB each; two hours at most, 10 ms a step.
     fn default() -> Shape {
         Shape {
             agents: 3,
             resources: Resources::new().cpus(4.0).mem_mib(4_096),
             master: master::Options::default(),
             limit: Duration::from_secs(2 * 60 * 60),
-            step: Duration::from_millis(5),
+            step: Duration::from_millis(10),
         }
     }
 }
@@ -46,7 +46,9 @@ impl Default for Shape {
 impl Shape {
     /// The names of the agents' hosts.
     pub fn agent_hosts(&self) -> Vec<String> {
-        (1..=self.agents).map(|number| format!("agent-{number}")).collect()
+        (1..=self.agents)
+            .map(|number| format!("agent-{number}"))
+            .collect()
     }
 }
 

@@ -7,11 +7,13 @@ use types::FrameworkInfo;
 
 use crate::hosts::{Shape, start_agent};
 use crate::record::Record;
+use crate::truth::Truth;
 
 /// A cluster on this machine's loopback; commands are pretended, everything else is real.
 pub struct Real {
     nodes: Vec<Node>,
     master: Pid<Mastering>,
+    record: Record,
     /// Removed with the cluster.
     _work_dir: tempfile::TempDir,
 }
@@ -38,20 +40,35 @@ pub async fn real(shape: Shape) -> Result<Real, RealError> {
     let node = alone().bind("127.0.0.1:0").await?;
     let master = master::start(&node, shape.master.clone());
     let mut nodes = vec![node];
+    let record = Record::default();
     for host in shape.agent_hosts() {
         let node = alone().bind("127.0.0.1:0").await?;
         let (resources, directory) = (shape.resources.clone(), work_dir.path().join(&host));
-        let record = Record::default();
         start_agent(&node, &host, master.clone(), resources, directory, &record)?;
         nodes.push(node);
     }
-    Ok(Real { nodes, master, _work_dir: work_dir })
+    Ok(Real {
+        nodes,
+        master,
+        record,
+        _work_dir: work_dir,
+    })
 }
 
 impl Real {
     /// The address of the master.
     pub fn master(&self) -> &Pid<Mastering> {
         &self.master
+    }
+
+    /// What really runs and ran.
+    pub fn truth<R>(&self, read: impl FnOnce(&Truth) -> R) -> R {
+        read(&self.record.pages().truth)
+    }
+
+    /// What happened that must not: see [`truth`](crate::truth).
+    pub fn violations(&self) -> Vec<String> {
+        self.record.pages().violations.clone()
     }
 
     /// Starts a framework on a node of its own.

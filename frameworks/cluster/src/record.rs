@@ -39,7 +39,9 @@ impl Record {
         let what = what.into();
         tracing::info!(what, "deed");
         let at = libproc::sim::turmoil::sim_elapsed().unwrap_or_default();
-        self.pages().deeds.push(format!("{:>9.3} s  {what}", at.as_secs_f64()));
+        self.pages()
+            .deeds
+            .push(format!("{:>9.3} s  {what}", at.as_secs_f64()));
     }
 
     pub(crate) fn add_host(&self, host: &str, total: Resources) {

@@ -57,7 +57,11 @@ impl Cluster {
                 return self.record().deed("at rest");
             }
             tracing::debug!(?wrong, "not at rest");
-            assert!(Instant::now() < until, "no rest within {REST:?}:\n  {}", wrong.join("\n  "));
+            assert!(
+                Instant::now() < until,
+                "no rest within {REST:?}:\n  {}",
+                wrong.join("\n  ")
+            );
             self.sleep(LOOK).await;
         }
     }
@@ -65,7 +69,10 @@ impl Cluster {
     async fn books(&self) -> Result<Books, AskError> {
         let agents = self.ask(GetAgents {}).await?;
         let frameworks = self.ask(GetFrameworks {}).await?;
-        let all = GetTasks { framework_id: None, ended: false };
+        let all = GetTasks {
+            framework_id: None,
+            ended: false,
+        };
         let tasks = self.ask(all).await?;
         let mut reports = BTreeMap::new();
         for host in self.agent_hosts_up() {
@@ -73,12 +80,20 @@ impl Cluster {
             reports.insert(host, report);
         }
         let tasks = tasks.into_iter().map(|summary| summary.task).collect();
-        Ok(Books { agents, frameworks, tasks, reports })
+        Ok(Books {
+            agents,
+            frameworks,
+            tasks,
+            reports,
+        })
     }
 
     fn agent_hosts_up(&self) -> Vec<String> {
         let agents: BTreeSet<_> = self.shape().agent_hosts().into_iter().collect();
-        self.hosts_up().into_iter().filter(|host| agents.contains(host)).collect()
+        self.hosts_up()
+            .into_iter()
+            .filter(|host| agents.contains(host))
+            .collect()
     }
 
     /// All that is not as it is when the cluster rests.
@@ -102,32 +117,54 @@ impl Cluster {
                 continue;
             };
             // Who has ended acknowledges nothing; the agent gives up when it hears of that.
-            let mut waiting = report.unacknowledged.iter().filter(|of| books.has(&of.framework_id));
+            let mut waiting = report
+                .unacknowledged
+                .iter()
+                .filter(|of| books.has(&of.framework_id));
             if let Some(of) = waiting.next() {
-                wrong.push(format!("{host} waits for a word on {of:?} and {} more", waiting.count()));
+                wrong.push(format!(
+                    "{host} waits for a word on {of:?} and {} more",
+                    waiting.count()
+                ));
             }
             let (ours, theirs) = (living(&books.tasks, id), living(&report.tasks, id));
             if ours != theirs {
-                let (more, less): (Vec<_>, Vec<_>) =
-                    (ours.difference(&theirs).collect(), theirs.difference(&ours).collect());
-                wrong.push(format!("only the master has on {host} {more:?}, only {host} {less:?}"));
+                let (more, less): (Vec<_>, Vec<_>) = (
+                    ours.difference(&theirs).collect(),
+                    theirs.difference(&ours).collect(),
+                );
+                wrong.push(format!(
+                    "only the master has on {host} {more:?}, only {host} {less:?}"
+                ));
             }
             if known.used != report.used {
                 let (master, agent) = (&known.used, &report.used);
-                wrong.push(format!("of {host} is used {agent}; the master thinks {master}"));
+                wrong.push(format!(
+                    "of {host} is used {agent}; the master thinks {master}"
+                ));
             }
         }
-        let active = books.agents.iter().filter(|agent| agent.state == AgentState::Active);
+        let active = books
+            .agents
+            .iter()
+            .filter(|agent| agent.state == AgentState::Active);
         if active.count() != books.reports.len() {
             wrong.push("the master has agents that do not exist".to_owned());
         }
     }
 
     fn compare_frameworks(&self, books: &Books, wrong: &mut Vec<String>) {
-        let connected: BTreeSet<&AgentId> =
-            books.reports.values().filter_map(|report| report.info.id.as_ref()).collect();
+        let connected: BTreeSet<&AgentId> = books
+            .reports
+            .values()
+            .filter_map(|report| report.info.id.as_ref())
+            .collect();
         let agents: BTreeSet<_> = self.fixed_hosts().into_iter().collect();
-        for host in self.hosts_up().into_iter().filter(|host| !agents.contains(host)) {
+        for host in self
+            .hosts_up()
+            .into_iter()
+            .filter(|host| !agents.contains(host))
+        {
             let Some(id) = self.tape(&host, |tape| tape.id().cloned()) else {
                 wrong.push(format!("{host} was never subscribed"));
                 continue;
@@ -139,7 +176,10 @@ impl Cluster {
             self.tape(&host, |tape| {
                 for (task, told) in tape.tasks() {
                     let runs = running.contains_key(&(id.clone(), task.clone()));
-                    let here = told.agent_id.as_ref().is_some_and(|agent| connected.contains(agent));
+                    let here = told
+                        .agent_id
+                        .as_ref()
+                        .is_some_and(|agent| connected.contains(agent));
                     let fine = match told.last() {
                         Some(state) if state.is_terminal() => !runs,
                         Some(TaskState::Unreachable) => !runs && !here,
@@ -150,7 +190,9 @@ impl Cluster {
                     if !fine {
                         let last = told.last();
                         let really = if runs { "runs" } else { "does not run" };
-                        wrong.push(format!("{host} last heard {last:?} of {task}, which {really}"));
+                        wrong.push(format!(
+                            "{host} last heard {last:?} of {task}, which {really}"
+                        ));
                     }
                 }
             });
@@ -169,12 +211,18 @@ impl Cluster {
         self.truth(|truth| {
             for (key, running) in truth.running() {
                 if believed.get(key) != Some(&&running.host) {
-                    wrong.push(format!("task {} runs on {}, unknown to it", key.1, running.host));
+                    wrong.push(format!(
+                        "task {} runs on {}, unknown to it",
+                        key.1, running.host
+                    ));
                 }
             }
             for (key, host) in &believed {
                 if !truth.running().contains_key(key) {
-                    wrong.push(format!("{host} believes in task {}, which does not run", key.1));
+                    wrong.push(format!(
+                        "{host} believes in task {}, which does not run",
+                        key.1
+                    ));
                 }
             }
         });
@@ -183,6 +231,10 @@ impl Cluster {
 
 /// The tasks of an agent that have not ended.
 fn living(tasks: &[Task], agent: &AgentId) -> BTreeSet<State> {
-    let living = tasks.iter().filter(|task| task.agent_id == *agent && !task.state.is_terminal());
-    living.map(|task| (task.framework_id.clone(), task.task_id.clone(), task.state)).collect()
+    let living = tasks
+        .iter()
+        .filter(|task| task.agent_id == *agent && !task.state.is_terminal());
+    living
+        .map(|task| (task.framework_id.clone(), task.task_id.clone(), task.state))
+        .collect()
 }

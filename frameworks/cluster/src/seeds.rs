@@ -14,13 +14,17 @@ const MANY: &str = "TEPUI_SEEDS";
 /// When `TEPUI_SEED` or `TEPUI_SEEDS` is set and no number or range.
 pub fn seeds(count: u64) -> Vec<u64> {
     if let Ok(one) = env::var(ONE) {
-        let seed = one.parse().unwrap_or_else(|_| panic!("{ONE}={one} is not a number"));
+        let seed = one
+            .parse()
+            .unwrap_or_else(|_| panic!("{ONE}={one} is not a number"));
         return vec![seed];
     }
     let Ok(many) = env::var(MANY) else {
         return (0..count).collect();
     };
-    range(&many).unwrap_or_else(|| panic!("{MANY}={many} is neither a number nor a range")).collect()
+    range(&many)
+        .unwrap_or_else(|| panic!("{MANY}={many} is neither a number nor a range"))
+        .collect()
 }
 
 fn range(text: &str) -> Option<Range<u64>> {
@@ -34,7 +38,10 @@ fn range(text: &str) -> Option<Range<u64>> {
 pub(crate) fn replay(seed: u64) -> String {
     let package = env::var("CARGO_PKG_NAME").unwrap_or_else(|_| "cluster".to_owned());
     let thread = std::thread::current();
-    let test = thread.name().filter(|name| *name != "main").unwrap_or_default();
+    let test = thread
+        .name()
+        .filter(|name| *name != "main")
+        .unwrap_or_default();
     format!("{ONE}={seed} cargo test -p {package} {test}")
 }
 

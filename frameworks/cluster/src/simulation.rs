@@ -74,7 +74,11 @@ where
         }
     }
     let tasks = cluster.record().pages().truth.started();
-    Outcome { history: history(), elapsed: sim.elapsed(), tasks }
+    Outcome {
+        history: history(),
+        elapsed: sim.elapsed(),
+        tasks,
+    }
 }
 
 fn fail(
@@ -83,7 +87,10 @@ fn fail(
     sim: &turmoil::Sim<'_>,
     what: impl Iterator<Item = String>,
 ) -> ! {
-    let mut text = format!("seed {seed} fails after {:.3} s:\n", sim.elapsed().as_secs_f64());
+    let mut text = format!(
+        "seed {seed} fails after {:.3} s:\n",
+        sim.elapsed().as_secs_f64()
+    );
     for line in what {
         let _ = writeln!(text, "  {line}");
     }
@@ -96,7 +103,7 @@ fn fail(
 
 fn carry_out(order: Order, sim: &mut turmoil::Sim<'_>, cluster: &Cluster) {
     match order {
-        Order::Start(host, software) => sim.host(host, move || software()),
+        Order::Start(host, software) => sim.host(host, software),
         Order::Crash(host) => {
             sim.crash(host.as_str());
             cluster.record().crashed(&host);
@@ -118,7 +125,9 @@ async fn run_host(cluster: Cluster, host: String) -> turmoil::Result {
         cluster.is_up(&host, &node);
         let master = master::start(&node, cluster.shape().master.clone());
         let reason = node.exit_of(master.upid()).await;
-        cluster.record().violation(format!("the master ended: {reason}"));
+        cluster
+            .record()
+            .violation(format!("the master ended: {reason}"));
     } else {
         let node = node_at(&host, api::AGENT_PORT).await?;
         cluster.is_up(&host, &node);
@@ -128,7 +137,9 @@ async fn run_host(cluster: Cluster, host: String) -> turmoil::Result {
         let reason = node.exit_of(agent.upid()).await;
         let panicked = matches!(reason, ExitReason::Panicked(_));
         if panicked || !cluster.may_end(&host) {
-            cluster.record().violation(format!("the agent on {host} ended: {reason}"));
+            cluster
+                .record()
+                .violation(format!("the agent on {host} ended: {reason}"));
         }
     }
     pending().await

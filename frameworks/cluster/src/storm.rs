@@ -109,14 +109,21 @@ impl Storm {
 
     /// How many items are done.
     pub fn done(&self) -> usize {
-        self.work().items.iter().filter(|item| item.state == State::Done).count()
+        self.work()
+            .items
+            .iter()
+            .filter(|item| item.state == State::Done)
+            .count()
     }
 
     /// How many tasks finished whose item was done already: they were out of sight when another one
     /// took their place.
     pub fn surplus(&self) -> usize {
         let work = self.work();
-        work.items.iter().map(|item| item.finished.len().saturating_sub(1)).sum()
+        work.items
+            .iter()
+            .map(|item| item.finished.len().saturating_sub(1))
+            .sum()
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {

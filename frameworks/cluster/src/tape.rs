@@ -86,7 +86,10 @@ impl Tape {
 
     /// How many tasks were last heard of in a state.
     pub fn count(&self, state: TaskState) -> usize {
-        self.tasks.values().filter(|told| told.last() == Some(state)).count()
+        self.tasks
+            .values()
+            .filter(|told| told.last() == Some(state))
+            .count()
     }
 
     fn launched(&mut self, task_id: &TaskId, agent_id: &AgentId) {
@@ -112,11 +115,16 @@ impl Tape {
         };
         let key = (id, task.clone());
         if let Some(running) = truth.running().get(&key) {
-            return Err(format!("task {task} is told {state}, and runs on {}", running.host));
+            return Err(format!(
+                "task {task} is told {state}, and runs on {}",
+                running.host
+            ));
         }
         let really = truth.ended(&key);
         if state == TaskState::Finished && really != Some(End::Exited(0)) {
-            return Err(format!("task {task} is told {state}, but ended as {really:?}"));
+            return Err(format!(
+                "task {task} is told {state}, but ended as {really:?}"
+            ));
         }
         Ok(())
     }
@@ -142,7 +150,9 @@ impl<F: Framework> Taped<F> {
         let launched: Vec<_> = tasks.map(|task| (&task.task_id, &task.agent_id)).collect();
         if !launched.is_empty() {
             self.record.tape_mut(&self.name, |tape, _| {
-                launched.iter().for_each(|(task, agent)| tape.launched(task, agent));
+                launched
+                    .iter()
+                    .for_each(|(task, agent)| tape.launched(task, agent));
                 Ok(())
             });
         }
@@ -154,9 +164,10 @@ impl<F: Framework> Framework for Taped<F> {
         self.record.tape_mut(&self.name, |tape, _| {
             tape.subscriptions += 1;
             match tape.id.replace(subscribed.framework_id.clone()) {
-                Some(before) if before != subscribed.framework_id => {
-                    Err(format!("framework {before} became {}", subscribed.framework_id))
-                }
+                Some(before) if before != subscribed.framework_id => Err(format!(
+                    "framework {before} became {}",
+                    subscribed.framework_id
+                )),
                 Some(_) | None => Ok(()),
             }
         });
@@ -179,7 +190,8 @@ impl<F: Framework> Framework for Taped<F> {
     }
 
     fn on_update(&mut self, update: TaskUpdate, calls: &mut Calls) {
-        self.record.tape_mut(&self.name, |tape, truth| tape.updated(&update, truth));
+        self.record
+            .tape_mut(&self.name, |tape, truth| tape.updated(&update, truth));
         self.framework.on_update(update, calls);
         self.note_calls(calls);
     }
@@ -236,7 +248,11 @@ mod tests {
     #[test]
     fn nothing_follows_an_end_but_the_same_end() {
         let mut tape = Tape::default();
-        for state in [TaskState::Running, TaskState::Unreachable, TaskState::Running] {
+        for state in [
+            TaskState::Running,
+            TaskState::Unreachable,
+            TaskState::Running,
+        ] {
             assert_eq!(tell(&mut tape, state), Ok(()));
         }
         assert_eq!(tell(&mut tape, TaskState::Failed), Ok(()));

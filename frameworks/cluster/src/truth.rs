@@ -52,7 +52,10 @@ impl Truth {
                     return Err(format!("task {} runs on {} and {host}", key.1, other.host));
                 }
                 if let Some(end) = self.ended.get(&key) {
-                    return Err(format!("task {} ran before ({end:?}) and runs again", key.1));
+                    return Err(format!(
+                        "task {} ran before ({end:?}) and runs again",
+                        key.1
+                    ));
                 }
                 self.started += 1;
                 let running = Running {
@@ -65,7 +68,11 @@ impl Truth {
             Happening::Ended(framework_id, task_id, code) => {
                 let key = (framework_id.clone(), task_id.clone());
                 // A crashed host has ended all it ran already.
-                if self.running.get(&key).is_some_and(|running| running.host == host) {
+                if self
+                    .running
+                    .get(&key)
+                    .is_some_and(|running| running.host == host)
+                {
                     self.running.remove(&key);
                     self.ended.insert(key, code.map_or(End::Ended, End::Exited));
                 }
@@ -88,7 +95,9 @@ impl Truth {
 
     /// A host crashed, and everything on it.
     pub(crate) fn crashed(&mut self, host: &str) {
-        let here = self.running.extract_if(.., |_, running| running.host == host);
+        let here = self
+            .running
+            .extract_if(.., |_, running| running.host == host);
         let lost = here.map(|(key, _)| (key, End::Lost));
         self.ended.extend(lost);
     }
@@ -117,7 +126,12 @@ mod tests {
     fn task(id: &str, cpus: f64) -> TaskInfo {
         let agent = AgentId::new("a").unwrap();
         let resources = Resources::new().cpus(cpus);
-        TaskInfo::command(TaskId::new(id).unwrap(), agent, CommandInfo::shell("true"), resources)
+        TaskInfo::command(
+            TaskId::new(id).unwrap(),
+            agent,
+            CommandInfo::shell("true"),
+            resources,
+        )
     }
 
     #[test]
@@ -126,13 +140,31 @@ mod tests {
         let mut truth = Truth::default();
         truth.add_host("agent-1", Resources::new().cpus(2.0));
         let (one, two) = (task("one", 1.5), task("two", 1.0));
-        assert_eq!(truth.happened("agent-1", Happening::Started(&framework, &one)), Ok(()));
-        assert!(truth.happened("agent-2", Happening::Started(&framework, &one)).is_err());
-        assert!(truth.happened("agent-1", Happening::Started(&framework, &two)).is_err());
+        assert_eq!(
+            truth.happened("agent-1", Happening::Started(&framework, &one)),
+            Ok(())
+        );
+        assert!(
+            truth
+                .happened("agent-2", Happening::Started(&framework, &one))
+                .is_err()
+        );
+        assert!(
+            truth
+                .happened("agent-1", Happening::Started(&framework, &two))
+                .is_err()
+        );
         let ended = Happening::Ended(&framework, &one.task_id, Some(3));
         assert_eq!(truth.happened("agent-1", ended), Ok(()));
-        assert_eq!(truth.ended(&(framework.clone(), one.task_id.clone())), Some(End::Exited(3)));
-        assert!(truth.happened("agent-1", Happening::Started(&framework, &one)).is_err());
+        assert_eq!(
+            truth.ended(&(framework.clone(), one.task_id.clone())),
+            Some(End::Exited(3))
+        );
+        assert!(
+            truth
+                .happened("agent-1", Happening::Started(&framework, &one))
+                .is_err()
+        );
         truth.crashed("agent-1");
         assert!(truth.running().is_empty());
     }

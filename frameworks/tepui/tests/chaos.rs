@@ -6,27 +6,22 @@
 mod rig;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::fs;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use api::master::{AgentState, GetAgents, GetFrameworks, GetTasks};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
+use nix::sys::signal::Signal;
+use rig::blows::deal_blows;
 use rig::cluster::Cluster;
 use rig::journal::{Line, Reader};
 use rig::place::Place;
 use rig::retrying::{self, Orders, RUN, TASK};
+use rig::scheduler::{ORDERS, Scheduler};
+use rig::watching::{await_all, task_processes, watch};
 use rig::{eventually, processes};
-use sdk::prelude::*;
-use tokio::sync::mpsc;
+use types::TaskState;
 
-/// The variable by which this program is told to be the framework of a test.
-const ORDERS: &str = "TEPUI_TEST_ORDERS";
 /// Agents are given up after three seconds of silence; a new master knows what is gone after five.
 const MASTER_FLAGS: [&str; 3] = [
     "--agent-ping-timeout=1secs",
@@ -46,182 +41,6 @@ fn a_framework_in_a_process_of_its_own() {
     let code = retrying::main(orders).unwrap_or_else(|error| panic!("the framework: {error}"));
     // Ended by a signal, as the test does it.
     assert_eq!(code.0, 143);
-}
-
-/// A framework in a process of its own.
-struct Scheduler {
-    orders: Orders,
-    log: PathBuf,
-    child: Child,
-}
-
-impl Scheduler {
-    fn start(place: &Place, cluster: &Cluster, works: usize) -> Scheduler {
-        let orders = Orders {
-            master: cluster.master.address().to_string(),
-            works,
-            marker: place.marker.clone(),
-            journal: place.path().join("journal"),
-            starts: place.make("starts"),
-        };
-        let log = place.path().join("framework.log");
-        let child = spawn(&orders, &log);
-        Scheduler { orders, log, child }
-    }
-
-    fn journal(&self) -> Reader {
-        Reader(self.orders.journal.clone())
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn start_again(&mut self) {
-        self.child = spawn(&self.orders, &self.log);
-    }
-
-    fn assert_alive(&mut self) {
-        let ended = self.child.try_wait().unwrap();
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
-        assert!(
-            ended.is_none(),
-            "the framework has ended: {ended:?}; its log: {log}"
-        );
-    }
-
-    /// Ends it in order, its tasks with it.
-    fn stop(&mut self) {
-        kill(
-            Pid::from_raw(self.child.id().cast_signed()),
-            Signal::SIGTERM,
-        )
-        .unwrap();
-        let status = self.child.wait().unwrap();
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
-        assert!(status.success(), "{status}; its log: {log}");
-    }
-}
-
-impl Drop for Scheduler {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn spawn(orders: &Orders, log: &PathBuf) -> Child {
-    let log = File::options().create(true).append(true).open(log).unwrap();
-    Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "a_framework_in_a_process_of_its_own",
-            "--nocapture",
-        ])
-        .env(ORDERS, serde_json::to_string(orders).unwrap())
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn()
-        .unwrap()
-}
-
-/// What chaos does next.
-#[derive(Debug, Clone, Copy)]
-enum Blow {
-    Executor,
-    Agent,
-    Master,
-    Framework,
-    /// An agent and the framework while there is no master.
-    Outage,
-    /// An agent is stopped, perhaps for longer than the master waits.
-    Freeze,
-}
-
-const BLOWS: [Blow; 10] = [
-    Blow::Executor,
-    Blow::Executor,
-    Blow::Executor,
-    Blow::Agent,
-    Blow::Agent,
-    Blow::Master,
-    Blow::Master,
-    Blow::Framework,
-    Blow::Outage,
-    Blow::Freeze,
-];
-/// How many there are at most.
-const BLOWS_MAX: usize = 24;
-
-/// Deals blows at random moments, until the framework is done. Gives the zygotes of agents that
-/// were killed.
-async fn deal_blows(cluster: &mut Cluster, scheduler: &mut Scheduler, seed: u64) -> Vec<i32> {
-    let mut rng = StdRng::seed_from_u64(seed);
-    let begun = Instant::now();
-    let mut orphaned = Vec::new();
-    for _ in 0..BLOWS_MAX {
-        // One in four follows at once.
-        let pause = if rng.random_bool(0.25) { 0 } else { rng.random_range(50..700) };
-        tokio::time::sleep(Duration::from_millis(pause)).await;
-        if scheduler.journal().is_done() {
-            break;
-        }
-        let (blow, which) = (
-            BLOWS[rng.random_range(0..BLOWS.len())],
-            rng.random::<u32>() as usize,
-        );
-        println!("{:5} ms: {blow:?}", begun.elapsed().as_millis());
-        match blow {
-            Blow::Executor => {
-                let zygotes = cluster.zygotes();
-                let executors: Vec<i32> = zygotes
-                    .iter()
-                    .flat_map(|zygote| processes::children(*zygote))
-                    .collect();
-                if !executors.is_empty() {
-                    // It may have ended by itself just now.
-                    let pid = Pid::from_raw(executors[which % executors.len()]);
-                    let _ = kill(pid, Signal::SIGKILL);
-                }
-            }
-            Blow::Agent => {
-                let count = cluster.agents.len();
-                let agent = &mut cluster.agents[which % count];
-                orphaned.extend(processes::children(agent.pid()));
-                agent.kill();
-                agent.start_again();
-            }
-            Blow::Master => {
-                cluster.master.kill();
-                cluster.master.start_again();
-            }
-            Blow::Framework => {
-                scheduler.kill();
-                scheduler.start_again();
-            }
-            Blow::Outage => {
-                let count = cluster.agents.len();
-                let agent = &mut cluster.agents[which % count];
-                orphaned.extend(processes::children(agent.pid()));
-                cluster.master.kill();
-                agent.kill();
-                scheduler.kill();
-                agent.start_again();
-                tokio::time::sleep(Duration::from_millis(rng.random_range(0..1_000))).await;
-                scheduler.start_again();
-                cluster.master.start_again();
-            }
-            Blow::Freeze => {
-                let agent = &cluster.agents[which % cluster.agents.len()];
-                agent.signal(Signal::SIGSTOP);
-                tokio::time::sleep(Duration::from_millis(rng.random_range(100..4_500))).await;
-                agent.signal(Signal::SIGCONT);
-            }
-        }
-    }
-    orphaned
 }
 
 /// No task runs that the framework believes ended, but for a moment.
@@ -423,88 +242,6 @@ async fn check_processes(cluster: &mut Cluster, place: &Place, orphaned: &[i32])
     for daemon in cluster.agents.iter_mut().chain([&mut cluster.master]) {
         daemon.assert_alive();
     }
-}
-
-/// A framework in the test itself, that launches so many tasks and remembers what it hears.
-struct Watching {
-    script: &'static str,
-    marker: String,
-    left: usize,
-    heard: mpsc::UnboundedSender<TaskUpdate>,
-}
-
-impl Framework for Watching {
-    fn on_offers(&mut self, offers: Vec<Offer>, calls: &mut Calls) {
-        let need = Resources::new().cpus(0.01).mem_mib(1);
-        for offer in offers {
-            let count = (offer.resources.count(&need) as usize).min(self.left);
-            let task = |number: usize| {
-                let id = format!("t{}-{}", self.left - number, self.marker);
-                Task::command(self.script, &need)
-                    .id(TaskId::new(id.clone()).unwrap())
-                    .env(RUN, &self.marker)
-                    .env(TASK, id)
-            };
-            let tasks: Vec<_> = (0..count).map(task).collect();
-            self.left -= count;
-            calls.accept(&offer, tasks);
-        }
-    }
-
-    fn on_update(&mut self, update: TaskUpdate, _: &mut Calls) {
-        let _ = self.heard.send(update);
-    }
-}
-
-/// Starts one in the node of the test.
-fn watch(
-    place: &Place,
-    cluster: &Cluster,
-    script: &'static str,
-    tasks: usize,
-) -> (sdk::Handle<Watching>, mpsc::UnboundedReceiver<TaskUpdate>) {
-    let (heard, updates) = mpsc::unbounded_channel();
-    let framework = Watching {
-        script,
-        marker: place.marker.clone(),
-        left: tasks,
-        heard,
-    };
-    let info = FrameworkInfo::new("watching");
-    let handle = sdk::start(&cluster.node, cluster.master_pid(), framework, info).unwrap();
-    (handle, updates)
-}
-
-/// Waits until so many tasks are in a state, and panics when one gets into another that is none
-/// of `passing`.
-async fn await_all(
-    updates: &mut mpsc::UnboundedReceiver<TaskUpdate>,
-    tasks: usize,
-    state: TaskState,
-    passing: &[TaskState],
-) -> BTreeMap<TaskId, TaskUpdate> {
-    let mut there = BTreeMap::new();
-    while there.len() < tasks {
-        let update = tokio::time::timeout(Duration::from_secs(40), updates.recv()).await;
-        let missing = || format!("only {} of {tasks} became {state}", there.len());
-        let update = update.unwrap_or_else(|_| panic!("{}", missing())).unwrap();
-        if update.state == state {
-            there.insert(update.task_id.clone(), update);
-        } else {
-            assert!(passing.contains(&update.state), "{update:?}; {}", missing());
-        }
-    }
-    there
-}
-
-/// The first process of each task, by the task's id.
-fn task_processes(place: &Place) -> BTreeMap<String, i32> {
-    let marked = processes::with_variable(RUN, &place.marker)
-        .into_iter()
-        .rev();
-    marked
-        .filter_map(|pid| Some((processes::variable(pid, TASK)?, pid)))
-        .collect()
 }
 
 #[test]

@@ -13,9 +13,10 @@ use std::time::Duration;
 use libproc::Upid;
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngCore as _, SeedableRng as _};
+use rig::absurd::{Absurd, absurd_tasks};
 use rig::siege::Siege;
-use rig::{corpus, eventually};
 use rig::stranger::{self, PREFACE, Stranger, ask, define, frame, hello, letter};
+use rig::{corpus, eventually};
 use sdk::prelude::*;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
@@ -182,7 +183,11 @@ fn messages_that_are_almost_right() {
                 let mut bytes = define(id, "stranger", &names);
                 // As they are at first, in order; then any of them, with something wrong.
                 for name in 0..messages.len() {
-                    let at = if number < 5 { name } else { rng.random_range(0..messages.len()) };
+                    let at = if number < 5 {
+                        name
+                    } else {
+                        rng.random_range(0..messages.len())
+                    };
                     let mut value = messages[at].1.clone();
                     if number >= 5 && rng.random_bool(0.7) {
                         stranger::mangle(&mut value, &mut rng);
@@ -209,123 +214,97 @@ fn messages_that_are_almost_right() {
 /// How many messages a daemon has dropped, for whatever reason.
 async fn drops(siege: &Siege, id: &str, door: SocketAddr) -> u64 {
     let undecodable = siege.count(door, "libproc/dead_letters/Undecodable").await;
-    let page = rig::http::json(door, &format!("/{id}/metrics")).await.unwrap_or_default();
-    let dropped = page["counters"]["messages_dropped"].as_object().cloned().unwrap_or_default();
-    undecodable + dropped.values().filter_map(serde_json::Value::as_u64).sum::<u64>()
+    let page = rig::http::json(door, &format!("/{id}/metrics"))
+        .await
+        .unwrap_or_default();
+    let dropped = page["counters"]["messages_dropped"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
+    undecodable
+        + dropped
+            .values()
+            .filter_map(serde_json::Value::as_u64)
+            .sum::<u64>()
 }
 
 #[test]
 fn an_agent_that_comes_back_with_thousands_of_tasks_is_heard_out() {
-    besiege("an_agent_that_comes_back_with_thousands_of_tasks_is_heard_out", async |siege, _| {
-        let door = siege.cluster.master.address();
-        let address = nowhere(siege, 9_000);
-        let sender = Upid::new("stranger", address).unwrap();
-        let twice: Vec<_> = (0..5_000).map(|_| corpus::task("twice")).collect();
-        let many = |count: u32| (0..count).map(|number| corpus::task(&format!("t{number}")));
-        let small = |task| types::Task { resources: "oddities:1".parse().unwrap(), ..task };
-        // Together more than the agent has, and more than can be summed up.
-        let greedy: Vec<_> = many(300).collect();
-        let many: Vec<_> = many(5_000).map(small).collect();
-        for tasks in [twice, many, greedy] {
-            let mut stranger = Stranger::dial(door).await;
-            stranger.greet(address).await;
-            stranger.say(&define("master", "stranger", &["Reregister", "GetMaster"])).await;
-            let (_, value) = stranger::value(&corpus::reregister(&sender, tasks));
-            let body = stranger::bytes(&value);
-            for _ in 0..3 {
-                assert!(stranger.say(&letter(0, 0, &body)).await);
+    besiege(
+        "an_agent_that_comes_back_with_thousands_of_tasks_is_heard_out",
+        async |siege, _| {
+            let door = siege.cluster.master.address();
+            let twice: Vec<_> = (0..5_000).map(|_| corpus::task("twice")).collect();
+            let many = |count: u32| (0..count).map(|number| corpus::task(&format!("t{number}")));
+            let small = |task| types::Task {
+                resources: "oddities:1".parse().unwrap(),
+                ..task
+            };
+            // Together more than the agent has, and more than can be summed up.
+            let greedy: Vec<_> = many(300).collect();
+            let many: Vec<_> = many(5_000).map(small).collect();
+            for (number, tasks) in (9_000..).zip([twice, many, greedy]) {
+                // From elsewhere each time, so that no break of the last one is in the way.
+                let address = nowhere(siege, number);
+                let sender = Upid::new("stranger", address).unwrap();
+                let mut stranger = Stranger::dial(door).await;
+                stranger.greet(address).await;
+                stranger
+                    .say(&define("master", "stranger", &["Reregister", "GetMaster"]))
+                    .await;
+                let (_, value) = stranger::value(&corpus::reregister(&sender, tasks));
+                let body = stranger::bytes(&value);
+                for _ in 0..3 {
+                    assert!(stranger.say(&letter(0, 0, &body)).await);
+                }
+                // Answered once all of it was handled.
+                stranger.say(&ask(1, 1, b"\x80")).await;
+                siege.await_runs(2).await;
             }
-            // Answered once all of it was handled.
-            stranger.say(&ask(1, 1, b"\x80")).await;
-            siege.await_runs(2).await;
-        }
-    });
-}
-
-/// A framework that launches strange tasks, once.
-struct Absurd {
-    tasks: Vec<Task>,
-    heard: mpsc::UnboundedSender<TaskUpdate>,
-}
-
-impl Framework for Absurd {
-    fn on_offers(&mut self, offers: Vec<Offer>, calls: &mut Calls) {
-        for offer in offers {
-            calls.accept(&offer, std::mem::take(&mut self.tasks));
-        }
-    }
-
-    fn on_update(&mut self, update: TaskUpdate, calls: &mut Calls) {
-        if update.state == TaskState::Running && update.task_id.as_str().starts_with("endless") {
-            calls.kill_with_grace(&update.task_id, Duration::MAX);
-        }
-        let _ = self.heard.send(update);
-    }
-}
-
-/// Tasks that are wrong in some way, by what is wrong, and how they may end.
-fn absurd_tasks() -> Vec<(&'static str, Task, &'static [TaskState])> {
-    let need = Resources::new().cpus(0.01).mem_mib(1);
-    let huge = Resources::new().cpus(1_000_000.0);
-    let task = || Task::command("true", &need);
-    let executor = |grace| {
-        let id = ExecutorId::new("absurd").unwrap();
-        let info = ExecutorInfo::custom(id, CommandInfo::shell("true"));
-        Task::new(&need).executor(ExecutorInfo { shutdown_grace: grace, ..info })
-    };
-    let crowd = (0..20_000).fold(task(), |task, n| task.env(format!("A_{n}"), "value"));
-    let long = "x".repeat(3 << 20);
-    const WRONG: &[TaskState] = &[TaskState::Error];
-    const FAILS: &[TaskState] = &[TaskState::Failed];
-    const EITHER: &[TaskState] = &[TaskState::Error, TaskState::Failed];
-    vec![
-        ("good", task(), &[TaskState::Finished]),
-        ("endless", Task::command("exec sleep 300", &need), &[TaskState::Killed]),
-        ("name", task().name("x".repeat(1 << 20)), WRONG),
-        ("huge", Task::command("true", &huge), WRONG),
-        ("nothing", Task::new(&Resources::new()), WRONG),
-        ("idle", Task::new(&need), EITHER),
-        ("data", task().data(vec![0; 2 << 20]), WRONG),
-        ("patient", task().max_completion_time(Duration::MAX), WRONG),
-        ("gentle", task().kill_grace(Duration::MAX), WRONG),
-        ("slow-executor", executor(Some(Duration::MAX)), WRONG),
-        ("mute-executor", executor(None), FAILS),
-        ("user", task().user("nobody-has-this-name"), FAILS),
-        ("argument", Task::new(&need).argv(["true", &long]), EITHER),
-        ("program", Task::new(&need).argv(["/dev/null/true"]), FAILS),
-        ("zero", Task::command("true\0false", &need), EITHER),
-        ("variable", task().env("A=B\0", "\0"), EITHER),
-        ("crowd", crowd, &[TaskState::Error, TaskState::Failed, TaskState::Finished]),
-    ]
+        },
+    );
 }
 
 #[test]
 fn tasks_that_make_no_sense_end_one_by_one_and_harm_nobody() {
-    besiege("tasks_that_make_no_sense_end_one_by_one_and_harm_nobody", async |siege, _| {
-        let wanted: BTreeMap<&str, &[TaskState]> =
-            absurd_tasks().into_iter().map(|(what, _, ends)| (what, ends)).collect();
-        let named = |(what, task, _): (&str, Task, _)| task.id(TaskId::new(what).unwrap());
-        let tasks = absurd_tasks().into_iter().map(named).collect();
-        let (heard, mut updates) = mpsc::unbounded_channel();
-        let master = siege.cluster.master_pid();
-        let framework = Absurd { tasks, heard };
-        let info = FrameworkInfo::new("absurd");
-        let _framework = sdk::start(&siege.cluster.node, master, framework, info).unwrap();
-        let mut ended = BTreeMap::new();
-        while ended.len() < wanted.len() {
-            let update = tokio::time::timeout(Duration::from_secs(30), updates.recv()).await;
-            let update = update.unwrap_or_else(|_| panic!("only these have ended: {ended:?}"));
-            let TaskUpdate { task_id, state, message, .. } = update.unwrap();
-            if state.is_terminal() {
-                let message: String = message.unwrap_or_default().chars().take(200).collect();
-                assert!(wanted[task_id.as_str()].contains(&state), "{task_id}: {state}: {message}");
-                ended.insert(task_id, (state, message));
+    besiege(
+        "tasks_that_make_no_sense_end_one_by_one_and_harm_nobody",
+        async |siege, _| {
+            let wanted: BTreeMap<&str, &[TaskState]> = absurd_tasks()
+                .into_iter()
+                .map(|(what, _, ends)| (what, ends))
+                .collect();
+            let named = |(what, task, _): (&str, Task, _)| task.id(TaskId::new(what).unwrap());
+            let tasks = absurd_tasks().into_iter().map(named).collect();
+            let (heard, mut updates) = mpsc::unbounded_channel();
+            let master = siege.cluster.master_pid();
+            let framework = Absurd { tasks, heard };
+            let info = FrameworkInfo::new("absurd");
+            let _framework = sdk::start(&siege.cluster.node, master, framework, info).unwrap();
+            let mut ended = BTreeMap::new();
+            while ended.len() < wanted.len() {
+                let update = tokio::time::timeout(Duration::from_secs(30), updates.recv()).await;
+                let update = update.unwrap_or_else(|_| panic!("only these have ended: {ended:?}"));
+                let TaskUpdate {
+                    task_id,
+                    state,
+                    message,
+                    ..
+                } = update.unwrap();
+                if state.is_terminal() {
+                    let message: String = message.unwrap_or_default().chars().take(200).collect();
+                    assert!(
+                        wanted[task_id.as_str()].contains(&state),
+                        "{task_id}: {state}: {message}"
+                    );
+                    ended.insert(task_id, (state, message));
+                }
             }
-        }
-        for (task, (state, message)) in &ended {
-            println!("{task}: {state}: {message}");
-        }
-    });
+            for (task, (state, message)) in &ended {
+                println!("{task}: {state}: {message}");
+            }
+        },
+    );
 }
 
 #[test]
@@ -453,24 +432,7 @@ fn http_that_is_none_gets_a_plain_answer() {
         "http_that_is_none_gets_a_plain_answer",
         async |siege, mut rng| {
             for (id, door) in siege.doors() {
-                let long = "x".repeat(1 << 20);
-                let requests = [
-                format!("BREW /{id} HTTP/1.1\r\n\r\n"),
-                "GET / HTTP/9.9\r\n\r\n".to_owned(),
-                "GET\r\n\r\n".to_owned(),
-                format!("GET /{long} HTTP/1.1\r\n\r\n"),
-                format!("GET / HTTP/1.1\r\nCookie: {long}\r\n\r\n"),
-                format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(10_000)),
-                format!("POST /{id}/state HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n"),
-                format!("POST /{id}/state HTTP/1.1\r\nContent-Length: -1\r\n\r\n"),
-                format!("POST /{id}/state HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffff\r\n"),
-                format!("POST /{id}/state HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nzz"),
-                format!("GET /{id}/../../../etc/passwd HTTP/1.1\r\n\r\n"),
-                "GET /%00%ff%zz/%2e%2e HTTP/1.1\r\n\r\n".to_owned(),
-                "GET /agent/files/read?framework=..&task=..&path=../../../etc/passwd HTTP/1.1\r\n\r\n".to_owned(),
-                "GET /agent/files/read?framework=a&task=b&path=c&offset=-1&length=99999999999999999999 HTTP/1.1\r\n\r\n".to_owned(),
-                format!("GET /{id}/state?{} HTTP/1.1\r\n\r\n", "a=%&".repeat(5_000)),
-            ];
+                let requests = rig::http::bad_requests(id);
                 for request in &requests {
                     let answer = answer(door, request.as_bytes()).await;
                     let request: String = request.chars().take(100).collect();

@@ -129,6 +129,8 @@ struct Reader<'a> {
     heard: &'a Cell<Instant>,
     to: Vec<Target>,
     from: Vec<Upid>,
+    /// Whom letters come from that were sent there from outside any process.
+    nobody: Upid,
     names: Vec<Box<str>>,
     /// Letters for one process that wait to be put into its mailbox together.
     run: Vec<Letter>,
@@ -140,8 +142,10 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(peer: Arc<Peer>, epoch: u64, heard: &'a Cell<Instant>) -> Reader<'a> {
         let node = peer.node().clone();
+        let nobody = Upid::resolved("~".into(), peer.address(), None);
         let (to, from, names, run) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Reader {
+            nobody,
             peer,
             node,
             epoch,
@@ -273,7 +277,7 @@ impl<'a> Reader<'a> {
             .get(usize::from(name))
             .ok_or(BadFrame::Undefined)?;
         let from = match from {
-            NOBODY => None,
+            NOBODY => Some(self.nobody.clone()),
             from => Some(
                 self.from
                     .get(from as usize)

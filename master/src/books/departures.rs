@@ -25,13 +25,18 @@ impl Books {
             let framework = framework.expect("tasks are of known frameworks");
             let entry = framework.tasks.remove(&of.task_id);
             let mut entry = entry.expect("an agent's tasks are its frameworks'");
-            if entry.task.state.is_terminal() {
-                framework.remember_completed(entry, self.limits.completed_tasks);
-                continue;
-            }
             let state = word.state.for_framework(framework.is_partition_aware());
             let mut status = Word { state, ..word }.of_task(&entry.task);
             status.unreachable_since_ms = Some(word.at_ms);
+            if entry.task.state.is_terminal() {
+                // It has ended, but not for a framework that was never told so.
+                let last = entry.task.status_update_state;
+                if !last.is_some_and(TaskState::is_terminal) {
+                    told.push((of.framework_id, status));
+                }
+                framework.remember_completed(entry, self.limits.completed_tasks);
+                continue;
+            }
             entry.unreachable_since_ms = Some(word.at_ms);
             entry.task.state = state;
             entry.task.remember(&status);
@@ -58,11 +63,14 @@ impl Books {
         let mut told = Vec::new();
         for of in tasks {
             let framework = &self.frameworks[&of.framework_id];
-            let over = framework.tasks[&of.task_id].task.state.is_terminal();
-            let state = word.state.for_framework(framework.is_partition_aware());
+            let known = framework.tasks[&of.task_id].task.state;
+            let state = match known.is_terminal() {
+                // The framework has not acknowledged the end, and nobody else will tell it.
+                true => known,
+                false => word.state.for_framework(framework.is_partition_aware()),
+            };
             let ended = self.end_task(&of.framework_id, &of.task_id, Word { state, ..word });
-            let status = ended.map(|(status, _)| (of.framework_id, status));
-            told.extend(status.filter(|_| !over));
+            told.extend(ended.map(|(status, _)| (of.framework_id, status)));
         }
         self.take_agent(id);
         self.unreachable.remove(id);

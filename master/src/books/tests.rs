@@ -288,3 +288,48 @@ fn an_address_belongs_to_whom_it_was_given_last() {
         .map(|framework| framework.id.clone());
     assert_eq!(there, Some(framework_id(2)));
 }
+
+/// Books with an agent whose task ended, of which its framework has only heard that it runs.
+fn with_an_untold_end() -> Books {
+    let mut books = books();
+    add_agent(&mut books, 0, 0);
+    connect(&mut books, 0, 0);
+    books.add_task(task(0, 0, 0, TaskState::Staging));
+    let running = TaskStatus::new(task_id(0), TaskState::Running, Source::Agent, 1);
+    let running = running.acknowledged_as(UpdateId::random());
+    books.update_task(
+        &agent_id(0),
+        &framework_id(0),
+        &running,
+        TaskState::Finished,
+    );
+    books
+}
+
+fn states(told: &[(FrameworkId, TaskStatus)]) -> Vec<TaskState> {
+    told.iter().map(|(_, status)| status.state).collect()
+}
+
+#[test]
+fn an_end_that_was_not_told_is_told_when_its_agent_is_removed() {
+    let mut books = with_an_untold_end();
+    let told = books.remove_agent(&agent_id(0), word(TaskState::Gone));
+    assert_eq!(states(&told), [TaskState::Finished]);
+}
+
+#[test]
+fn a_task_whose_end_was_not_told_is_out_of_sight_with_its_agent() {
+    let mut books = with_an_untold_end();
+    let told = books.lose_agent(&agent_id(0), word(TaskState::Unreachable));
+    assert_eq!(states(&told), [TaskState::Lost], "it knows no better word");
+    let mut books = with_an_untold_end();
+    let finished = TaskStatus::new(task_id(0), TaskState::Finished, Source::Agent, 2);
+    books.update_task(
+        &agent_id(0),
+        &framework_id(0),
+        &finished,
+        TaskState::Finished,
+    );
+    let told = books.lose_agent(&agent_id(0), word(TaskState::Unreachable));
+    assert_eq!(states(&told), [], "it was told");
+}

@@ -30,7 +30,8 @@ impl Player {
         let role = ROLES[rng.random_range(0..ROLES.len())];
         let mut info = FrameworkInfo::new(&name).role(Role::new(role).unwrap());
         if rng.random_bool(0.25) {
-            info.capabilities.remove(&FrameworkCapability::PartitionAware);
+            info.capabilities
+                .remove(&FrameworkCapability::PartitionAware);
         }
         if rng.random_bool(0.2) {
             info.failover_timeout = Duration::from_secs(rng.random_range(1..90));
@@ -38,7 +39,13 @@ impl Player {
         let items = rng.random_range(20..80);
         let torn_down = rng.random_bool(0.15).then(|| FAULTS.mul_f64(rng.random()));
         let storm = Storm::new(items, rng.random());
-        Player { name, info, storm, items, torn_down }
+        Player {
+            name,
+            info,
+            storm,
+            items,
+            torn_down,
+        }
     }
 
     fn has_ended(&self, cluster: &Cluster) -> bool {
@@ -51,7 +58,10 @@ async fn tear_down(cluster: Cluster, player: Player, after: Duration) {
     cluster.sleep(after).await;
     loop {
         if let Some(framework_id) = cluster.tape(&player.name, |tape| tape.id().cloned())
-            && cluster.ask(TeardownFramework { framework_id }).await.is_ok()
+            && cluster
+                .ask(TeardownFramework { framework_id })
+                .await
+                .is_ok()
         {
             return;
         }
@@ -62,7 +72,7 @@ async fn tear_down(cluster: Cluster, player: Player, after: Duration) {
 /// A cluster that follows from a seed.
 fn shape(seed: u64) -> Shape {
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut shape = Shape { step: Duration::from_millis(10), ..Shape::default() };
+    let mut shape = Shape::default();
     shape.agents = rng.random_range(2..=4);
     // A master that soon stops waiting for agents that do not exist any more.
     shape.master.agent_reregister_timeout = 2 * MINUTE;
@@ -79,7 +89,9 @@ fn shape(seed: u64) -> Shape {
 async fn chaos(cluster: Cluster) {
     let mut rng = StdRng::seed_from_u64(cluster.seed());
     let count = rng.random_range(2..=4);
-    let players: Vec<_> = (0..count).map(|number| Player::new(number, &mut rng)).collect();
+    let players: Vec<_> = (0..count)
+        .map(|number| Player::new(number, &mut rng))
+        .collect();
     for player in &players {
         cluster.start(&player.name, player.info.clone(), player.storm.scheduler());
         if let Some(after) = player.torn_down {
@@ -89,20 +101,35 @@ async fn chaos(cluster: Cluster) {
     let mut hosts = cluster.hosts();
     hosts.sort_by_key(|host| host != "master"); // all links lead to it
     let count = rng.random_range(4..=16);
-    faults::play(&cluster, &faults::episodes(rng.random(), &hosts, count, FAULTS)).await;
+    faults::play(
+        &cluster,
+        &faults::episodes(rng.random(), &hosts, count, FAULTS),
+    )
+    .await;
     cluster.heal().await;
     for player in &players {
         let what = format!("{} is done", player.name);
-        cluster.eventually(&what, 20 * MINUTE, || player.has_ended(&cluster)).await;
+        cluster
+            .eventually(&what, 20 * MINUTE, || player.has_ended(&cluster))
+            .await;
     }
     cluster.settle().await;
-    cluster.eventually("nothing runs", MINUTE, || cluster.running() == 0).await;
+    cluster
+        .eventually("nothing runs", MINUTE, || cluster.running() == 0)
+        .await;
     let probe = Storm::steady(1, 0);
     cluster.start("probe", FrameworkInfo::new("probe"), probe.scheduler());
-    cluster.eventually("a task runs afterwards", MINUTE, || probe.is_done()).await;
+    cluster
+        .eventually("a task runs afterwards", MINUTE, || probe.is_done())
+        .await;
     for player in players.iter().filter(|player| player.storm.is_done()) {
         let finished = cluster.tape(&player.name, |tape| tape.count(TaskState::Finished));
-        assert_eq!(finished, player.items + player.storm.surplus(), "{}", player.name);
+        assert_eq!(
+            finished,
+            player.items + player.storm.surplus(),
+            "{}",
+            player.name
+        );
     }
 }
 

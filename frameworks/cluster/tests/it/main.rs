@@ -6,3 +6,4 @@ mod agents;
 mod chaos;
 mod frameworks;
 mod master;
+mod real;

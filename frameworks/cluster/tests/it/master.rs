@@ -9,7 +9,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_master_that_crashes_learns_everything_back_and_no_task_dies() {
-    for seed in seeds(3) {
+    for seed in seeds(2) {
         simulate(seed, Shape::default(), async |cluster| {
             let storm = Storm::steady(20, 120);
             cluster.start("storm", FrameworkInfo::new("storm"), storm.scheduler());
@@ -21,7 +21,9 @@ fn a_master_that_crashes_learns_everything_back_and_no_task_dies() {
                 cluster.settle().await;
                 assert_eq!(cluster.running(), 20);
             }
-            cluster.eventually("all is done", 3 * MINUTE, || storm.is_done()).await;
+            cluster
+                .eventually("all is done", 3 * MINUTE, || storm.is_done())
+                .await;
             cluster.settle().await;
             cluster.tape("storm", |tape| {
                 assert_eq!(tape.count(TaskState::Finished), 20);

@@ -40,7 +40,10 @@ fn resources() -> Resources {
 }
 
 fn framework() -> FrameworkInfo {
-    FrameworkInfo { failover_timeout: Duration::from_secs(1), ..FrameworkInfo::new("strange") }
+    FrameworkInfo {
+        failover_timeout: Duration::from_secs(1),
+        ..FrameworkInfo::new("strange")
+    }
 }
 
 fn agent() -> AgentInfo {
@@ -49,14 +52,22 @@ fn agent() -> AgentInfo {
 
 /// A task an agent reports.
 pub(crate) fn task(id: &str) -> Task {
-    let task = TaskInfo { task_id: TaskId::new(id).expect("an id"), ..launch() };
+    let task = TaskInfo {
+        task_id: TaskId::new(id).expect("an id"),
+        ..launch()
+    };
     Task::staging(&task, framework_id(), Role::any(), None)
 }
 
 fn launch() -> TaskInfo {
     let command = CommandInfo::shell("true").env("NAME", "value");
     let task = TaskInfo::command(task_id(), agent_id(), command, resources());
-    TaskInfo { kill_policy: Some(KillPolicy { grace_period: Duration::from_secs(1) }), ..task }
+    TaskInfo {
+        kill_policy: Some(KillPolicy {
+            grace_period: Duration::from_secs(1),
+        }),
+        ..task
+    }
 }
 
 fn status() -> TaskStatus {
@@ -71,10 +82,16 @@ pub(crate) fn reregister(sender: &Upid, tasks: Vec<Task>) -> Reregister {
         ..ExecutorInfo::custom(executor_id(), CommandInfo::shell("true"))
     };
     Reregister {
-        info: AgentInfo { id: Some(agent_id()), ..agent() },
+        info: AgentInfo {
+            id: Some(agent_id()),
+            ..agent()
+        },
         agent: libproc::Pid::assume(sender.clone()),
         version: api::VERSION.to_owned(),
-        frameworks: vec![FrameworkInfo { id: Some(framework_id()), ..framework() }],
+        frameworks: vec![FrameworkInfo {
+            id: Some(framework_id()),
+            ..framework()
+        }],
         executors: vec![executor],
         tasks,
     }
@@ -83,25 +100,49 @@ pub(crate) fn reregister(sender: &Upid, tasks: Vec<Task>) -> Reregister {
 /// What is said to a master.
 pub(crate) fn to_master(sender: &Upid) -> Vec<(&'static str, Value)> {
     let (agent_id, framework_id, executor_id) = (agent_id(), framework_id(), executor_id());
-    let info = FrameworkInfo { id: Some(framework_id.clone()), ..framework() };
+    let info = FrameworkInfo {
+        id: Some(framework_id.clone()),
+        ..framework()
+    };
     let scheduler = libproc::Pid::assume(sender.clone());
-    let anonymous = Subscribe { info: framework(), suppressed: vec![Role::any()], scheduler };
+    let anonymous = Subscribe {
+        info: framework(),
+        suppressed: vec![Role::any()],
+        scheduler,
+    };
     let agent = libproc::Pid::assume(sender.clone());
     let version = api::VERSION.to_owned();
     let offers = vec![OfferId::new("strange-offer").expect("an id")];
     let filters = Filters::refuse(Duration::from_secs(5));
     let operations = vec![
-        Operation::Launch { tasks: vec![launch(), launch()] },
-        Operation::Reserve { resources: resources() },
+        Operation::Launch {
+            tasks: vec![launch(), launch()],
+        },
+        Operation::Reserve {
+            resources: resources(),
+        },
     ];
-    let asked = ReconcileTask { task_id: task_id(), agent_id: Some(agent_id.clone()) };
+    let asked = ReconcileTask {
+        task_id: task_id(),
+        agent_id: Some(agent_id.clone()),
+    };
     let update_id = UpdateId::random();
     let (task_id, latest) = (task_id(), TaskState::Finished);
     vec![
-        value(&Subscribe { info, ..anonymous.clone() }),
+        value(&Subscribe {
+            info,
+            ..anonymous.clone()
+        }),
         value(&anonymous),
-        value(&Register { info: self::agent(), agent, version }),
-        value(&reregister(sender, vec![task("strange-task"), task("strange-task-2")])),
+        value(&Register {
+            info: self::agent(),
+            agent,
+            version,
+        }),
+        value(&reregister(
+            sender,
+            vec![task("strange-task"), task("strange-task-2")],
+        )),
         value(&UpdateStatus {
             agent_id: agent_id.clone(),
             framework_id: framework_id.clone(),
@@ -114,14 +155,26 @@ pub(crate) fn to_master(sender: &Upid) -> Vec<(&'static str, Value)> {
             operations,
             filters,
         }),
-        value(&Decline { framework_id: framework_id.clone(), offer_ids: offers, filters }),
-        value(&Revive { framework_id: framework_id.clone(), roles: vec![] }),
-        value(&Suppress { framework_id: framework_id.clone(), roles: vec![Role::any()] }),
+        value(&Decline {
+            framework_id: framework_id.clone(),
+            offer_ids: offers,
+            filters,
+        }),
+        value(&Revive {
+            framework_id: framework_id.clone(),
+            roles: vec![],
+        }),
+        value(&Suppress {
+            framework_id: framework_id.clone(),
+            roles: vec![Role::any()],
+        }),
         value(&Kill {
             framework_id: framework_id.clone(),
             task_id: task_id.clone(),
             agent_id: Some(agent_id.clone()),
-            kill_policy: Some(KillPolicy { grace_period: Duration::from_secs(3) }),
+            kill_policy: Some(KillPolicy {
+                grace_period: Duration::from_secs(3),
+            }),
         }),
         value(&Acknowledge {
             framework_id: framework_id.clone(),
@@ -129,7 +182,10 @@ pub(crate) fn to_master(sender: &Upid) -> Vec<(&'static str, Value)> {
             task_id: task_id.clone(),
             update_id,
         }),
-        value(&Reconcile { framework_id: framework_id.clone(), tasks: vec![asked.clone(), asked] }),
+        value(&Reconcile {
+            framework_id: framework_id.clone(),
+            tasks: vec![asked.clone(), asked],
+        }),
         value(&ExecutorExited {
             agent_id: agent_id.clone(),
             framework_id: framework_id.clone(),
@@ -142,7 +198,10 @@ pub(crate) fn to_master(sender: &Upid) -> Vec<(&'static str, Value)> {
             executor_id,
             data: vec![1, 2, 3],
         }),
-        value(&GetTasks { framework_id: Some(framework_id.clone()), ended: true }),
+        value(&GetTasks {
+            framework_id: Some(framework_id.clone()),
+            ended: true,
+        }),
         value(&Unregister { agent_id }),
         value(&Teardown { framework_id }),
     ]
@@ -159,22 +218,49 @@ pub(crate) fn to_agent(sender: &Upid) -> Vec<(&'static str, Value)> {
         version: api::VERSION.to_owned(),
     };
     let silence = Duration::from_secs(3);
-    let unknown = vec![api::agent::TaskOf { framework_id: framework_id.clone(), task_id: task_id() }];
-    let info = FrameworkInfo { id: Some(framework_id.clone()), ..framework() };
+    let unknown = vec![api::agent::TaskOf {
+        framework_id: framework_id.clone(),
+        task_id: task_id(),
+    }];
+    let info = FrameworkInfo {
+        id: Some(framework_id.clone()),
+        ..framework()
+    };
     let executor = libproc::Pid::assume(sender.clone());
     vec![
-        value(&api::agent::Registered { agent_id: agent_id.clone(), master: master.clone(), silence }),
-        value(&api::agent::Reregistered { agent_id, master, silence, unknown }),
-        value(&api::agent::Refused { reason: "because".to_owned() }),
+        value(&api::agent::Registered {
+            agent_id: agent_id.clone(),
+            master: master.clone(),
+            silence,
+        }),
+        value(&api::agent::Reregistered {
+            agent_id,
+            master,
+            silence,
+            unknown,
+        }),
+        value(&api::agent::Refused {
+            reason: "because".to_owned(),
+        }),
         value(&api::agent::Ping { registered: false }),
-        value(&RunTask { framework: info, task: launch(), role: Role::any() }),
-        value(&KillTask { framework_id: framework_id.clone(), task_id: task_id(), kill_policy: None }),
+        value(&RunTask {
+            framework: info,
+            task: launch(),
+            role: Role::any(),
+        }),
+        value(&KillTask {
+            framework_id: framework_id.clone(),
+            task_id: task_id(),
+            kill_policy: None,
+        }),
         value(&AcknowledgeUpdate {
             framework_id: framework_id.clone(),
             task_id: task_id(),
             update_id: UpdateId::random(),
         }),
-        value(&ShutdownFramework { framework_id: framework_id.clone() }),
+        value(&ShutdownFramework {
+            framework_id: framework_id.clone(),
+        }),
         value(&api::agent::ShutdownExecutor {
             framework_id: framework_id.clone(),
             executor_id: executor_id.clone(),
@@ -190,7 +276,11 @@ pub(crate) fn to_agent(sender: &Upid) -> Vec<(&'static str, Value)> {
             container_id,
             executor,
         }),
-        value(&ExecutorUpdate { framework_id: framework_id.clone(), executor_id, status: status() }),
+        value(&ExecutorUpdate {
+            framework_id: framework_id.clone(),
+            executor_id,
+            status: status(),
+        }),
         value(&ReadFile {
             framework_id: framework_id.clone(),
             task_id: task_id(),
@@ -198,6 +288,10 @@ pub(crate) fn to_agent(sender: &Upid) -> Vec<(&'static str, Value)> {
             offset: u64::MAX,
             length: u32::MAX,
         }),
-        value(&ListFiles { framework_id, task_id: task_id(), path: "..".to_owned() }),
+        value(&ListFiles {
+            framework_id,
+            task_id: task_id(),
+            path: "..".to_owned(),
+        }),
     ]
 }

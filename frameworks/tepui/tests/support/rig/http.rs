@@ -1,4 +1,4 @@
-//! As much HTTP as a test needs: one GET, one answer.
+//! As much HTTP as a test needs: one GET, one answer, and requests that are none.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -32,4 +32,26 @@ async fn get(address: SocketAddr, path: &str) -> Result<String, String> {
         true => Ok(body.to_owned()),
         false => Err(format!("{address}{path}: {head}")),
     }
+}
+
+/// Requests to the process `id` of a node that are wrong in some way.
+pub(crate) fn bad_requests(id: &str) -> Vec<String> {
+    let long = "x".repeat(1 << 20);
+    vec![
+    format!("BREW /{id} HTTP/1.1\r\n\r\n"),
+    "GET / HTTP/9.9\r\n\r\n".to_owned(),
+    "GET\r\n\r\n".to_owned(),
+    format!("GET /{long} HTTP/1.1\r\n\r\n"),
+    format!("GET / HTTP/1.1\r\nCookie: {long}\r\n\r\n"),
+    format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(10_000)),
+    format!("POST /{id}/state HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n"),
+    format!("POST /{id}/state HTTP/1.1\r\nContent-Length: -1\r\n\r\n"),
+    format!("POST /{id}/state HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffff\r\n"),
+    format!("POST /{id}/state HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nzz"),
+    format!("GET /{id}/../../../etc/passwd HTTP/1.1\r\n\r\n"),
+    "GET /%00%ff%zz/%2e%2e HTTP/1.1\r\n\r\n".to_owned(),
+    "GET /agent/files/read?framework=..&task=..&path=../../../etc/passwd HTTP/1.1\r\n\r\n".to_owned(),
+    "GET /agent/files/read?framework=a&task=b&path=c&offset=-1&length=99999999999999999999 HTTP/1.1\r\n\r\n".to_owned(),
+    format!("GET /{id}/state?{} HTTP/1.1\r\n\r\n", "a=%&".repeat(5_000)),
+            ]
 }

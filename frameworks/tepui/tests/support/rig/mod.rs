@@ -1,7 +1,10 @@
 //! What tests with real processes share: daemons, `/proc`, waiting, a framework with a journal.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+pub(crate) mod absurd;
+pub(crate) mod blows;
 pub(crate) mod cluster;
 pub(crate) mod corpus;
 pub(crate) mod daemon;
@@ -11,8 +14,10 @@ pub(crate) mod journal;
 pub(crate) mod place;
 pub(crate) mod processes;
 pub(crate) mod retrying;
+pub(crate) mod scheduler;
 pub(crate) mod siege;
 pub(crate) mod stranger;
+pub(crate) mod watching;
 
 use std::fmt::Debug;
 use std::future::Future;
