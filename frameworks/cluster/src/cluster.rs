@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use api::agent::{AgentReport, Agenting, GetAgent, Stop};
+use api::agent::{AgentReport, Agenting, GetAgent};
 use api::master::Mastering;
 use libproc::sim::turmoil;
 use libproc::{Accepts, AskError, ExitReason, Node, Pid, Wire};
@@ -353,9 +353,8 @@ impl Cluster {
             .get(host)
             .and_then(|host| host.node.clone());
         let Some(node) = node else { return };
-        self.node().tell(&agent_at(host), Stop { unregister });
         let agent = agent_at(host);
-        let ended = tokio::time::timeout(STOP, node.exit_of(agent.upid())).await;
+        let ended = tokio::time::timeout(STOP, agent::stop(&node, &agent, unregister)).await;
         assert!(ended.is_ok(), "the agent on {host} does not stop");
     }
 }

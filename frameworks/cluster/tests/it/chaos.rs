@@ -72,8 +72,10 @@ async fn tear_down(cluster: Cluster, player: Player, after: Duration) {
 /// A cluster that follows from a seed.
 fn shape(seed: u64) -> Shape {
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut shape = Shape::default();
-    shape.agents = rng.random_range(2..=4);
+    let mut shape = Shape {
+        agents: rng.random_range(2..=4),
+        ..Shape::default()
+    };
     // A master that soon stops waiting for agents that do not exist any more.
     shape.master.agent_reregister_timeout = 2 * MINUTE;
     if rng.random_bool(0.3) {
