@@ -173,26 +173,6 @@ mod tests {
     }
 
     #[test]
-    fn a_framework_with_checkpoints_needs_an_agent_that_makes_them() {
-        let mut agent = agent();
-        agent.info.checkpoint = false;
-        let offered = agent.info.resources.clone();
-        let tasks = vec![task("1", 1.0)];
-        let mut framework = framework();
-        framework.info.checkpoint = true;
-        let (steps, left) = plan(
-            &framework,
-            &agent,
-            offered.clone(),
-            vec![Operation::Launch { tasks }],
-        );
-        let fault = Fault::NoCheckpoints(agent.id.clone());
-        let task_id = "1".parse().unwrap();
-        assert_eq!(steps, [Step::Refuse { task_id, fault }]);
-        assert_eq!(left, offered);
-    }
-
-    #[test]
     fn what_is_not_done_here_changes_nothing() {
         let (framework, agent) = (framework(), agent());
         let offered = agent.info.resources.clone();

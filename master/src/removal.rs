@@ -129,7 +129,8 @@ impl MasterProcess {
         });
     }
 
-    /// Tasks of frameworks without checkpoints do not survive that their agent is gone.
+    /// Tasks survive that their agent is gone only if their framework wants checkpoints and the
+    /// agent makes them.
     fn end_tasks_without_checkpoint(&mut self, id: &AgentId, ctx: &Context<Self>) {
         let Some(agent) = self.books.agent(id) else {
             return;
@@ -138,7 +139,8 @@ impl MasterProcess {
             let framework = self.books.framework(&of.framework_id);
             framework.is_some_and(|framework| {
                 let task = framework.task(&of.task_id);
-                !framework.info.checkpoint && task.is_some_and(|t| !t.state.is_terminal())
+                let survives = framework.info.checkpoint && agent.info.checkpoint;
+                !survives && task.is_some_and(|t| !t.state.is_terminal())
             })
         });
         let lost: Vec<_> = lost.cloned().collect();

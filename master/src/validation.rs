@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use types::{AgentId, ExecutorId, ExecutorInfo, InvalidInfo, Resources, TaskId, TaskInfo};
+use types::{ExecutorId, ExecutorInfo, InvalidInfo, Resources, TaskId, TaskInfo};
 
 use crate::books::{Agent, Executor, Framework};
 
@@ -26,9 +26,6 @@ pub(crate) enum Fault {
     /// An executor by this name runs, and is another one.
     #[error("the executor {0} differs from the one that runs")]
     OtherExecutor(ExecutorId),
-    /// The agent would forget the task.
-    #[error("the framework wants checkpoints, and agent {0} makes none")]
-    NoCheckpoints(AgentId),
 }
 
 /// What a task is checked against: who launches it where, and what was launched just before.
@@ -55,9 +52,6 @@ impl Ground<'_> {
         task.validate(&self.framework.id, &self.agent.id)?;
         if self.framework.may_run(&task.task_id) || self.launched.contains(&task.task_id) {
             return Err(Fault::Duplicate(task.task_id.clone()));
-        }
-        if self.framework.info.checkpoint && !self.agent.info.checkpoint {
-            return Err(Fault::NoCheckpoints(self.agent.id.clone()));
         }
         let executor = self.new_executor(task)?;
         let charge = executor.as_ref().map(Executor::charge).unwrap_or_default();
