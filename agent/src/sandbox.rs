@@ -6,6 +6,7 @@
 pub mod gc;
 mod read;
 mod remove;
+mod spread;
 
 pub use read::{Chunk, Entry, EntryKind, READ_BYTES_MAX};
 pub use remove::remove;
@@ -134,7 +135,7 @@ impl Sandbox {
         };
         let directory = self.directory.as_path();
         let runs = directory.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(runs).map_err(SandboxError::io("create", runs))?;
+        spread::create_dir_all(runs).map_err(SandboxError::io("create", runs))?;
         match DirBuilder::new().mode(0o750).create(directory) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             result => result.map_err(SandboxError::io("create", directory))?,
