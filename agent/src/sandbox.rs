@@ -159,6 +159,10 @@ impl Sandbox {
         let mut name = std::ffi::OsString::from(".latest.");
         name.push(container);
         let (next, latest) = (runs.join(name), runs.join(LATEST));
+        match symlink(container, &latest) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            first => return first.map_err(SandboxError::io("create", &latest)),
+        }
         let _ = fs::remove_file(&next); // left by an agent that died right here
         symlink(container, &next).map_err(SandboxError::io("create", &next))?;
         fs::rename(&next, &latest).map_err(SandboxError::io("replace", &latest))

@@ -110,9 +110,9 @@ impl AllocatorProcess {
     }
 
     fn round(&mut self, ctx: &mut Context<Self>) {
-        self.last_round = Some(Instant::now());
         let allocations = self.allocator.allocate(self.now_ms());
         if !allocations.is_empty() {
+            self.last_round = Some(Instant::now());
             let seen = self.seen;
             self.master.tell(Allocated { seen, allocations });
         }

@@ -27,7 +27,7 @@ pub struct Options {
     /// How long the allocator waits for more to happen before it runs a round after a quiet time.
     /// 0 ms: only for what has happened already.
     pub allocation_debounce: Duration,
-    /// The least time between two rounds. 5 ms.
+    /// The least time from a round that gave something away to the next. 2 ms.
     pub min_allocation_interval: Duration,
     /// How much roles count beside their siblings; one, if not named.
     pub weights: BTreeMap<Role, Weight>,
@@ -56,7 +56,7 @@ impl Default for Options {
             agent_reregister_timeout: Duration::from_secs(600),
             min_allocatable: allocator::Options::default().min_allocatable,
             allocation_debounce: Duration::ZERO,
-            min_allocation_interval: Duration::from_millis(5),
+            min_allocation_interval: Duration::from_millis(2),
             weights: BTreeMap::new(),
             roles: None,
             max_completed_frameworks: 50,
