@@ -22,6 +22,8 @@ use crate::pid::{Upid, valid_id};
 
 /// Bytes read at once at most: what one read brings should still be in the cache when it is handled.
 const READ_MAX: usize = 128 << 10;
+/// Bytes read at once at first: most connections never bring more.
+const READ_MIN: usize = 4 << 10;
 /// How long a reader waits for room in a full mailbox before letters for it are dropped.
 const FULL_WAIT: Duration = Duration::from_millis(500);
 /// Letters gathered for one process before they are put into its mailbox.
@@ -160,6 +162,7 @@ impl<'a> Reader<'a> {
     }
 
     async fn run(&mut self, mut read: ReadHalf, mut unread: BytesMut) -> io::Result<()> {
+        let mut room = READ_MIN;
         loop {
             let mut taken = 0;
             self.busy = self.peer.is_busy(self.epoch);
@@ -183,9 +186,11 @@ impl<'a> Reader<'a> {
             while self.peer.is_overfull(self.epoch) {
                 tokio::time::sleep(FULL_LOOK).await; // until it reads, or counts as silent
             }
-            unread.reserve(READ_MAX.saturating_sub(unread.len()).max(4096));
-            let mut limited = (&mut read).take(READ_MAX as u64);
-            let count = limited.read_buf(&mut unread).await?;
+            unread.reserve(room);
+            let count = (&mut read).take(room as u64).read_buf(&mut unread).await?;
+            if count == room {
+                room = READ_MAX.min(4 * room);
+            }
             if count == 0 {
                 return Ok(());
             }

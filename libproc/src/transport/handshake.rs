@@ -67,9 +67,8 @@ pub(crate) async fn dial(peer: Arc<Peer>, wait: Duration) {
 
 async fn greet(peer: &Peer) -> io::Result<Option<Met>> {
     let mut stream = Stream::connect(peer.address()).await?;
-    stream.write_all(PREFACE).await?;
-    write(&mut stream, &hello(peer.node(), true)).await?;
-    let mut unread = BytesMut::new();
+    write(&mut stream, PREFACE, &hello(peer.node(), true)).await?;
+    let mut unread = BytesMut::with_capacity(HELLO_MAX);
     let theirs = read(&mut stream, &mut unread).await?;
     let incarnation = theirs.incarnation;
     Ok(theirs.accepted.then_some(Met {
@@ -92,7 +91,7 @@ pub(crate) async fn answer(
     let peer = node.peer(theirs.address);
     let incarnation = theirs.incarnation;
     let accepted = peer.admits(incarnation);
-    timeout(TIMEOUT, write(&mut stream, &hello(node, accepted))).await??;
+    timeout(TIMEOUT, write(&mut stream, &[], &hello(node, accepted))).await??;
     if accepted {
         let met = Met {
             stream,
@@ -114,10 +113,11 @@ fn hello(node: &Node, accepted: bool) -> Hello {
     }
 }
 
-async fn write(stream: &mut Stream, hello: &Hello) -> io::Result<()> {
+/// Writes a greeting and what opens it, at once.
+async fn write(stream: &mut Stream, opening: &[u8], hello: &Hello) -> io::Result<()> {
     let body = rmp_serde::to_vec_named(hello).map_err(io::Error::other)?;
-    let mut bytes = (body.len() as u32).to_le_bytes().to_vec();
-    bytes.extend_from_slice(&body);
+    let length = (body.len() as u32).to_le_bytes();
+    let bytes = [opening, &length, &body].concat();
     stream.write_all(&bytes).await
 }
 
