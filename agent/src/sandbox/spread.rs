@@ -3,8 +3,9 @@
 //! On ext4 a directory's entries are looked for in its own part of the disk first, and what was
 //! deleted there within the last minutes is passed over one by one. An agent that removes old
 //! sandboxes while it makes new ones pays that for each: 1 to 4 ms measured where a tenth would
-//! do. Sandboxes have nothing to do with each other, which is what the attribute for the top of
-//! unrelated hierarchies says (`chattr +T`): they are made in other parts then.
+//! do. Frameworks have nothing to do with each other, which is what the attribute for the top of
+//! unrelated hierarchies says (`chattr +T`): each gets a part of the disk of its own. Sandboxes
+//! could each have one too, but finding it costs as much as making the sandbox.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,7 +13,10 @@ use std::path::Path;
 
 use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 
-/// Creates a directory and those above it that are missing; those whose entries are unrelated are
+/// The directory whose entries are unrelated.
+const UNRELATED: &str = "frameworks";
+
+/// Creates a directory and those above it that are missing; one whose entries are unrelated is
 /// told to spread them.
 ///
 /// # Errors
@@ -32,8 +36,7 @@ fn create_dir(directory: &Path) -> io::Result<()> {
     match fs::create_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Ok(()) => {
-            let unrelated = ["frameworks", "executors"].map(Some);
-            if unrelated.contains(&directory.file_name().and_then(|name| name.to_str())) {
+            if directory.file_name().is_some_and(|name| name == UNRELATED) {
                 // A file system that knows no such attribute needs none.
                 let _ = spread(directory);
             }
