@@ -1,7 +1,9 @@
 //! The context of a process: what its handlers use to reach the world.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix::dev::MessageResponse;
@@ -9,7 +11,7 @@ use actix::{ActorContext, ActorState, Handler, Message};
 use tokio::time::Instant;
 
 use crate::ask::{AskError, Asked, Asks, Deferred};
-use crate::letter::{Asker, Letter, ReplyTo, Work};
+use crate::letter::{Asker, ReplyTo, Sender, System, Work};
 use crate::link::{ExitReason, Exited};
 use crate::node::Node;
 use crate::pid::{Pid, Upid};
@@ -18,20 +20,37 @@ use crate::protocol::{Accepts, Wire};
 use crate::table::Handle;
 use crate::timer::{Timer, Timers};
 use crate::work::closure;
+use crate::worker::Here;
 
 /// What a time that is too long to be reckoned with counts as: thirty years.
 const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// How a process reaches the world: send, ask, link, wait, stop.
+///
+/// Made for each turn of the process, of what is kept between them.
 pub struct Context<A: Process> {
-    node: Node,
-    upid: Upid,
-    at: Handle,
-    pub(crate) sender: Option<Upid>,
+    here: Rc<Here>,
+    kept: Kept<A>,
+    /// Who sent the last message, and the address of that, once somebody wanted to know it.
+    sender: Sender,
+    sender_upid: OnceCell<Upid>,
+    /// A message is being handled, not a letter of the system.
+    in_message: bool,
     pub(crate) phase: Phase,
-    asks: Option<Box<Asks<A>>>,
-    pub(crate) timers: Option<Box<Timers>>,
-    links: Option<Box<Links<A>>>,
+}
+
+/// What is kept of a context between turns.
+pub(crate) struct Kept<A: Process> {
+    upid: Upid,
+    /// Only of a process that ever asked, linked or set a timer.
+    extras: Option<Box<Extras<A>>>,
+}
+
+struct Extras<A: Process> {
+    asks: Asks<A>,
+    timers: Timers<A>,
+    links: BTreeSet<Upid>,
+    exited: Option<HandleExited<A>>,
 }
 
 /// Where a process is in its life.
@@ -44,58 +63,143 @@ pub(crate) enum Phase {
 
 pub(crate) type HandleExited<A> = fn(&mut A, Exited, &mut Context<A>);
 
-struct Links<A: Process> {
-    to: BTreeSet<Upid>,
-    handle: HandleExited<A>,
+impl<A: Process> Kept<A> {
+    pub(crate) fn new(upid: Upid) -> Kept<A> {
+        Kept { upid, extras: None }
+    }
+
+    #[inline]
+    pub(crate) fn timers_mut(&mut self) -> Option<&mut Timers<A>> {
+        self.extras.as_mut().map(|extras| &mut extras.timers)
+    }
+
+    pub(crate) fn link_count(&self) -> usize {
+        self.extras.as_ref().map_or(0, |extras| extras.links.len())
+    }
+
+    pub(crate) fn timer_count(&self) -> usize {
+        self.extras.as_ref().map_or(0, |extras| extras.timers.len())
+    }
 }
 
+/// Its turn, for the engine.
 impl<A: Process> Context<A> {
-    pub(crate) fn new(node: Node, upid: Upid, at: Handle) -> Context<A> {
-        let (sender, asks, timers, links) = (None, None, None, None);
+    #[inline]
+    pub(crate) fn resume(here: Rc<Here>, kept: Kept<A>) -> Context<A> {
         Context {
-            node,
-            upid,
-            at,
-            sender,
+            here,
+            kept,
+            sender: Sender::Nobody,
+            sender_upid: OnceCell::new(),
+            in_message: false,
             phase: Phase::Running,
-            asks,
-            timers,
-            links,
         }
     }
 
+    #[inline]
+    pub(crate) fn rest(self) -> Kept<A> {
+        self.kept
+    }
+
+    #[inline]
+    pub(crate) fn here(&self) -> &Rc<Here> {
+        &self.here
+    }
+
+    #[inline]
+    pub(crate) fn received_from(&mut self, from: Sender) {
+        self.sender = from;
+        self.in_message = true;
+        if self.sender_upid.get().is_some() {
+            self.sender_upid = OnceCell::new();
+        }
+    }
+
+    #[inline]
+    pub(crate) fn received_from_system(&mut self) {
+        self.in_message = false;
+    }
+
+    #[inline]
+    pub(crate) fn is_stopping(&self) -> bool {
+        !matches!(self.phase, Phase::Running)
+    }
+
+    fn at(&self) -> Handle {
+        let at = self.kept.upid.handle();
+        at.expect("the node that made the address of a process wrote its place into it")
+    }
+
+    fn extras(&mut self) -> &mut Extras<A> {
+        self.kept.extras.get_or_insert_with(|| {
+            Box::new(Extras {
+                asks: Asks::default(),
+                timers: Timers::default(),
+                links: BTreeSet::new(),
+                exited: None,
+            })
+        })
+    }
+
+    pub(crate) fn asks(&mut self) -> &mut Asks<A> {
+        &mut self.extras().asks
+    }
+
+    #[inline]
+    pub(crate) fn timers_mut(&mut self) -> Option<&mut Timers<A>> {
+        self.kept.timers_mut()
+    }
+
+    pub(crate) fn exited(&mut self, upid: &Upid) -> Option<HandleExited<A>> {
+        let extras = self.kept.extras.as_mut()?;
+        extras.links.remove(upid).then_some(extras.exited)?
+    }
+
+    pub(crate) fn take_links(&mut self) -> Vec<Upid> {
+        let extras = self.kept.extras.as_mut();
+        let links = extras.map(|extras| std::mem::take(&mut extras.links));
+        links.map_or_else(Vec::new, |links| links.into_iter().collect())
+    }
+}
+
+impl<A: Process> Context<A> {
     /// The node this process lives on.
     pub fn node(&self) -> &Node {
-        &self.node
+        self.here.node()
     }
 
     /// The address of this process.
     pub fn upid(&self) -> &Upid {
-        &self.upid
+        &self.kept.upid
     }
 
     /// The address of this process, with the protocol it speaks.
     pub fn pid(&self) -> Pid<A::Protocol> {
-        Pid::assume(self.upid.clone())
+        Pid::assume(self.kept.upid.clone())
     }
 
     /// Who sent the message being handled; none when it was sent on this node from outside any
     /// process. From outside the processes of another node it comes as from `~@ip:port`, which
     /// is nobody.
     pub fn sender(&self) -> Option<&Upid> {
-        self.sender.as_ref()
+        match &self.sender {
+            _ if !self.in_message => None,
+            Sender::Nobody => None,
+            Sender::Here(at) => Some(self.sender_upid.get_or_init(|| self.node().upid_at(*at))),
+            Sender::Afar(upid) => Some(upid),
+        }
     }
 
     /// Sends `message`: at most once, in order for this sender and receiver.
     pub fn tell<P: Accepts<M>, M: Wire>(&self, to: &Pid<P>, message: M) {
-        self.node.post(Some(self.upid.clone()), to, message, None);
+        self.post(to, message, None);
     }
 
     /// Sends `message` to whoever sent the one being handled, claiming that they speak `P`.
     ///
     /// Nobody did when that came from outside any process: then nothing arrives.
     pub fn reply<P: Accepts<M>, M: Wire>(&self, message: M) {
-        if let Some(sender) = &self.sender {
+        if let Some(sender) = self.sender() {
             self.tell(&Pid::<P>::assume(sender.clone()), message);
         }
     }
@@ -105,21 +209,17 @@ impl<A: Process> Context<A> {
     /// Waits as long as the receiver lives and can be reached.
     pub fn ask<P: Accepts<M>, M: Wire>(&mut self, to: &Pid<P>, message: M) -> Asked<M::Result> {
         let number = self.asks().open();
-        let asker = Asker::Process {
-            node: self.node.clone(),
-            at: self.at,
-            number,
-        };
-        self.node.post(
-            Some(self.upid.clone()),
-            to,
-            message,
-            Some(ReplyTo::new(asker)),
-        );
+        let at = self.at();
+        self.post(to, message, Some(ReplyTo(Asker::Process { at, number })));
         Asked {
             number,
             of: PhantomData,
         }
+    }
+
+    fn post<P: Accepts<M>, M: Wire>(&self, to: &Pid<P>, message: M, reply: Option<ReplyTo>) {
+        let from = Some(&self.kept.upid);
+        self.node().post(Some(&self.here), from, to, message, reply);
     }
 
     /// [`ask`](Context::ask) that fails with [`AskError::Timeout`] when no answer came `within`.
@@ -167,20 +267,18 @@ impl<A: Process> Context<A> {
         after: Duration,
         then: impl FnOnce(&mut A, &mut Context<A>) + Send + 'static,
     ) -> Timer {
-        let timers = self.timers.get_or_insert_default();
         let now = Instant::now();
-        let at = now.checked_add(after).unwrap_or_else(|| now + NEVER);
-        let (timer, tell_node) = timers.add(at, closure(then));
+        let due = now.checked_add(after).unwrap_or_else(|| now + NEVER);
+        let (timer, tell_node) = self.extras().timers.add(due, Box::new(then));
         if tell_node {
-            self.node.alarms().set(at, self.at);
+            self.node().alarms().set(due, self.at());
         }
         timer
     }
 
     /// Cancels a timer; false when it had run, or was cancelled, before.
     pub fn cancel(&mut self, timer: Timer) -> bool {
-        self.timers
-            .as_mut()
+        self.timers_mut()
             .is_some_and(|timers| timers.cancel(timer))
     }
 
@@ -191,52 +289,29 @@ impl<A: Process> Context<A> {
     where
         A: Handler<Exited>,
     {
-        let links = self.links.get_or_insert_with(|| {
-            let handle: HandleExited<A> =
-                |actor, exited, ctx| actor.handle(exited, ctx).handle(ctx, None);
-            Box::new(Links {
-                to: BTreeSet::new(),
-                handle,
-            })
-        });
-        if links.to.insert(to.clone()) {
-            self.node.link(self.at, to);
+        let extras = self.extras();
+        extras.exited =
+            Some(|actor, exited, ctx| actor.handle(exited, ctx).handle(ctx, None));
+        if extras.links.insert(to.clone()) {
+            self.node().link(self.at(), to);
         }
     }
 
     /// Undoes a [`link`](Context::link): no `Exited` of `to` will come.
     pub fn unlink(&mut self, to: &Upid) {
-        if self.links.as_mut().is_some_and(|links| links.to.remove(to)) {
-            self.node.unlink(self.at, to);
+        let extras = self.kept.extras.as_mut();
+        if extras.is_some_and(|extras| extras.links.remove(to)) {
+            self.node().unlink(self.at(), to);
         }
     }
 
     /// A handle for messages and work that know this actor's type and never leave the node.
     pub fn local(&self) -> Local<A> {
         Local {
-            node: self.node.clone(),
-            at: self.at,
+            node: self.node().clone(),
+            at: self.at(),
             of: PhantomData,
         }
-    }
-
-    pub(crate) fn asks(&mut self) -> &mut Asks<A> {
-        self.asks.get_or_insert_default()
-    }
-
-    pub(crate) fn exited(&mut self, upid: &Upid) -> Option<HandleExited<A>> {
-        let links = self.links.as_mut()?;
-        links.to.remove(upid).then_some(links.handle)
-    }
-
-    pub(crate) fn take_links(&mut self) -> Vec<Upid> {
-        self.links
-            .take()
-            .map_or_else(Vec::new, |links| links.to.into_iter().collect())
-    }
-
-    pub(crate) fn link_count(&self) -> usize {
-        self.links.as_ref().map_or(0, |links| links.to.len())
     }
 }
 
@@ -293,10 +368,10 @@ impl<A: Process> Local<A> {
 
     /// Ends the process.
     pub(crate) fn end(&self, reason: ExitReason) {
-        self.node.urgent(self.at, Letter::Stop(reason));
+        self.node.urgent(self.at, System::Stop(Box::new(reason)));
     }
 
     fn work(&self, work: Box<dyn Work>) {
-        self.node.urgent(self.at, Letter::Work(work));
+        self.node.urgent(self.at, System::Work(work));
     }
 }

@@ -10,17 +10,41 @@ use crate::http::Call;
 use crate::link::{ExitReason, Exited};
 use crate::node::Node;
 use crate::pid::Upid;
+use crate::protocol::Page;
 use crate::table::Handle;
 use crate::transport::PeerReply;
+use crate::worker::Here;
 
-/// One entry of a mailbox.
-pub(crate) enum Letter {
-    /// A message of the process's protocol: its place on the page, and a [`Parcel`].
-    Message {
-        from: Option<Upid>,
-        index: u16,
-        parcel: Box<dyn Any + Send>,
+/// One entry of a lane. Messages lie in it themselves: sending one allocates nothing.
+pub(crate) enum Letter<P: Page> {
+    /// A message.
+    Tell {
+        from: Sender,
+        message: P::Messages,
     },
+    /// A message that expects an answer.
+    Ask {
+        from: Sender,
+        message: P::Messages,
+        reply: ReplyTo,
+    },
+    System(System),
+}
+
+/// Who sent a message. A process of this node is named by its place: naming it by its address would
+/// cost more than the rest of the letter.
+#[derive(Clone)]
+pub(crate) enum Sender {
+    /// No process.
+    Nobody,
+    /// A process of the receiver's node.
+    Here(Handle),
+    /// A process of another node.
+    Afar(Upid),
+}
+
+/// What reaches a process without being of its protocol.
+pub(crate) enum System {
     /// Something that knows the actor's type: a local message, a continuation.
     Work(Box<dyn Work>),
     /// The answer to an ask of this process.
@@ -30,85 +54,96 @@ pub(crate) enum Letter {
     /// A request for one of the process's routes.
     Http(Box<Call>),
     /// The process is to stop.
-    Stop(ExitReason),
+    Stop(Box<ExitReason>),
 }
 
 pub(crate) type Outcome = Result<Box<dyn Any + Send>, AskError>;
 
 /// A closure over an actor and its context, behind one pointer.
 pub(crate) trait Work: Send {
-    /// Runs with the `Body` of the actor it was made for.
-    fn run(self: Box<Self>, body: &mut dyn Any);
+    /// Runs with the actor it was made for, and its context.
+    fn run(self: Box<Self>, actor: &mut dyn Any, ctx: &mut dyn Any);
 }
 
-/// A message on its way, with the way back.
-pub(crate) struct Parcel<M> {
-    pub(crate) message: M,
-    pub(crate) reply: Option<ReplyTo>,
-}
-
-/// The way back to whoever asked. Dropped unused, the asker sees [`AskError::Lost`].
-pub(crate) struct ReplyTo(Option<Asker>);
+/// The way back to whoever asked.
+#[doc(hidden)]
+pub struct ReplyTo(pub(crate) Asker);
 
 pub(crate) enum Asker {
-    /// A process of this node, and the number under which it keeps its continuation.
-    Process { node: Node, at: Handle, number: u64 },
+    /// A process of the node of whoever is asked, and the number of its continuation.
+    Process { at: Handle, number: u64 },
     /// A task that is no process.
     Task(oneshot::Sender<Outcome>),
     /// Someone on another node.
-    Peer(PeerReply),
+    Peer(Box<PeerReply>),
 }
 
 impl ReplyTo {
-    pub(crate) fn new(asker: Asker) -> ReplyTo {
-        ReplyTo(Some(asker))
-    }
-
-    pub(crate) fn send<T: Serialize + Send + 'static>(mut self, outcome: Result<T, AskError>) {
-        match self.0.take() {
-            Some(Asker::Peer(peer)) => peer.send(&outcome),
-            Some(asker) => local(
-                asker,
-                outcome.map(|value| Box::new(value) as Box<dyn Any + Send>),
-            ),
-            None => {}
+    /// Answers, on `node`; `here` is the worker this is done on, where that is known.
+    pub(crate) fn send<T: Serialize + Send + 'static>(
+        self,
+        outcome: Result<T, AskError>,
+        node: &Node,
+        here: Option<&Here>,
+    ) {
+        match self.0 {
+            Asker::Peer(peer) => peer.send(&outcome),
+            Asker::Process { .. } | Asker::Task(_) => {
+                let boxed = outcome.map(|value| Box::new(value) as Box<dyn Any + Send>);
+                self.pass(boxed, node, here);
+            }
         }
     }
 
-    pub(crate) fn fail(mut self, error: AskError) {
-        if let Some(asker) = self.0.take() {
-            fail(asker, error);
+    pub(crate) fn fail(self, error: AskError, node: &Node) {
+        match self.0 {
+            Asker::Peer(peer) => peer.send::<()>(&Err(error)),
+            Asker::Process { .. } | Asker::Task(_) => self.pass(Err(error), node, None),
         }
     }
 
     /// Passes on an answer that is boxed already: never to a peer.
-    pub(crate) fn pass(mut self, outcome: Outcome) {
-        if let Some(asker) = self.0.take() {
-            local(asker, outcome);
+    pub(crate) fn pass(self, outcome: Outcome, node: &Node, here: Option<&Here>) {
+        match self.0 {
+            Asker::Process { at, number } => {
+                node.urgent_from(at, System::Reply { number, outcome }, here);
+            }
+            // A task that stopped waiting wants no answer.
+            Asker::Task(sender) => drop(sender.send(outcome)),
+            Asker::Peer(peer) => peer.send::<()>(&Err(AskError::Lost)),
         }
     }
 }
 
-impl Drop for ReplyTo {
+/// An answer that is owed: dropped unused, the asker sees [`AskError::Lost`].
+pub(crate) struct Owed {
+    node: Node,
+    reply: Option<ReplyTo>,
+}
+
+impl Owed {
+    pub(crate) fn new(node: Node, reply: ReplyTo) -> Owed {
+        let reply = Some(reply);
+        Owed { node, reply }
+    }
+
+    pub(crate) fn send<T: Serialize + Send + 'static>(mut self, outcome: Result<T, AskError>) {
+        if let Some(reply) = self.reply.take() {
+            reply.send(outcome, &self.node, None);
+        }
+    }
+
+    pub(crate) fn fail(mut self, error: AskError) {
+        if let Some(reply) = self.reply.take() {
+            reply.fail(error, &self.node);
+        }
+    }
+}
+
+impl Drop for Owed {
     fn drop(&mut self) {
-        if let Some(asker) = self.0.take() {
-            fail(asker, AskError::Lost);
+        if let Some(reply) = self.reply.take() {
+            reply.fail(AskError::Lost, &self.node);
         }
-    }
-}
-
-fn local(asker: Asker, outcome: Outcome) {
-    match asker {
-        Asker::Process { node, at, number } => node.urgent(at, Letter::Reply { number, outcome }),
-        // A task that stopped waiting wants no answer.
-        Asker::Task(sender) => drop(sender.send(outcome)),
-        Asker::Peer(peer) => peer.send::<()>(&Err(AskError::Lost)),
-    }
-}
-
-fn fail(asker: Asker, error: AskError) {
-    match asker {
-        Asker::Peer(peer) => peer.send::<()>(&Err(error)),
-        Asker::Process { .. } | Asker::Task(_) => local(asker, Err(error)),
     }
 }

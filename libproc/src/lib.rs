@@ -64,10 +64,12 @@ mod counters;
 mod dead;
 pub mod env;
 pub mod http;
+mod lane;
 mod letter;
 mod link;
 mod net;
 mod node;
+mod overflow;
 mod pid;
 mod probe;
 mod process;
@@ -87,9 +89,10 @@ use std::future::Future;
 pub use ask::{AskError, Asked, Deferred};
 pub use bind::NodeBuilder;
 pub use context::{Context, Local};
-pub use dead::DeadReason;
+pub use dead::{DeadLetter, DeadLetterOffice, DeadReason};
 pub use link::{ExitReason, Exited};
 pub use node::{Node, SpawnError};
+pub use overflow::Overflow;
 pub use pid::{ID_MAX, InvalidUpid, Pid, Upid};
 pub use probe::{Probe, Received};
 pub use process::Process;
@@ -99,9 +102,11 @@ pub use spawn_on::{SpawnOnError, Spawnable};
 pub use timer::Timer;
 
 #[doc(hidden)]
-pub use process::{Body, Door, open};
+pub use letter::ReplyTo;
 #[doc(hidden)]
-pub use protocol::MessageInfo;
+pub use process::open;
+#[doc(hidden)]
+pub use protocol::{Held, Hold, INLINE_MAX, MessageInfo};
 
 #[doc(hidden)]
 pub mod __private {

@@ -6,7 +6,7 @@ use actix::Message;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::letter::Letter;
+use crate::letter::System;
 use crate::node::Node;
 use crate::pid::Upid;
 use crate::table::Handle;
@@ -73,7 +73,7 @@ impl Watcher {
                     upid: upid.clone(),
                     reason: reason.clone(),
                 };
-                node.urgent(at, Letter::Exited(Box::new(exited)));
+                node.urgent(at, System::Exited(Box::new(exited)));
             }
             Watcher::Peer(watch) => watch.tell(upid, reason),
             // A task that stopped waiting wants no news.

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::table::Handle;
@@ -24,10 +25,17 @@ pub const ID_MAX: usize = 255;
 pub struct Upid(Arc<Shared>);
 
 struct Shared {
-    id: Box<str>,
-    address: SocketAddr,
-    /// Where the process was last found in its node's table; a hint, checked by generation.
-    handle: AtomicU64,
+    /// On the heap only where it is longer than 24 bytes.
+    id: CompactString,
+    home: Arc<Home>,
+    /// For an address made by the node of the process: its place in the table. For any other:
+    /// what the transport likes to remember.
+    hint: AtomicU64,
+}
+
+/// Where a node is reached; every address the node makes shares one, by which it knows its own.
+pub(crate) struct Home {
+    pub(crate) address: SocketAddr,
 }
 
 impl Upid {
@@ -36,21 +44,27 @@ impl Upid {
     /// # Errors
     /// [`InvalidUpid`] when `id` is empty, over [`ID_MAX`] bytes, or holds `@`, `/`, white space or
     /// a control character.
-    pub fn new(id: impl Into<Box<str>>, address: SocketAddr) -> Result<Upid, InvalidUpid> {
-        let id = id.into();
-        if !valid_id(&id) {
+    pub fn new(id: impl AsRef<str>, address: SocketAddr) -> Result<Upid, InvalidUpid> {
+        let id = id.as_ref();
+        if !valid_id(id) {
             return Err(InvalidUpid(id.chars().take(ID_MAX).collect()));
         }
-        Ok(Upid::resolved(id, address, None))
+        Ok(Upid::elsewhere(id, address))
     }
 
-    pub(crate) fn resolved(id: Box<str>, address: SocketAddr, at: Option<Handle>) -> Upid {
-        let handle = AtomicU64::new(at.map_or(0, Handle::pack));
-        Upid(Arc::new(Shared {
-            id,
-            address,
-            handle,
-        }))
+    /// The address of a process that is not known to be of this node.
+    pub(crate) fn elsewhere(id: &str, address: SocketAddr) -> Upid {
+        Upid::of(id.into(), Arc::new(Home { address }), 0)
+    }
+
+    /// The address of a process of the node whose home this is.
+    pub(crate) fn at_home(id: CompactString, home: Arc<Home>, at: Handle) -> Upid {
+        Upid::of(id, home, at.pack())
+    }
+
+    pub(crate) fn of(id: CompactString, home: Arc<Home>, hint: u64) -> Upid {
+        let hint = AtomicU64::new(hint);
+        Upid(Arc::new(Shared { id, home, hint }))
     }
 
     /// The id: unique on its node among the living.
@@ -59,16 +73,31 @@ impl Upid {
     }
 
     /// The address its node tells peers.
+    #[inline]
     pub fn address(&self) -> SocketAddr {
-        self.0.address
+        self.0.home.address
     }
 
-    pub(crate) fn hint(&self) -> Option<Handle> {
-        Handle::unpack(self.0.handle.load(Relaxed))
+    #[inline]
+    pub(crate) fn is_of(&self, home: &Arc<Home>) -> bool {
+        Arc::ptr_eq(&self.0.home, home)
     }
 
+    /// The place of a process in the table of the node that made this address.
+    #[inline]
+    pub(crate) fn handle(&self) -> Option<Handle> {
+        Handle::unpack(self.0.hint.load(Relaxed))
+    }
+
+    /// Writes another place into an address whose process has gone: one that got its id since.
+    #[inline]
     pub(crate) fn remember(&self, at: Handle) {
-        self.0.handle.store(at.pack(), Relaxed);
+        self.0.hint.store(at.pack(), Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn is(&self, other: &Upid) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
@@ -93,7 +122,7 @@ impl FromStr for Upid {
 
 impl fmt::Display for Upid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.0.id, self.0.address)
+        write!(f, "{}@{}", self.0.id, self.0.home.address)
     }
 }
 
@@ -106,7 +135,7 @@ impl fmt::Debug for Upid {
 impl PartialEq for Upid {
     fn eq(&self, other: &Upid) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
-            || (self.0.address == other.0.address && self.0.id == other.0.id)
+            || (self.address() == other.address() && self.0.id == other.0.id)
     }
 }
 
@@ -115,7 +144,7 @@ impl Eq for Upid {}
 impl Hash for Upid {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.id.hash(state);
-        self.0.address.hash(state);
+        self.address().hash(state);
     }
 }
 
@@ -127,7 +156,7 @@ impl PartialOrd for Upid {
 
 impl Ord for Upid {
     fn cmp(&self, other: &Upid) -> Ordering {
-        (self.0.address, &self.0.id).cmp(&(other.0.address, &other.0.id))
+        (self.address(), &self.0.id).cmp(&(other.address(), &other.0.id))
     }
 }
 
@@ -166,6 +195,7 @@ impl<P> Pid<P> {
     }
 
     /// The same address without its protocol.
+    #[inline]
     pub fn upid(&self) -> &Upid {
         &self.upid
     }

@@ -1,27 +1,30 @@
 //! Probes: stand-ins for tests that speak a protocol and remember what they were sent.
 
-use std::any::Any;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::ask::AskError;
-use crate::letter::{Letter, Parcel, ReplyTo};
+use crate::lane::{self, AnyLane};
+use crate::letter::{Letter, Owed, System};
 use crate::link::ExitReason;
 use crate::node::Node;
 use crate::pid::{Pid, Upid};
-use crate::process::Run;
+use crate::overflow::Overflow;
+use crate::process::{Kind, Run, Turn, empty_lane};
 use crate::protocol::{Accepts, Page, Wire};
+use crate::worker::Here;
 
 /// How long, in the time of the test, a probe waits for a message.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// A stand-in that speaks `P`. Dropped, its process stops.
-pub struct Probe<P> {
+pub struct Probe<P: Page> {
     node: Node,
     pid: Pid<P>,
-    received: mpsc::UnboundedReceiver<Taped>,
+    received: mpsc::UnboundedReceiver<Taped<P>>,
 }
 
 /// A message that reached a probe.
@@ -30,7 +33,7 @@ pub struct Received<M: Wire> {
     pub message: M,
     /// Who sent it, if a process did.
     pub from: Option<Upid>,
-    reply: Option<ReplyTo>,
+    reply: Option<Owed>,
 }
 
 impl<M: Wire> Received<M> {
@@ -57,10 +60,25 @@ impl<M: Wire> Received<M> {
     }
 }
 
-struct Taped {
+struct Taped<P: Page> {
     from: Option<Upid>,
-    index: u16,
-    parcel: Box<dyn Any + Send>,
+    message: P::Messages,
+    reply: Option<Owed>,
+}
+
+/// What probes of one protocol have in common.
+trait Probed {
+    const KIND: &'static Kind;
+}
+
+impl<P: Page> Probed for P {
+    const KIND: &'static Kind = &Kind {
+        name: || "probe",
+        capacity: u32::MAX,
+        overflow: Overflow::Grow,
+        messages: P::MESSAGES,
+        lane: empty_lane::<P>,
+    };
 }
 
 impl Node {
@@ -70,10 +88,8 @@ impl Node {
     /// When the id is taken or no id.
     pub fn probe<P: Page>(&self, id: &str) -> Probe<P> {
         let (tape, received) = mpsc::unbounded_channel();
-        let settled = self.settle(Some(id), "probe", P::MESSAGES, u32::MAX, |_, _| Recorder {
-            tape,
-            ended: None,
-        });
+        let recorder = |_: &Upid| Recorder::<P> { tape };
+        let settled = self.settle(Some(id), P::KIND, recorder);
         let upid = settled.unwrap_or_else(|error| panic!("could not start a probe: {error}"));
         Probe {
             node: self.clone(),
@@ -127,7 +143,7 @@ impl<P: Page> Probe<P> {
             let taped = tokio::time::timeout_at(until, self.received.recv()).await;
             let taped = taped.unwrap_or_else(|_| panic!("{}: no {} came", self.pid, M::NAME));
             let taped = taped.unwrap_or_else(|| panic!("{}: the probe has stopped", self.pid));
-            if taped.index == P::INDEX {
+            if P::place_of(&taped.message) == P::INDEX {
                 return self.open(taped);
             }
         }
@@ -139,78 +155,76 @@ impl<P: Page> Probe<P> {
     /// See above.
     pub async fn expect_nothing(&mut self, within: Duration) {
         if let Ok(Some(taped)) = tokio::time::timeout(within, self.received.recv()).await {
-            let name = P::MESSAGES[usize::from(taped.index)].name;
+            let name = P::name_of(&taped.message);
             panic!("{}: an unexpected {name} from {:?}", self.pid, taped.from);
         }
     }
 
-    fn open<M: Wire>(&self, taped: Taped) -> Received<M> {
-        let name = P::MESSAGES[usize::from(taped.index)].name;
-        let parcel = taped.parcel.downcast::<Parcel<M>>();
-        let parcel =
-            parcel.unwrap_or_else(|_| panic!("{}: expected {}, got {name}", self.pid, M::NAME));
+    fn open<M: Wire>(&self, taped: Taped<P>) -> Received<M>
+    where
+        P: Accepts<M>,
+    {
+        let name = P::name_of(&taped.message);
+        let message = P::unwrap(taped.message);
         Received {
-            message: parcel.message,
+            message: message
+                .unwrap_or_else(|| panic!("{}: expected {}, got {name}", self.pid, M::NAME)),
             from: taped.from,
-            reply: parcel.reply,
+            reply: taped.reply,
         }
     }
 }
 
-impl<P> Drop for Probe<P> {
+impl<P: Page> Drop for Probe<P> {
     fn drop(&mut self) {
         self.node.terminate(self.pid.upid());
     }
 }
 
 /// The process behind a probe.
-struct Recorder {
-    tape: mpsc::UnboundedSender<Taped>,
-    ended: Option<ExitReason>,
+struct Recorder<P: Page> {
+    tape: mpsc::UnboundedSender<Taped<P>>,
 }
 
-impl Run for Recorder {
-    fn begin(&mut self) {}
-
-    fn letter(&mut self, letter: Letter) {
-        match letter {
-            Letter::Message {
-                from,
-                index,
-                parcel,
-            } => {
-                // A probe that was dropped records no more.
-                let _ = self.tape.send(Taped {
+impl<P: Page> Run for Recorder<P> {
+    fn turn(&mut self, here: &Rc<Here>, lane: &mut dyn AnyLane, _: Turn) -> Option<ExitReason> {
+        for letter in std::mem::take(&mut lane::typed::<P>(lane)?.letters) {
+            let (from, message, reply) = match letter {
+                Letter::Tell { from, message } => (from, message, None),
+                Letter::Ask {
                     from,
-                    index,
-                    parcel,
-                });
-            }
-            Letter::Stop(reason) => self.ended = Some(reason),
-            // Nothing else is addressed to a probe.
-            Letter::Work(_) | Letter::Reply { .. } | Letter::Exited(_) | Letter::Http(_) => {}
+                    message,
+                    reply,
+                } => (from, message, Some(reply)),
+                Letter::System(System::Stop(reason)) => return Some(*reason),
+                // Nothing else is addressed to a probe.
+                Letter::System(_) => continue,
+            };
+            let from = here.node().upid_of(&from);
+            let reply = reply.map(|reply| Owed::new(here.node().clone(), reply));
+            // A probe that was dropped records no more.
+            let _ = self.tape.send(Taped {
+                from,
+                message,
+                reply,
+            });
         }
-    }
-
-    fn due(&mut self, _: Instant, _: u32) {}
-
-    fn has_timers(&self) -> bool {
-        false
+        None
     }
 
     fn rearm(&mut self, _: Instant) -> Option<Instant> {
         None
     }
 
-    fn ending(&mut self) -> Option<ExitReason> {
-        self.ended.clone()
-    }
-
-    fn end(&mut self, _: bool) -> Vec<Upid> {
+    fn end(&mut self, _: &Rc<Here>, _: bool) -> Vec<Upid> {
         Vec::new()
     }
 
     fn link_count(&self) -> usize {
+        0
+    }
+
+    fn timer_count(&self) -> usize {
         0
     }
 }

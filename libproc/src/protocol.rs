@@ -1,13 +1,13 @@
 //! Protocols: the page that says which messages an address accepts.
 
-use std::any::Any;
-
 use actix::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::letter::{Parcel, ReplyTo};
-use crate::process::{Door, Process};
+use crate::context::Context;
+use crate::lane::{self, AnyLane};
+use crate::letter::{ReplyTo, Sender};
+use crate::process::Process;
 
 /// A message that may cross the network, made by [`protocol!`](crate::protocol!).
 ///
@@ -26,10 +26,16 @@ pub trait Wire:
     message = "`{Self}` does not accept `{M}`",
     note = "list it in the protocol's `protocol!` block"
 )]
-pub trait Accepts<M: Wire>: 'static {
+pub trait Accepts<M: Wire>: Page {
     /// The place of `M` on the protocol's page.
     #[doc(hidden)]
     const INDEX: u16;
+    /// `M` as one of the protocol's messages.
+    #[doc(hidden)]
+    fn wrap(message: M) -> Self::Messages;
+    /// One of the protocol's messages, if it is an `M`.
+    #[doc(hidden)]
+    fn unwrap(message: Self::Messages) -> Option<M>;
 }
 
 /// Ties a protocol to an actor that handles each of its messages; made by `protocol!`.
@@ -38,24 +44,80 @@ pub trait Accepts<M: Wire>: 'static {
     note = "each message on the protocol's page needs an `impl Handler<Message>`"
 )]
 pub trait Speak<A: Process>: Page {
-    /// How each message is handed to the actor, in the order of the page.
+    /// Hands a message to the actor.
     #[doc(hidden)]
-    const DOORS: &'static [Door<A>];
+    fn hand(
+        actor: &mut A,
+        ctx: &mut Context<A>,
+        message: Self::Messages,
+        reply: Option<ReplyTo>,
+    );
 }
 
 /// The messages of a protocol, in order; made by `protocol!`.
-pub trait Page: 'static {
+pub trait Page: Sized + 'static {
+    /// One of them.
+    #[doc(hidden)]
+    type Messages: Send + 'static;
     /// One entry a message.
     #[doc(hidden)]
     const MESSAGES: &'static [MessageInfo];
+    /// The place of a message on the page.
+    #[doc(hidden)]
+    fn place_of(message: &Self::Messages) -> u16;
+    /// Its name on the wire.
+    #[doc(hidden)]
+    fn name_of(message: &Self::Messages) -> &'static str {
+        Self::MESSAGES[usize::from(Self::place_of(message))].name
+    }
 }
 
-type Decode = fn(
-    &[u8],
-    Option<ReplyTo>,
-) -> Result<Box<dyn Any + Send>, (rmp_serde::decode::Error, Option<ReplyTo>)>;
+/// Largest message that lies in a letter itself, in bytes; one beyond it is a pointer there, so
+/// that the letters of a protocol with one large message are not all large.
+#[doc(hidden)]
+pub const INLINE_MAX: usize = 48;
 
-/// What the transport needs to know about a message: its name, and how to decode it.
+/// How a message lies in a letter: behind a pointer when it is `LARGE`.
+#[doc(hidden)]
+pub struct Held<const LARGE: bool>;
+
+/// See [`Held`].
+#[doc(hidden)]
+pub trait Hold<M> {
+    /// The message, or a pointer to it.
+    type As: Send + 'static;
+    /// Into a letter.
+    fn hold(message: M) -> Self::As;
+    /// And out of it.
+    fn release(held: Self::As) -> M;
+}
+
+impl<M: Send + 'static> Hold<M> for Held<false> {
+    type As = M;
+    fn hold(message: M) -> M {
+        message
+    }
+    fn release(held: M) -> M {
+        held
+    }
+}
+
+impl<M: Send + 'static> Hold<M> for Held<true> {
+    type As = Box<M>;
+    fn hold(message: M) -> Box<M> {
+        Box::new(message)
+    }
+    fn release(held: Box<M>) -> M {
+        *held
+    }
+}
+
+/// A message that did not decode, and whoever waits for its answer.
+pub(crate) type Undecoded = (rmp_serde::decode::Error, Option<ReplyTo>);
+
+type Decode = fn(&[u8], Sender, Option<ReplyTo>, &mut dyn AnyLane) -> Result<(), Undecoded>;
+
+/// What the transport needs to know about a message: its name, and how to decode it into a lane.
 #[doc(hidden)]
 pub struct MessageInfo {
     /// Its name on the wire.
@@ -66,20 +128,27 @@ pub struct MessageInfo {
 impl MessageInfo {
     #[doc(hidden)]
     #[must_use]
-    pub const fn of<M: Wire>() -> MessageInfo {
+    pub const fn of<P: Accepts<M>, M: Wire>() -> MessageInfo {
         MessageInfo {
             name: M::NAME,
-            decode: decode_parcel::<M>,
+            decode: decode::<P, M>,
         }
     }
 }
 
-fn decode_parcel<M: Wire>(
+fn decode<P: Accepts<M>, M: Wire>(
     body: &[u8],
+    from: Sender,
     reply: Option<ReplyTo>,
-) -> Result<Box<dyn Any + Send>, (rmp_serde::decode::Error, Option<ReplyTo>)> {
+    lane: &mut dyn AnyLane,
+) -> Result<(), Undecoded> {
     match rmp_serde::from_slice::<M>(body) {
-        Ok(message) => Ok(Box::new(Parcel { message, reply })),
+        Ok(message) => {
+            if let Some(lane) = lane::typed::<P>(lane) {
+                lane.push(from, P::wrap(message), reply);
+            }
+            Ok(())
+        }
         Err(error) => Err((error, reply)),
     }
 }
@@ -133,20 +202,63 @@ macro_rules! protocol {
             #[allow(dead_code, clippy::enum_variant_names, reason = "only numbers are used")]
             #[repr(u16)]
             enum Place { $($message,)* End }
+            #[allow(missing_docs, unreachable_pub, clippy::enum_variant_names, reason = "named by its messages")]
+            pub enum Messages { $($message($crate::protocol!(@held $message)),)* }
             $(impl $crate::Accepts<$message> for $name {
                 const INDEX: u16 = Place::$message as u16;
+                fn wrap(message: $message) -> Messages {
+                    type Held = $crate::protocol!(@hold $message);
+                    Messages::$message(<Held as $crate::Hold<$message>>::hold(message))
+                }
+                fn unwrap(message: Messages) -> Option<$message> {
+                    type Held = $crate::protocol!(@hold $message);
+                    #[allow(unreachable_patterns, reason = "the only message of its page")]
+                    match message {
+                        Messages::$message(held) => {
+                            Some(<Held as $crate::Hold<$message>>::release(held))
+                        }
+                        _ => None,
+                    }
+                }
             })*
             impl $crate::Page for $name {
+                type Messages = Messages;
                 const MESSAGES: &'static [$crate::MessageInfo] =
-                    &[$($crate::MessageInfo::of::<$message>()),*];
+                    &[$($crate::MessageInfo::of::<$name, $message>()),*];
+                fn place_of(message: &Messages) -> u16 {
+                    match *message {
+                        $(Messages::$message(_) => Place::$message as u16,)*
+                    }
+                }
             }
             impl<A> $crate::Speak<A> for $name
             where
                 A: $crate::Process $(+ $crate::__private::actix::Handler<$message>)*
             {
-                const DOORS: &'static [$crate::Door<A>] = &[$($crate::open::<A, $message>),*];
+                #[inline]
+                #[allow(unused_variables, reason = "a page without messages uses none")]
+                fn hand(
+                    actor: &mut A,
+                    ctx: &mut $crate::Context<A>,
+                    message: Messages,
+                    reply: Option<$crate::ReplyTo>,
+                ) {
+                    match message {
+                        $(Messages::$message(held) => {
+                            type Held = $crate::protocol!(@hold $message);
+                            let message = <Held as $crate::Hold<$message>>::release(held);
+                            $crate::open::<A, $message>(actor, ctx, message, reply);
+                        })*
+                    }
+                }
             }
         };
+    };
+    (@hold $message:ident) => {
+        $crate::Held<{ ::core::mem::size_of::<$message>() > $crate::INLINE_MAX }>
+    };
+    (@held $message:ident) => {
+        <$crate::protocol!(@hold $message) as $crate::Hold<$message>>::As
     };
     (@reply) => { () };
     (@reply $reply:ty) => { $reply };

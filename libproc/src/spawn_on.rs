@@ -16,7 +16,7 @@ use crate::process::Process;
 const SPAWNER: &str = "spawner";
 
 /// A process that other nodes may spawn, where [`Node::offer`] says so.
-pub trait Spawnable: Process {
+pub trait Spawnable: Process + Send {
     /// What it is called between nodes; the same on both.
     const KIND: &'static str;
     /// What it is made from.
@@ -41,6 +41,9 @@ pub enum SpawnOnError {
     /// The arguments do not decode as the kind's.
     #[error("the arguments are not those of the kind `{0}`")]
     BadArgs(String),
+    /// The node is about to go down.
+    #[error("the node takes no new processes: it is draining")]
+    Draining,
     /// The node was not reached, or offers nothing.
     #[error("the node did not answer")]
     Node(#[source] AskError),
@@ -51,6 +54,7 @@ impl From<SpawnError> for SpawnOnError {
         match error {
             SpawnError::IdTaken(id) => SpawnOnError::IdTaken(id),
             SpawnError::InvalidId(id) => SpawnOnError::InvalidId(id),
+            SpawnError::Draining => SpawnOnError::Draining,
         }
     }
 }
@@ -96,7 +100,7 @@ impl Node {
         id: &str,
         args: A::Args,
     ) -> Result<Pid<A::Protocol>, SpawnOnError> {
-        let upid = Upid::resolved(SPAWNER.into(), address, None);
+        let upid = Upid::elsewhere(SPAWNER, address);
         let bad = |_| SpawnOnError::BadArgs(A::KIND.to_owned());
         let spawn = Spawn {
             kind: A::KIND.to_owned(),

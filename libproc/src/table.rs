@@ -5,17 +5,22 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
+use spin::mutex::{SpinMutex, SpinMutexGuard};
+use spin::relax::Yield;
 
-use crate::letter::Letter;
+use crate::lane::{AnyLane, Warmth};
 use crate::link::Watcher;
+use crate::overflow::Room;
 use crate::pid::Upid;
-use crate::process::Run;
-use crate::protocol::MessageInfo;
+use crate::process::{Kind, Run};
 
-/// Slots in the first chunk of the table; each further chunk doubles.
-const FIRST_CHUNK: u32 = 64;
-/// Chunks of the table: enough for every index a [`Handle`] can hold.
-const CHUNKS: usize = 26;
+/// Slots of a page of the table: what a node of few processes pays, and what the last page wastes.
+const PAGE: u32 = 1024;
+/// Shelves of pages, each of twice as many as the one before: enough for every index.
+const SHELVES: usize = 21;
+
+/// Processes whose names are remembered after their end.
+const RESTING: usize = 1024;
 
 /// Where a process lives in its node's table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -26,10 +31,12 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
+    #[inline]
     pub(crate) fn pack(self) -> u64 {
         (u64::from(self.generation) << 32) | u64::from(self.index)
     }
 
+    #[inline]
     pub(crate) fn unpack(packed: u64) -> Option<Handle> {
         let handle = Handle {
             index: packed as u32,
@@ -41,82 +48,133 @@ impl Handle {
 
 /// One slot: a mailbox, and the process behind it whenever no worker is running it.
 #[derive(Default)]
-pub(crate) struct Slot(pub(crate) Mutex<Mailbox>);
+pub(crate) struct Slot(pub(crate) SpinMutex<Mailbox, Yield>);
+
+/// A mailbox that is locked: for tens of nanoseconds, and never while anything is run.
+pub(crate) type Opened<'a> = SpinMutexGuard<'a, Mailbox, Yield>;
 
 /// What waits for a process, and the process itself.
 #[derive(Default)]
 pub(crate) struct Mailbox {
     pub(crate) generation: u32,
+    /// The second of its node's life in which it was spawned.
+    pub(crate) since_s: u32,
+    /// The worker it is pinned to, counted from one; zero for one that any may run.
+    pub(crate) pinned: u16,
     /// In some run queue, or being run.
     pub(crate) scheduled: bool,
     /// Has not been told yet that it started.
     pub(crate) fresh: bool,
-    /// A timer fell due while it was being run.
+    /// A timer of it is due.
     pub(crate) woken: bool,
     /// Accepts letters.
     pub(crate) alive: bool,
-    pub(crate) capacity: u32,
-    pub(crate) handled: u64,
-    pub(crate) queue: VecDeque<Letter>,
-    pub(crate) body: Option<Box<dyn Run>>,
+    /// How much room its lane keeps while it is empty.
+    pub(crate) warmth: Warmth,
+    pub(crate) kind: Option<&'static Kind>,
+    pub(crate) lane: Option<Box<dyn AnyLane>>,
+    pub(crate) body: Option<Box<dyn Run + Send>>,
     pub(crate) upid: Option<Upid>,
-    pub(crate) kind: &'static str,
-    pub(crate) messages: &'static [MessageInfo],
-    /// Who is to be told when the process exits.
-    pub(crate) watchers: Vec<Watcher>,
+    /// Time spent in its turns, in nanoseconds: of short turns an estimate by samples.
+    pub(crate) busy_ns: u64,
+    /// Only where somebody waits for something of it.
+    pub(crate) waiting: Option<Box<Waiting>>,
 }
 
+/// Who waits for a process.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    /// For its exit.
+    pub(crate) watchers: Vec<Watcher>,
+    /// For room in its mailbox.
+    pub(crate) room: Room,
+}
+
+impl Mailbox {
+    pub(crate) fn len(&self) -> usize {
+        self.lane.as_ref().map_or(0, |lane| lane.len())
+    }
+}
+
+type Page = OnceLock<Box<[Slot]>>;
+
 pub(crate) struct Table {
-    chunks: [OnceLock<Box<[Slot]>>; CHUNKS],
+    shelves: [OnceLock<Box<[Page]>>; SHELVES],
     top: AtomicU32,
     free: Mutex<Vec<u32>>,
+    /// Slots of processes that had a name, until it may be forgotten: letters say by slot whom they
+    /// are from.
+    resting: Mutex<VecDeque<u32>>,
 }
 
 impl Table {
     pub(crate) fn new() -> Table {
         Table {
-            chunks: [const { OnceLock::new() }; CHUNKS],
+            shelves: [const { OnceLock::new() }; SHELVES],
             top: AtomicU32::new(0),
-            free: Mutex::new(Vec::new()),
+            free: Mutex::default(),
+            resting: Mutex::default(),
         }
     }
 
     /// The slot at `index`, if it was ever used.
+    #[inline]
     pub(crate) fn slot(&self, index: u32) -> Option<&Slot> {
-        let (chunk, offset) = place(index);
-        self.chunks.get(chunk)?.get()?.get(offset)
+        let (shelf, page) = place(index);
+        let pages = self.shelves.get(shelf)?.get()?;
+        pages.get(page)?.get()?.get((index % PAGE) as usize)
     }
 
     /// Takes a slot for a new process.
+    ///
+    /// # Panics
+    /// When two thousand million processes live on the node.
     pub(crate) fn take(&self) -> u32 {
         if let Some(index) = self.free.lock().pop() {
             return index;
         }
         let index = self.top.fetch_add(1, Ordering::Relaxed);
-        let (chunk, _) = place(index);
-        let slots = FIRST_CHUNK << chunk;
-        self.chunks[chunk].get_or_init(|| (0..slots).map(|_| Slot::default()).collect());
+        let (shelf, page) = place(index);
+        assert!(shelf < SHELVES, "a node has room for 2^31 processes");
+        let pages = || (0..1 << shelf).map(|_| Page::new()).collect();
+        let slots = || (0..PAGE).map(|_| Slot::default()).collect();
+        self.shelves[shelf].get_or_init(pages)[page].get_or_init(slots);
         index
     }
 
+    /// Lets other processes have a slot.
     pub(crate) fn give_back(&self, index: u32) {
         self.free.lock().push(index);
     }
 
+    /// Lets other processes have a slot when [`RESTING`] more were laid to rest.
+    pub(crate) fn lay_to_rest(&self, index: u32) {
+        let mut resting = self.resting.lock();
+        resting.push_back(index);
+        let rested = (resting.len() > RESTING).then(|| resting.pop_front());
+        drop(resting);
+        if let Some(index) = rested.flatten() {
+            self.give_back(index);
+        }
+    }
+
     /// Every slot ever used.
     pub(crate) fn slots(&self) -> impl Iterator<Item = (u32, &Slot)> {
-        (0..self.top.load(Ordering::Relaxed)).filter_map(|index| Some((index, self.slot(index)?)))
+        (0..self.top()).filter_map(|index| Some((index, self.slot(index)?)))
+    }
+
+    /// How many slots were ever used at once.
+    pub(crate) fn top(&self) -> u32 {
+        self.top.load(Ordering::Relaxed)
     }
 }
 
-/// Chunk and offset of an index: chunk `k` holds `FIRST_CHUNK << k` slots.
+/// Shelf and page of an index: shelf `k` holds `1 << k` pages.
+#[inline]
 fn place(index: u32) -> (usize, usize) {
-    let from_one = u64::from(index) + u64::from(FIRST_CHUNK);
-    let chunk = from_one.ilog2() - FIRST_CHUNK.ilog2();
-    (
-        chunk as usize,
-        (from_one - (u64::from(FIRST_CHUNK) << chunk)) as usize,
-    )
+    let from_one = index / PAGE + 1;
+    let shelf = from_one.ilog2();
+    (shelf as usize, (from_one - (1 << shelf)) as usize)
 }
 
 #[cfg(test)]
@@ -125,12 +183,11 @@ mod tests {
 
     #[test]
     fn every_index_has_a_place_of_its_own() {
-        let places: Vec<_> = (0..1000).map(place).collect();
-        assert_eq!(places[0], (0, 0));
-        assert_eq!(places[63], (0, 63));
-        assert_eq!(places[64], (1, 0));
-        assert_eq!(places[191], (1, 127));
-        assert_eq!(places[192], (2, 0));
+        let page = |page: u32| place(page * PAGE);
+        assert_eq!(place(PAGE - 1), (0, 0));
+        assert_eq!([page(1), page(2), page(3)], [(1, 0), (1, 1), (2, 0)]);
+        assert_eq!([page(6), page(7)], [(2, 3), (3, 0)]);
+        assert!(place((1 << 31) - 1).0 < SHELVES + 1);
     }
 
     #[test]

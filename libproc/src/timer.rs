@@ -7,8 +7,9 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::letter::Work;
+use crate::context::Context;
 use crate::node::Node;
+use crate::process::Process;
 use crate::table::Handle;
 
 /// A message to come, returned by [`Context::delay`](crate::Context::delay) so that it can be
@@ -16,29 +17,45 @@ use crate::table::Handle;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timer(pub(crate) Instant, pub(crate) u64);
 
+/// What a timer does when it falls due.
+type Then<A> = Box<dyn FnOnce(&mut A, &mut Context<A>) + Send>;
+
 /// The timers of one process.
-#[derive(Default)]
-pub(crate) struct Timers {
-    queue: BTreeMap<Timer, Box<dyn Work>>,
+pub(crate) struct Timers<A: Process> {
+    queue: BTreeMap<Timer, Then<A>>,
     next: u64,
     /// The earliest instant at which the node will wake this process.
     armed: Option<Instant>,
 }
 
-impl Timers {
+impl<A: Process> Default for Timers<A> {
+    fn default() -> Self {
+        Timers {
+            queue: BTreeMap::new(),
+            next: 0,
+            armed: None,
+        }
+    }
+}
+
+impl<A: Process> Timers<A> {
     /// Adds a timer; the second part says whether the node has to be told of it.
-    pub(crate) fn add(&mut self, at: Instant, work: Box<dyn Work>) -> (Timer, bool) {
+    pub(crate) fn add(&mut self, due: Instant, then: Then<A>) -> (Timer, bool) {
         self.next += 1;
-        let timer = Timer(at, self.next);
-        self.queue.insert(timer, work);
-        (timer, self.arm(at))
+        let timer = Timer(due, self.next);
+        self.queue.insert(timer, then);
+        (timer, self.arm(due))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
     }
 
     pub(crate) fn cancel(&mut self, timer: Timer) -> bool {
         self.queue.remove(&timer).is_some()
     }
 
-    pub(crate) fn due(&mut self, now: Instant) -> Option<Box<dyn Work>> {
+    pub(crate) fn due(&mut self, now: Instant) -> Option<Then<A>> {
         let entry = self.queue.first_entry()?;
         (entry.key().0 <= now).then(|| entry.remove())
     }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use crate::context::Context;
 use crate::letter::Work;
-use crate::process::{Body, Process};
+use crate::process::Process;
 
 /// Boxes `run` as work for an actor of type `A`.
 pub(crate) fn closure<A: Process>(
@@ -23,9 +23,9 @@ struct Closure<A, F> {
 }
 
 impl<A: Process, F: FnOnce(&mut A, &mut Context<A>) + Send> Work for Closure<A, F> {
-    fn run(self: Box<Self>, body: &mut dyn Any) {
-        if let Some(body) = body.downcast_mut::<Body<A>>() {
-            (self.run)(&mut body.actor, &mut body.ctx);
+    fn run(self: Box<Self>, actor: &mut dyn Any, ctx: &mut dyn Any) {
+        if let (Some(actor), Some(ctx)) = (actor.downcast_mut(), ctx.downcast_mut()) {
+            (self.run)(actor, ctx);
         }
     }
 }

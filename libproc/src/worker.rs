@@ -4,10 +4,10 @@
 //! answer stay on one core. A worker gives half of its queue away only when its work has shown to
 //! be dear enough to pay for waking another core.
 
+use std::any::TypeId;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,53 +19,75 @@ use actix::{Actor, AsyncContext, WrapFuture};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 
-use crate::letter::Letter;
-use crate::link::ExitReason;
+use crate::lane::{AnyLane, Finished, Warmth};
 use crate::node::Node;
-use crate::process::Run;
+use crate::process::{Run, Turn};
 use crate::table::Handle;
 
 /// Letters a process may handle in one turn.
-const TURN_LETTERS: usize = 256;
-/// Letters between two looks at the clock within a turn.
-const CLOCK_LETTERS: usize = 16;
+const TURN_LETTERS: usize = 1024;
 /// Longest turn of a process with letters left, so that a dear one does not hold up the others.
 const TURN_TIME: Duration = Duration::from_micros(500);
 /// Letters after which a worker lets the sockets and timers of its thread have their turn.
 const SLICE_LETTERS: usize = 4096;
+/// Time after which it does so, looked at every [`MEASURE_TURNS`] turns.
+const SLICE_TIME: Duration = Duration::from_millis(1);
 /// Turns between two looks at how dear they are, and at what other threads sent.
 const MEASURE_TURNS: u32 = 16;
 /// Sixteen turns dearer than this are worth another core's wake-up (5-30 us).
 const DEAR: Duration = Duration::from_micros(30);
-/// An empty mailbox keeps room for this many letters; what a burst took beyond is given back.
-const KEEP_LETTERS: usize = 64;
+/// Turns of more letters than this are timed one by one; shorter ones by samples.
+const TIMED_LETTERS: usize = 16;
+/// Most processes of a worker whose empty lanes keep a little room (up to 1 KiB), or much (64 KiB).
+const WARM_SMALL: usize = 1024;
+const WARM_LARGE: usize = 64;
+/// Marks a process in a run queue that only this worker may run: indices need 31 bits.
+const PINNED: u32 = 1 << 31;
 
 /// What the threads of a node share about their workers.
 #[derive(Default)]
 pub(crate) struct Pool {
-    workers: Mutex<Vec<Arc<Sleeper>>>,
+    workers: Mutex<Vec<Arc<Desk>>>,
     sleeping: AtomicUsize,
     injected: Mutex<VecDeque<Job>>,
     injected_len: AtomicUsize,
 }
 
-/// What another thread can hand to a worker.
+/// What another thread can hand to any worker.
 enum Job {
     Turn(u32),
     Call(Box<dyn FnOnce() + Send>),
 }
 
+/// What other threads see of a worker.
 #[derive(Default)]
-struct Sleeper {
+pub(crate) struct Desk {
     sleeping: AtomicBool,
     waker: AtomicWaker,
+    /// What only this worker can do.
+    pinned: Mutex<VecDeque<Pinned>>,
+    pinned_len: AtomicUsize,
+    busy: BusyTime,
+}
+
+/// How long a worker was at work, in nanoseconds.
+#[derive(Default)]
+struct BusyTime(std::sync::atomic::AtomicU64);
+
+enum Pinned {
+    Turn(u32),
+    /// Makes the process at an index, here where it will stay.
+    Settle(u32, Box<dyn FnOnce() -> Box<dyn Run> + Send>),
 }
 
 /// The worker of a node on this thread.
-struct Here {
+pub(crate) struct Here {
+    node: Node,
     queue: RefCell<VecDeque<u32>>,
     polling: Cell<bool>,
-    sleeper: Arc<Sleeper>,
+    desk: Arc<Desk>,
+    /// The processes that never leave this thread, between their turns.
+    settled: RefCell<BTreeMap<u32, Box<dyn Run>>>,
 }
 
 thread_local! {
@@ -73,22 +95,75 @@ thread_local! {
     static HERE: RefCell<Vec<(usize, Rc<Here>)>> = const { RefCell::new(Vec::new()) };
 }
 
+impl Here {
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    #[inline]
+    fn push(&self, index: u32) {
+        self.queue.borrow_mut().push_back(index);
+    }
+}
+
 impl Pool {
-    /// Puts a process into the queue of this thread's worker, or of any when it has none.
-    pub(crate) fn schedule(&self, node: usize, index: u32) {
+    /// Puts a process into the queue of `here`, of this thread's worker, or of any.
+    #[inline]
+    pub(crate) fn schedule(&self, node: usize, index: u32, here: Option<&Here>) {
+        match here {
+            Some(here) => here.push(index), // being polled: this is a turn of it
+            None => self.schedule_from_anywhere(node, index),
+        }
+    }
+
+    fn schedule_from_anywhere(&self, node: usize, index: u32) {
         let scheduled = HERE.with_borrow(|here| {
             let Some((_, here)) = here.iter().find(|(id, _)| *id == node) else {
                 return false;
             };
-            here.queue.borrow_mut().push_back(index);
+            here.push(index);
             if !here.polling.get() {
-                self.rouse(&here.sleeper);
+                self.rouse(&here.desk);
             }
             true
         });
         if !scheduled {
             self.inject(Job::Turn(index));
         }
+    }
+
+    /// Puts a process into the queue of the one worker that may run it, counted from one.
+    pub(crate) fn schedule_pinned(&self, worker: u16, index: u32) {
+        self.pin(worker, Pinned::Turn(index));
+    }
+
+    /// Lets that worker make a process.
+    pub(crate) fn settle(
+        &self,
+        worker: u16,
+        index: u32,
+        make: Box<dyn FnOnce() -> Box<dyn Run> + Send>,
+    ) {
+        self.pin(worker, Pinned::Settle(index, make));
+    }
+
+    fn pin(&self, worker: u16, job: Pinned) {
+        let desk = self.workers.lock().get(usize::from(worker) - 1).cloned();
+        let Some(desk) = desk else { return };
+        desk.pinned.lock().push_back(job);
+        desk.pinned_len.fetch_add(1, Ordering::SeqCst);
+        self.rouse(&desk);
+    }
+
+    /// How many workers there are.
+    pub(crate) fn worker_count(&self) -> usize {
+        self.workers.lock().len()
+    }
+
+    /// How long each worker was at work, in nanoseconds.
+    pub(crate) fn busy_ns(&self) -> Vec<u64> {
+        let of = |desk: &Arc<Desk>| desk.busy.0.load(Ordering::Relaxed);
+        self.workers.lock().iter().map(of).collect()
     }
 
     /// Runs `call` on a worker of this node: at once when this thread has one.
@@ -101,8 +176,8 @@ impl Pool {
     }
 
     pub(crate) fn rouse_all(&self) {
-        for sleeper in self.workers.lock().iter() {
-            self.rouse(sleeper);
+        for desk in self.workers.lock().iter() {
+            self.rouse(desk);
         }
     }
 
@@ -117,15 +192,15 @@ impl Pool {
             return;
         }
         let workers = self.workers.lock();
-        let _ = workers.iter().find(|sleeper| self.rouse(sleeper));
+        let _ = workers.iter().find(|desk| self.rouse(desk));
     }
 
-    fn rouse(&self, sleeper: &Sleeper) -> bool {
-        let slept = sleeper.sleeping.load(Ordering::Relaxed)
-            && sleeper.sleeping.swap(false, Ordering::AcqRel);
+    fn rouse(&self, desk: &Desk) -> bool {
+        let slept =
+            desk.sleeping.load(Ordering::SeqCst) && desk.sleeping.swap(false, Ordering::AcqRel);
         if slept {
             self.sleeping.fetch_sub(1, Ordering::SeqCst);
-            sleeper.waker.wake();
+            desk.waker.wake();
         }
         slept
     }
@@ -142,74 +217,98 @@ impl Actor for Host {
 }
 
 struct Worker {
-    node: Node,
     here: Rc<Here>,
-    batch: VecDeque<Letter>,
+    /// What a turn handles, taken from its mailbox: one lane a protocol, the last used in front.
+    batches: Vec<(TypeId, Box<dyn AnyLane>)>,
+    warm: Warm,
     /// None in a simulation, where real time must decide nothing.
     measured: Option<Instant>,
+    began: Option<Instant>,
     turns: u32,
     dear: bool,
 }
 
 impl Worker {
     fn new(node: Node) -> Worker {
-        let sleeper = Arc::new(Sleeper::default());
-        node.pool().workers.lock().push(sleeper.clone());
+        let desk = Arc::new(Desk::default());
+        let measured = (!node.is_simulated()).then(Instant::now);
+        node.pool().workers.lock().push(desk.clone());
+        let number = node.number();
         let here = Rc::new(Here {
+            node,
             queue: RefCell::default(),
             polling: Cell::new(false),
-            sleeper,
+            desk,
+            settled: RefCell::default(),
         });
-        HERE.with_borrow_mut(|all| all.push((node.number(), here.clone())));
-        let measured = (!node.is_simulated()).then(Instant::now);
+        HERE.with_borrow_mut(|all| all.push((number, here.clone())));
         Worker {
-            node,
             here,
-            batch: VecDeque::new(),
+            batches: Vec::new(),
+            warm: Warm::default(),
             measured,
+            began: measured,
             turns: 0,
             dear: false,
         }
     }
 
-    /// Every few turns: how dear were they, and is there work that other threads sent?
-    fn measure(&mut self) {
-        self.turns += 1;
+    /// Every few turns: how dear were they, and is there work that other threads sent? True when
+    /// it is time to let the sockets of this thread have their turn.
+    fn measure(&mut self) -> bool {
+        self.turns = self.turns.wrapping_add(1);
         if !self.turns.is_multiple_of(MEASURE_TURNS) {
-            return;
+            return false;
         }
-        if let Some(last) = &mut self.measured {
+        let pool = self.here.node.pool();
+        let mut over = false;
+        if let (Some(last), Some(began)) = (&mut self.measured, self.began) {
             let now = Instant::now();
             self.dear = now.duration_since(*last) > DEAR;
             *last = now;
+            over = now.duration_since(began) > SLICE_TIME;
         }
-        if self.node.pool().injected_len.load(Ordering::Relaxed) > 0 {
+        if pool.injected_len.load(Ordering::Relaxed) > 0 {
             self.take_injected(1);
         }
+        if self.here.desk.pinned_len.load(Ordering::Relaxed) > 0 {
+            self.take_pinned();
+        }
+        over
     }
 
     /// Gives half of the queue away when it is worth it and somebody sleeps.
+    #[inline]
     fn share(&self) {
-        let pool = self.node.pool();
-        if !self.dear || pool.sleeping.load(Ordering::Relaxed) == 0 {
+        if self.dear {
+            self.share_queue();
+        }
+    }
+
+    fn share_queue(&self) {
+        let pool = self.here.node.pool();
+        if pool.sleeping.load(Ordering::Relaxed) == 0 {
             return;
         }
         let mut queue = self.here.queue.borrow_mut();
         let keep = queue.len() - queue.len() / 2;
-        if keep == queue.len() {
+        let (pinned, given): (Vec<u32>, Vec<u32>) =
+            queue.drain(keep..).partition(|index| index & PINNED != 0);
+        queue.extend(pinned);
+        drop(queue);
+        if given.is_empty() {
             return;
         }
         let mut injected = pool.injected.lock();
-        let given = queue.len() - keep;
-        injected.extend(queue.drain(keep..).map(Job::Turn));
+        injected.extend(given.iter().copied().map(Job::Turn));
         drop(injected);
-        pool.injected_len.fetch_add(given, Ordering::SeqCst);
+        pool.injected_len.fetch_add(given.len(), Ordering::SeqCst);
         pool.wake_one();
     }
 
     /// Takes up to `most` jobs that other threads sent; false when there were none.
-    fn take_injected(&mut self, most: usize) -> bool {
-        let pool = self.node.pool();
+    fn take_injected(&self, most: usize) -> bool {
+        let pool = self.here.node.pool();
         let mut injected = pool.injected.lock();
         let taken = most.min(injected.len().div_ceil(2));
         if taken == 0 {
@@ -220,121 +319,219 @@ impl Worker {
         pool.injected_len.fetch_sub(taken, Ordering::SeqCst);
         for job in jobs {
             match job {
-                Job::Turn(index) => self.here.queue.borrow_mut().push_back(index),
+                Job::Turn(index) => self.here.push(index),
                 Job::Call(call) => call(),
             }
         }
         true
     }
 
-    /// One turn of the process at `index`; how many letters it handled.
-    fn turn(&mut self, index: u32) -> usize {
-        let node = self.node.clone();
+    /// Takes what only this worker can do; false when there was nothing.
+    fn take_pinned(&self) -> bool {
+        let desk = &self.here.desk;
+        let jobs = std::mem::take(&mut *desk.pinned.lock());
+        desk.pinned_len.fetch_sub(jobs.len(), Ordering::SeqCst);
+        let any = !jobs.is_empty();
+        for job in jobs {
+            match job {
+                Pinned::Turn(index) => self.here.push(index | PINNED),
+                Pinned::Settle(index, make) => {
+                    let body = make();
+                    self.here.settled.borrow_mut().insert(index, body);
+                    self.here.push(index | PINNED);
+                }
+            }
+        }
+        any
+    }
+
+    /// One turn of a process; how many letters it handled.
+    fn turn(&mut self, queued: u32) -> usize {
+        let (index, pinned) = (queued & !PINNED, queued & PINNED != 0);
+        let here = &self.here;
+        let node = &here.node;
         let Some(slot) = node.table().slot(index) else {
             return 1;
         };
-        let (mut body, at, fresh) = {
-            let mut mailbox = slot.0.lock();
-            let Some(body) = mailbox.body.take() else {
-                mailbox.scheduled = false;
-                return 1;
-            };
-            let count = mailbox.queue.len().min(TURN_LETTERS);
-            self.batch.extend(mailbox.queue.drain(..count));
-            let fresh = std::mem::take(&mut mailbox.fresh);
-            mailbox.woken = false;
-            (
-                body,
-                Handle {
-                    index,
-                    generation: mailbox.generation,
-                },
-                fresh,
-            )
-        };
-        let before = self.batch.len();
-        let timed = self.measured.is_some();
-        let batch = &mut self.batch;
-        let ran = catch_unwind(AssertUnwindSafe(|| run(&mut *body, batch, fresh, timed)));
-        let handled = before - self.batch.len();
-        let ended = ran.unwrap_or_else(|panic| Some(ExitReason::Panicked(panic_text(&*panic))));
-        if let Some(reason) = ended {
-            node.bury(at, body, self.batch.drain(..), reason);
-            return handled + 1;
-        }
-        if body.has_timers() {
-            let now = tokio::time::Instant::now();
-            if let Some(first) = body.rearm(now) {
-                node.alarms().set(first, at);
-            }
-        }
         let mut mailbox = slot.0.lock();
-        for letter in self.batch.drain(..).rev() {
-            mailbox.queue.push_front(letter);
-        }
-        mailbox.handled += handled as u64;
-        mailbox.body = Some(body);
-        if mailbox.queue.is_empty() && !mailbox.woken {
-            mailbox.scheduled = false;
-            if mailbox.queue.capacity() > KEEP_LETTERS {
-                mailbox.queue = VecDeque::new();
+        let mut body: Holder = if pinned {
+            match here.settled.borrow_mut().remove(&index) {
+                Some(body) => Holder::Here(body),
+                None => return 1,
             }
         } else {
+            match mailbox.body.take() {
+                Some(body) => Holder::Anywhere(body),
+                None => {
+                    mailbox.scheduled = false;
+                    return 1;
+                }
+            }
+        };
+        let Some(lane) = &mut mailbox.lane else {
+            return 1;
+        };
+        let batch = batch_for(&mut self.batches, &**lane);
+        let before = lane.begin(batch);
+        let at = Handle {
+            index,
+            generation: mailbox.generation,
+        };
+        let turn = Turn {
+            fresh: std::mem::take(&mut mailbox.fresh),
+            woken: std::mem::take(&mut mailbox.woken),
+            letters: TURN_LETTERS,
+            time: self.measured.map(|_| TURN_TIME),
+        };
+        if let Some(waiting) = &mailbox.waiting {
+            waiting.room.made();
+        }
+        drop(mailbox);
+
+        let weight = match self.measured {
+            Some(_) if before > TIMED_LETTERS => 1,
+            Some(_) if self.turns.is_multiple_of(MEASURE_TURNS) => u64::from(MEASURE_TURNS),
+            _ => 0,
+        };
+        let began = (weight > 0).then(Instant::now);
+        let ended = body.run().turn(here, batch, turn);
+        let busy = began.map_or(0, |began| began.elapsed().as_nanos() as u64 * weight);
+        let handled = before - batch.len();
+        if let Some(reason) = ended {
+            node.bury(at, body.into_run(), here, batch, reason);
+            return handled + 1;
+        }
+        if turn.woken
+            && let Some(first) = body.run().rearm(tokio::time::Instant::now())
+        {
+            node.alarms().set(first, at);
+        }
+
+        let mut mailbox = slot.0.lock();
+        mailbox.busy_ns += busy;
+        let mut more = mailbox.woken;
+        let mut warmed = None;
+        if let Some(lane) = &mut mailbox.lane {
+            match lane.finish(batch, handled) {
+                Finished::More => more = true,
+                Finished::Empty(warmth) if warmth > mailbox.warmth && !more => {
+                    mailbox.warmth = warmth;
+                    warmed = Some(warmth);
+                }
+                Finished::Empty(_) => {}
+            }
+        }
+        match body {
+            Holder::Anywhere(body) => mailbox.body = Some(body),
+            Holder::Here(body) => drop(here.settled.borrow_mut().insert(index, body)),
+        }
+        if more {
             drop(mailbox);
-            self.here.queue.borrow_mut().push_back(index);
+            here.push(queued);
+        } else {
+            mailbox.scheduled = false;
+            drop(mailbox);
+            if let Some(warmth) = warmed {
+                self.warm.add(&self.here.node, index, warmth);
+            }
         }
         handled + 1
     }
 
     /// Goes to sleep; false when work came in the meantime.
     fn sleep(&self, cx: &task::Context<'_>) -> bool {
-        let pool = self.node.pool();
-        self.here.sleeper.waker.register(cx.waker());
-        if !self.here.sleeper.sleeping.swap(true, Ordering::SeqCst) {
+        let pool = self.here.node.pool();
+        let desk = &self.here.desk;
+        desk.waker.register(cx.waker());
+        if !desk.sleeping.swap(true, Ordering::SeqCst) {
             pool.sleeping.fetch_add(1, Ordering::SeqCst);
         }
-        if pool.injected_len.load(Ordering::SeqCst) > 0 {
-            if self.here.sleeper.sleeping.swap(false, Ordering::SeqCst) {
-                pool.sleeping.fetch_sub(1, Ordering::SeqCst);
-            }
-            return false;
+        let called = pool.injected_len.load(Ordering::SeqCst) > 0
+            || desk.pinned_len.load(Ordering::SeqCst) > 0;
+        if called && desk.sleeping.swap(false, Ordering::SeqCst) {
+            pool.sleeping.fetch_sub(1, Ordering::SeqCst);
         }
-        true
+        !called
+    }
+
+    fn pause(&self) {
+        self.here.polling.set(false);
+        if let Some(began) = self.began {
+            let busy = began.elapsed().as_nanos() as u64;
+            self.here.desk.busy.0.fetch_add(busy, Ordering::Relaxed);
+        }
     }
 }
 
-/// Due timers first, then letters in order, until the batch is empty, time is up or it ends.
-fn run(
-    body: &mut dyn Run,
-    batch: &mut VecDeque<Letter>,
-    fresh: bool,
-    timed: bool,
-) -> Option<ExitReason> {
-    if fresh {
-        body.begin();
-        if let Some(reason) = body.ending() {
-            return Some(reason);
+/// The processes of a worker whose empty lanes keep their room, because they had a turn lately:
+/// a process that is spoken to again and again allocates nothing, one that rests holds nothing.
+#[derive(Default)]
+struct Warm {
+    small: VecDeque<u32>,
+    large: VecDeque<u32>,
+}
+
+impl Warm {
+    fn add(&mut self, node: &Node, index: u32, warmth: Warmth) {
+        let (lanes, most) = match warmth {
+            Warmth::Cold => return,
+            Warmth::Small => (&mut self.small, WARM_SMALL),
+            Warmth::Large => (&mut self.large, WARM_LARGE),
+        };
+        lanes.push_back(index);
+        if lanes.len() <= most {
+            return;
+        }
+        let cooled = lanes.pop_front().and_then(|index| node.table().slot(index));
+        let Some(slot) = cooled else { return };
+        let mut mailbox = slot.0.lock();
+        if mailbox.warmth != warmth {
+            return; // another process has its slot, or it is on the other list
+        }
+        mailbox.warmth = Warmth::Cold;
+        if !mailbox.scheduled
+            && let Some(lane) = &mut mailbox.lane
+        {
+            lane.cool();
         }
     }
-    if body.has_timers() {
-        body.due(tokio::time::Instant::now(), TURN_LETTERS as u32);
-        if let Some(reason) = body.ending() {
-            return Some(reason);
+}
+
+/// A process that has its turn: one that may move to another thread, or one that may not.
+enum Holder {
+    Anywhere(Box<dyn Run + Send>),
+    Here(Box<dyn Run>),
+}
+
+impl Holder {
+    fn run(&mut self) -> &mut dyn Run {
+        match self {
+            Holder::Anywhere(body) => &mut **body,
+            Holder::Here(body) => &mut **body,
         }
     }
-    let began = (timed && batch.len() > CLOCK_LETTERS).then(Instant::now);
-    let mut count = 0;
-    while let Some(letter) = batch.pop_front() {
-        body.letter(letter);
-        if let Some(reason) = body.ending() {
-            return Some(reason);
-        }
-        count += 1;
-        if count % CLOCK_LETTERS == 0 && began.is_some_and(|began| began.elapsed() > TURN_TIME) {
-            return None;
+
+    fn into_run(self) -> Box<dyn Run> {
+        match self {
+            Holder::Anywhere(body) => body,
+            Holder::Here(body) => body,
         }
     }
-    None
+}
+
+/// The worker's own lane for letters of the protocol of `lane`.
+fn batch_for<'a>(
+    batches: &'a mut Vec<(TypeId, Box<dyn AnyLane>)>,
+    lane: &dyn AnyLane,
+) -> &'a mut dyn AnyLane {
+    let protocol = lane.protocol();
+    let found = batches.iter().position(|(of, _)| *of == protocol);
+    match found {
+        Some(0) => {}
+        Some(at) => batches.swap(0, at),
+        None => batches.insert(0, (protocol, lane.alike())),
+    }
+    &mut *batches[0].1
 }
 
 /// What a panic said.
@@ -350,23 +547,24 @@ impl Future for Worker {
         let this = self.get_mut();
         this.here.polling.set(true);
         this.measured = this.measured.map(|_| Instant::now());
+        this.began = this.measured;
         let mut letters = 0;
         loop {
-            this.measure();
+            let over = this.measure();
             this.share();
             let next = this.here.queue.borrow_mut().pop_front();
             match next {
                 Some(index) => letters += this.turn(index),
-                None if this.take_injected(64) => {}
-                None if this.node.is_over() => return Poll::Ready(()),
+                None if this.take_pinned() || this.take_injected(64) => {}
+                None if this.here.node.is_over() => return Poll::Ready(()),
                 None if this.sleep(cx) => {
-                    this.here.polling.set(false);
+                    this.pause();
                     return Poll::Pending;
                 }
                 None => {}
             }
-            if letters >= SLICE_LETTERS {
-                this.here.polling.set(false);
+            if over || letters >= SLICE_LETTERS {
+                this.pause();
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -376,14 +574,11 @@ impl Future for Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        let number = self.node.number();
+        let number = self.here.node.number();
         // Not when the thread itself is ending: then the list is gone already.
         let _ = HERE.try_with(|here| here.borrow_mut().retain(|(id, _)| *id != number));
-        let pool = self.node.pool();
-        pool.workers
-            .lock()
-            .retain(|sleeper| !Arc::ptr_eq(sleeper, &self.here.sleeper));
-        if self.here.sleeper.sleeping.swap(false, Ordering::SeqCst) {
+        let pool = self.here.node.pool();
+        if self.here.desk.sleeping.swap(false, Ordering::SeqCst) {
             pool.sleeping.fetch_sub(1, Ordering::SeqCst);
         }
     }

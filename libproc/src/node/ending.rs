@@ -1,18 +1,22 @@
 //! Ending: of one process, whoever wished it, and of the node.
 
 use std::future::Future;
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::Node;
+use super::finding::ANONYMOUS;
 use crate::dead::DeadReason;
-use crate::letter::Letter;
+use crate::lane::AnyLane;
+use crate::letter::System;
 use crate::link::{ExitReason, Watcher};
 use crate::pid::Upid;
 use crate::process::Run;
 use crate::table::Handle;
+use crate::worker::Here;
 
 /// Longest time [`Node::shutdown`] waits for processes to end, and then for bytes to leave.
 const SHUTDOWN: Duration = Duration::from_secs(5);
@@ -21,7 +25,7 @@ impl Node {
     /// Makes the process at `upid` stop before it handles anything else; a remote one is left alone.
     pub fn terminate(&self, upid: &Upid) {
         if let Some(at) = self.locate(upid) {
-            self.urgent(at, Letter::Stop(ExitReason::Stopped));
+            self.urgent(at, System::Stop(Box::new(ExitReason::Stopped)));
         }
     }
 
@@ -43,7 +47,8 @@ impl Node {
         &self,
         at: Handle,
         mut body: Box<dyn Run>,
-        rest: impl Iterator<Item = Letter>,
+        here: &Rc<Here>,
+        rest: &mut dyn AnyLane,
         reason: ExitReason,
     ) {
         let Some(slot) = self.0.table.slot(at.index) else {
@@ -51,44 +56,48 @@ impl Node {
         };
         let upid = {
             let mut mailbox = slot.0.lock();
-            mailbox.alive = false;
-            mailbox.upid.take()
+            // Its address stays, for those who got letters from it.
+            std::mem::take(&mut mailbox.alive).then(|| mailbox.upid.clone())
         };
-        let Some(upid) = upid else { return };
+        let Some(upid) = upid.flatten() else { return };
         let orderly = !matches!(reason, ExitReason::Panicked(_));
         if !orderly {
             tracing::error!(%upid, %reason, "process panicked");
         }
         let end = std::panic::AssertUnwindSafe(|| {
-            let links = body.end(orderly);
+            let links = body.end(here, orderly);
             drop(body);
             links
         });
         // A process that panics while it ends has ended all the same; its links go with the slot.
         let links = std::panic::catch_unwind(end).unwrap_or_default();
-        {
-            let mut names = self.0.names.lock();
-            if names.get(upid.id()) == Some(&at) {
-                names.remove(upid.id());
-            }
+        let named = !upid.id().starts_with(ANONYMOUS);
+        if named {
+            self.0.names.lock().remove(&upid);
         }
-        let (queue, watchers) = {
+        let (lane, waiting) = {
             let mut mailbox = slot.0.lock();
             mailbox.scheduled = false;
-            mailbox.woken = false;
-            (
-                std::mem::take(&mut mailbox.queue),
-                std::mem::take(&mut mailbox.watchers),
-            )
+            (mailbox.lane.take(), mailbox.waiting.take())
         };
-        self.refuse_all(DeadReason::NoProcess, rest.chain(queue));
-        for watcher in watchers {
-            watcher.tell(self, &upid, &reason);
+        self.refuse_all(DeadReason::NoProcess, upid.id(), rest);
+        if let Some(mut lane) = lane {
+            self.refuse_all(DeadReason::NoProcess, upid.id(), &mut *lane);
+        }
+        if let Some(waiting) = waiting {
+            waiting.room.made();
+            for watcher in waiting.watchers {
+                watcher.tell(self, &upid, &reason);
+            }
         }
         for link in links {
             self.unlink(at, &link);
         }
-        self.0.table.give_back(at.index);
+        if named {
+            self.0.table.lay_to_rest(at.index);
+        } else {
+            self.0.table.give_back(at.index);
+        }
         if self.0.living.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.0.emptied.notify_waiters();
         }
@@ -108,7 +117,7 @@ impl Node {
             let alive = mailbox.alive;
             drop(mailbox);
             if alive {
-                self.urgent(at, Letter::Stop(ExitReason::Stopped));
+                self.urgent(at, System::Stop(Box::new(ExitReason::Stopped)));
             }
         }
         if self.process_count() > 0 {

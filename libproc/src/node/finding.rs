@@ -3,9 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use compact_str::CompactString;
+
 use super::Node;
+use crate::letter::Sender;
 use crate::pid::Upid;
-use crate::protocol::MessageInfo;
+use crate::process::Kind;
 use crate::table::Handle;
 use crate::transport::Peer;
 
@@ -16,32 +19,58 @@ pub(super) const ANONYMOUS: char = '~';
 pub(crate) struct Target {
     pub(crate) id: Box<str>,
     pub(super) at: Option<Handle>,
-    pub(crate) messages: &'static [MessageInfo],
+    pub(crate) kind: Option<&'static Kind>,
+}
+
+/// The id of a process that was given none: `~index.generation`.
+pub(super) fn anonymous(at: Handle) -> CompactString {
+    compact_str::format_compact!("{ANONYMOUS}{}.{}", at.index, at.generation)
 }
 
 impl Node {
+    /// The place of a process of this node, none when it has none; and none at all for the address
+    /// of another node.
+    #[inline]
+    pub(super) fn place_of(&self, upid: &Upid) -> Option<Option<Handle>> {
+        if upid.is_of(self.home()) {
+            return Some(upid.handle());
+        }
+        (upid.address() == self.address()).then(|| self.find(upid.id()))
+    }
+
     /// The living process at `upid` of this node.
     pub(super) fn locate(&self, upid: &Upid) -> Option<Handle> {
-        if upid.address() != self.0.address {
-            return None;
+        self.open_mailbox(upid).map(|(at, _)| at)
+    }
+
+    /// The address of the process at `at`, also for a while after it has gone.
+    pub(crate) fn upid_at(&self, at: Handle) -> Upid {
+        let slot = self.0.table.slot(at.index).map(|slot| slot.0.lock());
+        let upid = slot
+            .filter(|mailbox| mailbox.generation == at.generation)
+            .and_then(|mailbox| mailbox.upid.clone());
+        // One that was given no name has this address, and of one that went long ago nobody knows
+        // more.
+        upid.unwrap_or_else(|| Upid::at_home(anonymous(at), self.home().clone(), at))
+    }
+
+    /// The address of whoever sent a letter.
+    pub(crate) fn upid_of(&self, sender: &Sender) -> Option<Upid> {
+        match sender {
+            Sender::Nobody => None,
+            Sender::Here(at) => Some(self.upid_at(*at)),
+            Sender::Afar(upid) => Some(upid.clone()),
         }
-        if let Some(at) = upid.hint()
-            && let Some(slot) = self.0.table.slot(at.index)
-        {
-            let mailbox = slot.0.lock();
-            // The hint may be of another node that had this address: the id tells.
-            if mailbox.generation == at.generation && mailbox.upid.as_ref() == Some(upid) {
-                return Some(at);
-            }
-        }
-        let at = self.find(upid.id())?;
-        upid.remember(at);
-        Some(at)
+    }
+
+    /// Whether an address of this node is known to have nobody any more.
+    pub(crate) fn is_gone(&self, upid: &Upid) -> bool {
+        self.place_of(upid).is_some() && self.locate(upid).is_none()
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<Handle> {
         let Some(anonymous) = id.strip_prefix(ANONYMOUS) else {
-            return self.0.names.lock().get(id).copied();
+            return self.0.names.lock().find(id);
         };
         let (index, generation) = anonymous.split_once('.')?;
         let at = Handle {
@@ -56,7 +85,7 @@ impl Node {
         Target {
             id: id.into(),
             at: None,
-            messages: &[],
+            kind: None,
         }
     }
 
@@ -66,7 +95,7 @@ impl Node {
             && let Some(at) = self.find(&target.id)
             && let Some(slot) = self.0.table.slot(at.index)
         {
-            target.messages = slot.0.lock().messages;
+            target.kind = slot.0.lock().kind;
             target.at = Some(at);
         }
         target.at.is_some()

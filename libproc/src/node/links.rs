@@ -10,7 +10,7 @@ use crate::transport::PeerWatch;
 
 impl Node {
     pub(crate) fn link(&self, watcher: Handle, to: &Upid) {
-        if to.address() != self.0.address {
+        if to.address() != self.address() {
             return self.peer(to.address()).link(watcher, to.id());
         }
         match self.locate(to) {
@@ -20,7 +20,7 @@ impl Node {
     }
 
     pub(crate) fn unlink(&self, watcher: Handle, to: &Upid) {
-        if to.address() != self.0.address {
+        if to.address() != self.address() {
             let peer = self.0.peers.lock().get(&to.address()).cloned();
             return peer
                 .into_iter()
@@ -54,11 +54,11 @@ impl Node {
         let mut mailbox = slot.0.lock();
         match mailbox.upid.clone() {
             Some(_) if mailbox.generation == at.generation && mailbox.alive => {
-                mailbox.watchers.push(watcher);
+                mailbox.waiting.get_or_insert_default().watchers.push(watcher);
             }
             upid => {
                 drop(mailbox);
-                let gone = || Upid::resolved("~".into(), self.0.address, None);
+                let gone = || Upid::elsewhere("~", self.address());
                 watcher.tell(self, &upid.unwrap_or_else(gone), &ExitReason::NoProcess);
             }
         }
@@ -67,8 +67,10 @@ impl Node {
     fn unwatch(&self, at: Handle, whom: impl Fn(&Watcher) -> bool) {
         if let Some(slot) = self.0.table.slot(at.index) {
             let mut mailbox = slot.0.lock();
-            if mailbox.generation == at.generation {
-                mailbox.watchers.retain(|watcher| !whom(watcher));
+            if mailbox.generation == at.generation
+                && let Some(waiting) = &mut mailbox.waiting
+            {
+                waiting.watchers.retain(|watcher| !whom(watcher));
             }
         }
     }

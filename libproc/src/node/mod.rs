@@ -4,10 +4,11 @@ mod ending;
 mod finding;
 mod links;
 mod looking;
+mod names;
 mod sending;
 mod spawning;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,11 +16,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::counters::Counters;
 use crate::dead::DeadLetters;
 use crate::spawn_on::Factory;
-use crate::table::{Handle, Table};
+use crate::pid::Home;
+use crate::table::Table;
 use crate::timer::Alarms;
 use crate::transport::Peer;
 use crate::worker::Pool;
@@ -27,6 +30,7 @@ use crate::worker::Pool;
 pub use spawning::SpawnError;
 
 pub(crate) use finding::Target;
+use names::Names;
 
 /// A node: processes, the workers that run them, and one port for frames and HTTP.
 ///
@@ -36,12 +40,12 @@ pub(crate) use finding::Target;
 pub struct Node(Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) address: SocketAddr,
     pub(crate) incarnation: u64,
     pub(crate) silence: Duration,
     pub(crate) simulated: bool,
     table: Table,
-    names: Mutex<HashMap<Box<str>, Handle>>,
+    home: Arc<Home>,
+    names: Mutex<Names>,
     front: Mutex<Option<Box<str>>>,
     living: AtomicU64,
     emptied: Notify,
@@ -51,7 +55,10 @@ pub(crate) struct Inner {
     dead: DeadLetters,
     counters: Counters,
     kinds: Mutex<BTreeMap<&'static str, Factory>>,
+    /// Takes no new processes any more.
+    draining: AtomicBool,
     over: AtomicBool,
+    began: Instant,
     down: watch::Sender<bool>,
     pub(crate) arbiters: Mutex<Vec<actix_rt::Arbiter>>,
 }
@@ -59,7 +66,7 @@ pub(crate) struct Inner {
 impl Inner {
     pub(crate) fn new(address: SocketAddr, incarnation: u64, silence: Duration) -> Inner {
         Inner {
-            address,
+            home: Arc::new(Home { address }),
             incarnation,
             silence,
             simulated: crate::net::in_simulation(),
@@ -74,7 +81,9 @@ impl Inner {
             dead: DeadLetters::default(),
             counters: Counters::default(),
             kinds: Mutex::default(),
+            draining: AtomicBool::new(false),
             over: AtomicBool::new(false),
+            began: Instant::now(),
             down: watch::Sender::new(false),
             arbiters: Mutex::default(),
         }
@@ -89,11 +98,12 @@ impl Node {
 
     /// The address peers reach this node at.
     pub fn address(&self) -> SocketAddr {
-        self.0.address
+        self.0.home.address
     }
 
-    fn schedule(&self, index: u32) {
-        self.0.pool.schedule(self.number(), index);
+    #[inline]
+    pub(crate) fn home(&self) -> &Arc<Home> {
+        &self.0.home
     }
 
     pub(crate) fn on_worker(&self, call: impl FnOnce() + Send + 'static) {
@@ -101,6 +111,7 @@ impl Node {
     }
 
     /// Tells nodes of one OS process apart.
+    #[inline]
     pub(crate) fn number(&self) -> usize {
         Arc::as_ptr(&self.0) as usize
     }
@@ -125,6 +136,10 @@ impl Node {
         self.0.down.subscribe()
     }
 
+    pub(crate) fn dead_office(&self) -> &DeadLetters {
+        &self.0.dead
+    }
+
     pub(crate) fn counters(&self) -> &Counters {
         &self.0.counters
     }
@@ -133,6 +148,7 @@ impl Node {
         &self.0.kinds
     }
 
+    #[inline]
     pub(crate) fn pool(&self) -> &Pool {
         &self.0.pool
     }

@@ -1,22 +1,43 @@
 //! Sending: a letter finds its mailbox, its peer, or an honest end.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::{Node, Target};
 use crate::ask::{AskError, unbox};
 use crate::dead::DeadReason;
 use crate::http::Call;
-use crate::letter::{Asker, Letter, Parcel, ReplyTo};
+use crate::lane::{self, AnyLane, Refused};
+use crate::letter::{Asker, ReplyTo, Sender, System};
+use crate::overflow::Overflow;
 use crate::pid::{Pid, Upid};
-use crate::protocol::{Accepts, Wire};
-use crate::table::Handle;
+use crate::protocol::{Accepts, Page, Wire};
+use crate::table::{Handle, Opened};
+use crate::worker::Here;
+
+/// A message that found no mailbox, and why.
+struct Undelivered<P: Page> {
+    message: P::Messages,
+    reply: Option<ReplyTo>,
+    reason: DeadReason,
+    /// Tells when there is room again, where it was full and somebody wants to wait.
+    room: Option<Arc<Notify>>,
+}
+
+/// Whether a message that finds the mailbox full is to be told when there is room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    None,
+    Waits,
+}
 
 impl Node {
     /// Sends `message` from outside any process: at most once.
     pub fn tell<P: Accepts<M>, M: Wire>(&self, to: &Pid<P>, message: M) {
-        self.post(None, to, message, None);
+        self.post(None, None, to, message, None);
     }
 
     /// Sends `message` from outside any process and waits for its answer.
@@ -29,115 +50,269 @@ impl Node {
         message: M,
     ) -> impl Future<Output = Result<M::Result, AskError>> + Send + 'static + use<P, M> {
         let (sender, answer) = oneshot::channel();
-        self.post(None, to, message, Some(ReplyTo::new(Asker::Task(sender))));
+        let reply = ReplyTo(Asker::Task(sender));
+        self.post(None, None, to, message, Some(reply));
         async move { unbox(answer.await.unwrap_or(Err(AskError::Lost))) }
     }
 
+    /// [`ask`](Node::ask) that fails with [`AskError::Timeout`] when no answer came `within`.
+    ///
+    /// # Errors
+    /// [`AskError`]
+    pub fn ask_within<P: Accepts<M>, M: Wire>(
+        &self,
+        to: &Pid<P>,
+        message: M,
+        within: Duration,
+    ) -> impl Future<Output = Result<M::Result, AskError>> + Send + 'static + use<P, M> {
+        let asked = self.ask(to, message);
+        async move {
+            let answer = tokio::time::timeout(within, asked).await;
+            answer.unwrap_or(Err(AskError::Timeout))
+        }
+    }
+
+    /// Sends `message`, waiting while there is no room for it: in the mailbox of a process of this
+    /// node, or on the way to another node.
+    ///
+    /// That it returns says that the message was put there, not that it was handled. A process
+    /// gives the future to [`defer`](crate::Context::defer).
+    ///
+    /// # Errors
+    /// [`AskError`] when there is nobody at the address, or the message is too large to send.
+    pub fn send<P: Accepts<M>, M: Wire>(
+        &self,
+        to: &Pid<P>,
+        message: M,
+    ) -> impl Future<Output = Result<(), AskError>> + 'static + use<P, M> {
+        let (node, to) = (self.clone(), to.clone());
+        async move {
+            let Some(_) = node.place_of(to.upid()) else {
+                let peer = node.peer(to.upid().address());
+                return peer.send(to.upid(), &message).await;
+            };
+            let mut message = P::wrap(message);
+            loop {
+                let full = match node.deliver_here::<P>(
+                    None,
+                    Sender::Nobody,
+                    to.upid(),
+                    message,
+                    None,
+                    Patience::Waits,
+                ) {
+                    Ok(()) => return Ok(()),
+                    Err(undelivered) => undelivered,
+                };
+                let Some(room) = full.room else {
+                    node.dead(full.reason, to.upid(), None, M::NAME);
+                    return Err(error_of(full.reason));
+                };
+                message = full.message;
+                // It is told within a turn of the process, or when that ends.
+                let _ = tokio::time::timeout(LOOK_AGAIN, room.notified()).await;
+            }
+        }
+    }
+
+    /// Sends a message; `here` is the worker that is being polled, where that is known.
+    #[inline]
     pub(crate) fn post<P: Accepts<M>, M: Wire>(
         &self,
-        from: Option<Upid>,
+        here: Option<&Here>,
+        from: Option<&Upid>,
         to: &Pid<P>,
         message: M,
         reply: Option<ReplyTo>,
     ) {
         let upid = to.upid();
-        if upid.address() != self.0.address {
+        if !upid.is_of(self.home()) && upid.address() != self.address() {
             return self
                 .peer(upid.address())
-                .letter(from.as_ref(), upid, &message, reply);
+                .letter(from, upid, &message, reply);
         }
-        let parcel = Box::new(Parcel { message, reply });
-        let letter = Letter::Message {
-            from,
-            index: P::INDEX,
-            parcel,
-        };
-        if let Err((letter, reason)) = self.post_here(upid, letter) {
-            self.dead(reason, 1);
-            refuse::<M>(letter, reason);
+        let sender = from.and_then(Upid::handle).map_or(Sender::Nobody, Sender::Here);
+        let delivered =
+            self.deliver_here::<P>(here, sender, upid, P::wrap(message), reply, Patience::None);
+        if let Err(undelivered) = delivered {
+            self.dead(undelivered.reason, upid, from, M::NAME);
+            if let Some(reply) = undelivered.reply {
+                reply.fail(error_of(undelivered.reason), self);
+            }
         }
     }
 
     /// Puts a message into the mailbox of the process at `upid` of this node.
-    fn post_here(&self, upid: &Upid, letter: Letter) -> Result<(), (Letter, DeadReason)> {
-        let mut letter = letter;
-        if let Some(at) = upid.hint() {
-            match self.push(at, Some(upid), letter) {
-                Err((back, DeadReason::NoProcess)) => letter = back, // the hint may be old
-                done => return done,
-            }
-        }
-        let Some(at) = self.find(upid.id()) else {
-            return Err((letter, DeadReason::NoProcess));
-        };
-        upid.remember(at);
-        self.push(at, Some(upid), letter)
-    }
-
-    /// Puts a letter of the system itself into a mailbox, full or not; a stop goes to its front.
-    pub(crate) fn urgent(&self, at: Handle, letter: Letter) {
-        // To a process that has gone there is nothing left to say.
-        let _ = self.push(at, None, letter);
-    }
-
-    /// Puts a letter into a mailbox; one addressed by a `upid` only if that is the process's, and
-    /// there is room.
-    fn push(
+    #[inline]
+    fn deliver_here<P: Page>(
         &self,
-        at: Handle,
-        upid: Option<&Upid>,
-        letter: Letter,
-    ) -> Result<(), (Letter, DeadReason)> {
-        let Some(slot) = self.0.table.slot(at.index) else {
-            return Err((letter, DeadReason::NoProcess));
+        here: Option<&Here>,
+        from: Sender,
+        upid: &Upid,
+        message: P::Messages,
+        reply: Option<ReplyTo>,
+        patience: Patience,
+    ) -> Result<(), Undelivered<P>> {
+        let undelivered = |message, reply, reason| {
+            let room = None;
+            Err(Undelivered {
+                message,
+                reply,
+                reason,
+                room,
+            })
         };
-        let mut mailbox = slot.0.lock();
-        if mailbox.generation != at.generation || !mailbox.alive {
-            return Err((letter, DeadReason::NoProcess));
-        }
-        if let Some(upid) = upid {
-            // A hint may be of another node that had this address: the id tells.
-            if mailbox.upid.as_ref() != Some(upid) {
-                return Err((letter, DeadReason::NoProcess));
+        let Some((at, mut mailbox)) = self.open_mailbox(upid) else {
+            return undelivered(message, reply, DeadReason::NoProcess);
+        };
+        let (capacity, overflow) = mailbox
+            .kind
+            .map_or((0, Overflow::Reject), |kind| (kind.capacity, kind.overflow));
+        let lane = mailbox.lane.as_mut();
+        let Some(lane) = lane.and_then(|lane| lane::typed::<P>(&mut **lane)) else {
+            return undelivered(message, reply, DeadReason::NotAccepted);
+        };
+        let mut pushed_out = None;
+        if lane.letters.len() >= capacity as usize {
+            match overflow {
+                Overflow::Grow => {}
+                _ if patience == Patience::Waits => {
+                    return Err(Undelivered {
+                        message,
+                        reply,
+                        reason: DeadReason::MailboxFull,
+                        room: Some(mailbox.waiting.get_or_insert_default().room.wait()),
+                    });
+                }
+                Overflow::DropOldest => pushed_out = lane.refuse_oldest(),
+                Overflow::Reject | Overflow::Block => {
+                    return undelivered(message, reply, DeadReason::MailboxFull);
+                }
             }
-            if mailbox.queue.len() >= mailbox.capacity as usize {
-                return Err((letter, DeadReason::MailboxFull));
-            }
         }
-        match letter {
-            Letter::Stop(_) => mailbox.queue.push_front(letter),
-            letter => mailbox.queue.push_back(letter),
-        }
-        if !mailbox.scheduled {
-            mailbox.scheduled = true;
-            drop(mailbox);
-            self.schedule(at.index);
+        lane.push(from, message, reply);
+        self.put_in_queue(mailbox, at.index, here);
+        if let Some(oldest) = pushed_out {
+            self.pushed_out(upid.id(), oldest);
         }
         Ok(())
     }
 
-    /// Puts letters from a peer into a mailbox; those that do not fit stay in `letters`.
-    pub(crate) fn deliver(&self, target: &mut Target, letters: &mut Vec<Letter>) {
+    /// The mailbox of the living process at `upid` of this node.
+    #[inline]
+    pub(super) fn open_mailbox(&self, upid: &Upid) -> Option<(Handle, Opened<'_>)> {
+        let at = self.place_of(upid)??;
+        let mailbox = self.0.table.slot(at.index)?.0.lock();
+        if mailbox.generation == at.generation && mailbox.alive {
+            return Some((at, mailbox));
+        }
+        drop(mailbox);
+        self.open_successor(upid)
+    }
+
+    #[cold]
+    fn open_successor(&self, upid: &Upid) -> Option<(Handle, Opened<'_>)> {
+        // Another process may have the id of one that has gone.
+        let at = self.find(upid.id())?;
+        upid.remember(at);
+        let mailbox = self.0.table.slot(at.index)?.0.lock();
+        (mailbox.generation == at.generation && mailbox.alive).then_some((at, mailbox))
+    }
+
+    /// After a letter was added: lets a worker know, unless one does.
+    #[inline]
+    fn put_in_queue(
+        &self,
+        mut mailbox: Opened<'_>,
+        index: u32,
+        here: Option<&Here>,
+    ) {
+        if mailbox.scheduled {
+            return;
+        }
+        mailbox.scheduled = true;
+        let pinned = mailbox.pinned;
+        drop(mailbox);
+        match pinned {
+            0 => self.0.pool.schedule(self.number(), index, here),
+            worker => self.0.pool.schedule_pinned(worker, index),
+        }
+    }
+
+    /// Puts a letter of the system itself into a mailbox, full or not; a stop goes to its front.
+    pub(crate) fn urgent(&self, at: Handle, letter: System) {
+        self.urgent_from(at, letter, None);
+    }
+
+    /// As [`urgent`](Node::urgent), from the worker that is being polled.
+    pub(crate) fn urgent_from(&self, at: Handle, letter: System, here: Option<&Here>) {
+        let Some(slot) = self.0.table.slot(at.index) else {
+            return;
+        };
+        let mut mailbox = slot.0.lock();
+        // To a process that has gone there is nothing left to say.
+        if mailbox.generation == at.generation
+            && mailbox.alive
+            && let Some(lane) = &mut mailbox.lane
+        {
+            lane.system(letter);
+            self.put_in_queue(mailbox, at.index, here);
+        }
+    }
+
+    /// Puts letters from a peer into a mailbox; those that do not fit stay in `letters` when its
+    /// process holds up the connection, and are dead otherwise.
+    pub(crate) fn deliver(&self, target: &mut Target, letters: &mut dyn AnyLane) {
         let slot = target
             .at
             .and_then(|at| Some((at, self.0.table.slot(at.index)?)));
         let Some((at, slot)) = slot else {
-            return self.refuse_all(DeadReason::NoProcess, letters.drain(..));
+            return self.refuse_all(DeadReason::NoProcess, &target.id, letters);
         };
         let mut mailbox = slot.0.lock();
         if mailbox.generation != at.generation || !mailbox.alive {
             drop(mailbox);
             target.at = None;
-            return self.refuse_all(DeadReason::NoProcess, letters.drain(..));
+            return self.refuse_all(DeadReason::NoProcess, &target.id, letters);
         }
-        let room = (mailbox.capacity as usize).saturating_sub(mailbox.queue.len());
-        mailbox
-            .queue
-            .extend(letters.drain(..room.min(letters.len())));
-        if !mailbox.scheduled && !mailbox.queue.is_empty() {
-            mailbox.scheduled = true;
+        let (Some(kind), Some(lane)) = (mailbox.kind, &mut mailbox.lane) else {
+            return;
+        };
+        let mut room = (kind.capacity as usize).saturating_sub(lane.len());
+        let mut pushed_out = Vec::new();
+        match kind.overflow {
+            Overflow::Grow => room = usize::MAX,
+            Overflow::DropOldest => {
+                while room < letters.len() {
+                    let Some(oldest) = lane.refuse_oldest().or_else(|| letters.refuse_oldest())
+                    else {
+                        break;
+                    };
+                    pushed_out.push(oldest);
+                    room = (kind.capacity as usize).saturating_sub(lane.len());
+                }
+            }
+            Overflow::Reject | Overflow::Block => {}
+        }
+        lane.append(letters, room);
+        if lane.len() > 0 {
+            self.put_in_queue(mailbox, at.index, None);
+        } else {
             drop(mailbox);
-            self.schedule(at.index);
+        }
+        for oldest in pushed_out {
+            self.pushed_out(&target.id, oldest);
+        }
+        if kind.overflow != Overflow::Block {
+            self.refuse_all(DeadReason::MailboxFull, &target.id, letters);
+        }
+    }
+
+    /// After the oldest message of a full mailbox made room.
+    fn pushed_out(&self, id: &str, (refused, reply): (Refused, Option<ReplyTo>)) {
+        self.dead_here(DeadReason::MailboxFull, id, &refused.from, refused.message);
+        if let Some(reply) = reply {
+            reply.fail(AskError::Busy, self);
         }
     }
 
@@ -147,37 +322,39 @@ impl Node {
             return;
         };
         let mut mailbox = slot.0.lock();
-        if mailbox.generation != at.generation || !mailbox.alive {
-            return;
-        }
-        if mailbox.scheduled {
+        if mailbox.generation == at.generation && mailbox.alive {
             mailbox.woken = true;
-            return;
+            self.put_in_queue(mailbox, at.index, None);
         }
-        mailbox.scheduled = true;
-        drop(mailbox);
-        self.schedule(at.index);
     }
 
     /// Hands a request to one of the process's routes.
     pub(crate) fn call(&self, process: Handle, call: Call) {
         // Dropped when the process has gone: the client sees 503.
-        self.urgent(process, Letter::Http(Box::new(call)));
+        self.urgent(process, System::Http(Box::new(call)));
+    }
+
+    /// Drops letters; whoever waits for an answer to one is told.
+    pub(crate) fn refuse_all(&self, reason: DeadReason, id: &str, letters: &mut dyn AnyLane) {
+        if letters.len() > 0 {
+            letters.refuse_all(&error_of(reason), self, &mut |refused| {
+                self.dead_here(reason, id, &refused.from, refused.message);
+            });
+        }
     }
 }
 
-/// Fails the ask of a letter that was not delivered with the reason, where its type is known.
-fn refuse<M: Wire>(letter: Letter, reason: DeadReason) {
-    let Letter::Message { parcel, .. } = letter else {
-        return;
-    };
-    let Ok(parcel) = parcel.downcast::<Parcel<M>>() else {
-        return;
-    };
-    if let Some(reply) = parcel.reply {
-        reply.fail(match reason {
-            DeadReason::MailboxFull => AskError::Busy,
-            _ => AskError::NoProcess,
-        });
+/// How long a sender that waits for room relies on being told of it.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// What an asker is told.
+fn error_of(reason: DeadReason) -> AskError {
+    match reason {
+        DeadReason::MailboxFull | DeadReason::PeerBusy => AskError::Busy,
+        DeadReason::NotAccepted => AskError::NotAccepted,
+        DeadReason::Undecodable => AskError::Undecodable,
+        DeadReason::TooLarge => AskError::TooLarge,
+        DeadReason::Unreachable => AskError::Unreachable,
+        DeadReason::NoProcess => AskError::NoProcess,
     }
 }

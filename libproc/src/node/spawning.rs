@@ -2,13 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
+use compact_str::CompactString;
+
 use super::Node;
-use super::finding::ANONYMOUS;
-use crate::context::Context;
+use super::finding::{ANONYMOUS, anonymous};
 use crate::pid::{Pid, Upid, valid_id};
-use crate::process::{Body, Process, Run};
-use crate::protocol::{MessageInfo, Page};
-use crate::table::Handle;
+use crate::process::{Body, Kind, OfKind, Process, Run};
+use crate::table::{Handle, Mailbox};
 
 /// Why a process was not spawned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,15 +20,18 @@ pub enum SpawnError {
     /// The text cannot be an id.
     #[error("`{0}` cannot be the id of a process")]
     InvalidId(String),
+    /// The node is about to go down.
+    #[error("the node takes no new processes: it is draining")]
+    Draining,
 }
 
 impl Node {
     /// Starts `actor` as the process `id@address`.
     ///
     /// # Panics
-    /// When `id` is taken or no id: see [`try_spawn`](Node::try_spawn) for ids that come from
-    /// outside.
-    pub fn spawn<A: Process>(&self, id: &str, actor: A) -> Pid<A::Protocol> {
+    /// When `id` is taken or no id, or the node is draining: see [`try_spawn`](Node::try_spawn) for
+    /// ids that come from outside.
+    pub fn spawn<A: Process + Send>(&self, id: &str, actor: A) -> Pid<A::Protocol> {
         self.try_spawn(id, actor)
             .unwrap_or_else(|error| panic!("could not spawn: {error}"))
     }
@@ -36,65 +39,87 @@ impl Node {
     /// Starts `actor` as the process `id@address`.
     ///
     /// # Errors
-    /// [`SpawnError`] when a living process has that id, or it cannot be one.
-    pub fn try_spawn<A: Process>(
+    /// [`SpawnError`] when a living process has that id, it cannot be one, or the node is
+    /// [draining](Node::drain).
+    pub fn try_spawn<A: Process + Send>(
         &self,
         id: &str,
         actor: A,
     ) -> Result<Pid<A::Protocol>, SpawnError> {
-        let make = |upid: Upid, at| Body {
-            actor,
-            ctx: Context::new(self.clone(), upid, at),
-        };
-        let messages = <A::Protocol as Page>::MESSAGES;
-        let upid = self.settle(
-            Some(id),
-            std::any::type_name::<A>(),
-            messages,
-            A::CAPACITY,
-            make,
-        )?;
-        Ok(Pid::assume(upid))
+        if self.0.draining.load(Ordering::Relaxed) {
+            return Err(SpawnError::Draining);
+        }
+        let make = |upid: &Upid| Body::new(actor, upid.clone());
+        self.settle(Some(id), A::KIND, make).map(Pid::assume)
     }
 
     /// Starts `actor` under an id of the node's choosing.
-    pub fn spawn_anonymous<A: Process>(&self, actor: A) -> Pid<A::Protocol> {
-        let make = |upid: Upid, at| Body {
-            actor,
-            ctx: Context::new(self.clone(), upid, at),
-        };
-        let messages = <A::Protocol as Page>::MESSAGES;
-        match self.settle(
-            None,
-            std::any::type_name::<A>(),
-            messages,
-            A::CAPACITY,
-            make,
-        ) {
+    pub fn spawn_anonymous<A: Process + Send>(&self, actor: A) -> Pid<A::Protocol> {
+        let make = |upid: &Upid| Body::new(actor, upid.clone());
+        match self.settle(None, A::KIND, make) {
             Ok(upid) => Pid::assume(upid),
             Err(error) => unreachable!("only given ids are refused: {error}"),
         }
     }
 
+    /// Starts the actor that `make` makes as the process `id@address`, on one worker where it stays:
+    /// for state that may not move between threads, and for turns that are long on purpose.
+    ///
+    /// `worker` counts from zero and wraps around at the number of workers. The process costs a
+    /// wake-up of that worker's thread whenever another thread sends to it.
+    ///
+    /// # Errors
+    /// As [`try_spawn`](Node::try_spawn).
+    pub fn spawn_pinned<A: Process>(
+        &self,
+        id: &str,
+        worker: usize,
+        make: impl FnOnce() -> A + Send + 'static,
+    ) -> Result<Pid<A::Protocol>, SpawnError> {
+        if self.0.draining.load(Ordering::Relaxed) {
+            return Err(SpawnError::Draining);
+        }
+        let pool = &self.0.pool;
+        let worker = worker % pool.worker_count().clamp(1, usize::from(u16::MAX)) + 1;
+        let (upid, at) = self.prepare(Some(id), A::KIND, |mailbox, _| {
+            mailbox.pinned = worker as u16;
+        })?;
+        let body_upid = upid.clone();
+        let make = move || Box::new(Body::new(make(), body_upid)) as Box<dyn Run>;
+        pool.settle(worker as u16, at.index, Box::new(make));
+        Ok(Pid::assume(upid))
+    }
+
     /// Gives a body a slot, an address and its first turn.
-    pub(crate) fn settle<B: Run + 'static>(
+    pub(crate) fn settle<B: Run + Send + 'static>(
         &self,
         id: Option<&str>,
-        kind: &'static str,
-        messages: &'static [MessageInfo],
-        capacity: u32,
-        make: impl FnOnce(Upid, Handle) -> B,
+        kind: &'static Kind,
+        make: impl FnOnce(&Upid) -> B,
     ) -> Result<Upid, SpawnError> {
+        let (upid, at) = self.prepare(id, kind, |mailbox, upid| {
+            mailbox.body = Some(Box::new(make(upid)));
+        })?;
+        self.0.pool.schedule(self.number(), at.index, None);
+        Ok(upid)
+    }
+
+    /// Gives a process a slot and an address; `fill` puts in what is particular to it.
+    fn prepare(
+        &self,
+        id: Option<&str>,
+        kind: &'static Kind,
+        fill: impl FnOnce(&mut Mailbox, &Upid),
+    ) -> Result<(Upid, Handle), SpawnError> {
         if let Some(id) = id
             && (!valid_id(id) || id.starts_with(ANONYMOUS))
         {
-            return Err(SpawnError::InvalidId(
-                id.chars().take(crate::pid::ID_MAX).collect(),
-            ));
+            let id = id.chars().take(crate::pid::ID_MAX).collect();
+            return Err(SpawnError::InvalidId(id));
         }
         let mut names = id.map(|id| (id, self.0.names.lock()));
         if let Some((id, names)) = &names
-            && names.contains_key(*id)
+            && names.find(id).is_some()
         {
             return Err(SpawnError::IdTaken((*id).to_owned()));
         }
@@ -105,32 +130,28 @@ impl Node {
             .slot(index)
             .expect("a slot that was taken is in the table");
         let mut mailbox = slot.0.lock();
-        mailbox.generation = mailbox.generation.wrapping_add(1).max(1);
-        let at = Handle {
-            index,
-            generation: mailbox.generation,
-        };
-        let id = id.map_or_else(
-            || format!("{ANONYMOUS}{index}.{}", at.generation),
-            str::to_owned,
-        );
-        let upid = Upid::resolved(id.into(), self.0.address, Some(at));
-        if let Some((id, names)) = &mut names {
-            names.insert((*id).into(), at);
+        let generation = mailbox.generation.wrapping_add(1).max(1);
+        let at = Handle { index, generation };
+        let name = id.map_or_else(|| anonymous(at), CompactString::from);
+        let upid = Upid::at_home(name, self.home().clone(), at);
+        if let Some((_, names)) = &mut names {
+            names.add(upid.clone());
         }
         drop(names);
-        mailbox.upid = Some(upid.clone());
-        mailbox.kind = kind;
-        mailbox.messages = messages;
-        mailbox.capacity = capacity;
-        mailbox.handled = 0;
-        mailbox.body = Some(Box::new(make(upid.clone(), at)));
-        mailbox.fresh = true;
-        mailbox.alive = true;
-        mailbox.scheduled = true;
+        *mailbox = Mailbox {
+            generation,
+            since_s: self.0.began.elapsed().as_secs() as u32,
+            scheduled: true,
+            fresh: true,
+            alive: true,
+            kind: Some(kind),
+            lane: Some((kind.lane)()),
+            upid: Some(upid.clone()),
+            ..Mailbox::default()
+        };
+        fill(&mut mailbox, &upid);
         drop(mailbox);
         self.0.living.fetch_add(1, Ordering::SeqCst);
-        self.schedule(index);
-        Ok(upid)
+        Ok((upid, at))
     }
 }

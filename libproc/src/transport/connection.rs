@@ -15,10 +15,11 @@ use super::peer::{Peer, PeerReply};
 use crate::ask::AskError;
 use crate::dead::DeadReason;
 use crate::http;
-use crate::letter::{Asker, Letter, ReplyTo};
+use crate::lane::AnyLane;
+use crate::letter::{Asker, ReplyTo, Sender};
 use crate::net::{ReadHalf, Stream, WriteHalf};
 use crate::node::{Node, Target};
-use crate::pid::{Upid, valid_id};
+use crate::pid::{Home, Upid, valid_id};
 
 /// Bytes read at once at most: what one read brings should still be in the cache when it is handled.
 const READ_MAX: usize = 128 << 10;
@@ -135,8 +136,9 @@ struct Reader<'a> {
     nobody: Upid,
     names: Vec<Box<str>>,
     /// Letters for one process that wait to be put into its mailbox together.
-    run: Vec<Letter>,
+    run: Option<Box<dyn AnyLane>>,
     run_to: usize,
+    home: Arc<Home>,
     /// So many answers wait to be read by the peer that it may ask nothing.
     busy: bool,
 }
@@ -144,8 +146,11 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(peer: Arc<Peer>, epoch: u64, heard: &'a Cell<Instant>) -> Reader<'a> {
         let node = peer.node().clone();
-        let nobody = Upid::resolved("~".into(), peer.address(), None);
-        let (to, from, names, run) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let home = Arc::new(Home {
+            address: peer.address(),
+        });
+        let nobody = Upid::of("~".into(), home.clone(), 0);
+        let (to, from, names) = (Vec::new(), Vec::new(), Vec::new());
         Reader {
             nobody,
             peer,
@@ -155,8 +160,9 @@ impl<'a> Reader<'a> {
             to,
             from,
             names,
-            run,
+            run: None,
             run_to: 0,
+            home,
             busy: false,
         }
     }
@@ -204,10 +210,14 @@ impl<'a> Reader<'a> {
     fn continues_run(&self, frame: &Frame<'_>) -> bool {
         match frame {
             Frame::Letter { to, .. } | Frame::Ask { to, .. } => {
-                self.run_to == *to as usize && self.run.len() < RUN_MAX
+                self.run_to == *to as usize && self.run_len() < RUN_MAX
             }
             _ => false,
         }
+    }
+
+    fn run_len(&self) -> usize {
+        self.run.as_ref().map_or(0, |run| run.len())
     }
 
     fn refuse(&self, bad: &BadFrame) -> io::Error {
@@ -220,7 +230,7 @@ impl<'a> Reader<'a> {
         match frame {
             Frame::To(id) => define(&mut self.to, self.node.target(checked(id)?))?,
             Frame::From(id) => {
-                let upid = Upid::resolved(checked(id)?.into(), self.peer.address(), None);
+                let upid = Upid::of(checked(id)?.into(), self.home.clone(), 0);
                 define(&mut self.from, upid)?;
             }
             Frame::Name(name) => define(&mut self.names, name.into())?,
@@ -245,10 +255,10 @@ impl<'a> Reader<'a> {
                     epoch,
                     number,
                 };
-                let reply = ReplyTo::new(Asker::Peer(asker));
+                let reply = ReplyTo(Asker::Peer(Box::new(asker)));
                 if self.busy {
                     // Not worth a turn of the process: the answer could not be sent.
-                    reply.fail(AskError::Busy);
+                    reply.fail(AskError::Busy, &self.node);
                     return Ok(());
                 }
                 self.letter(to, from, name, body, Some(reply))?;
@@ -282,71 +292,60 @@ impl<'a> Reader<'a> {
             .get(usize::from(name))
             .ok_or(BadFrame::Undefined)?;
         let from = match from {
-            NOBODY => Some(self.nobody.clone()),
-            from => Some(
-                self.from
-                    .get(from as usize)
-                    .ok_or(BadFrame::Undefined)?
-                    .clone(),
-            ),
+            NOBODY => &self.nobody,
+            from => self.from.get(from as usize).ok_or(BadFrame::Undefined)?,
         };
+        let from = Sender::Afar(from.clone());
         let target = self.to.get_mut(to).ok_or(BadFrame::Undefined)?;
-        if !self.node.resolve(target) {
-            self.node.dead(DeadReason::NoProcess, 1);
+        let resolved = self.node.resolve(target);
+        let Some(kind) = target.kind.filter(|_| resolved) else {
+            self.node
+                .dead_here(DeadReason::NoProcess, &target.id, &from, name);
             reply
                 .into_iter()
-                .for_each(|reply| reply.fail(AskError::NoProcess));
+                .for_each(|reply| reply.fail(AskError::NoProcess, &self.node));
             return Ok(());
+        };
+        let Some(message) = kind.messages.iter().find(|message| message.name == &**name) else {
+            self.node
+                .dead_here(DeadReason::NotAccepted, &target.id, &from, name);
+            tracing::debug!(to = %target.id, peer = %self.peer.address(), %name, "message not accepted");
+            reply
+                .into_iter()
+                .for_each(|reply| reply.fail(AskError::NotAccepted, &self.node));
+            return Ok(());
+        };
+        let run = self.run.get_or_insert_with(kind.lane);
+        if let Err((error, reply)) = (message.decode)(body, from.clone(), reply, &mut **run) {
+            self.node
+                .dead_here(DeadReason::Undecodable, &target.id, &from, name);
+            tracing::warn!(to = %target.id, peer = %self.peer.address(), %name, %error, "undecodable message");
+            reply
+                .into_iter()
+                .for_each(|reply| reply.fail(AskError::Undecodable, &self.node));
         }
-        let Some(index) = target
-            .messages
-            .iter()
-            .position(|message| message.name == &**name)
-        else {
-            self.node.dead(DeadReason::NotAccepted, 1);
-            tracing::debug!(to = %target.id, from = ?from, %name, "message not accepted");
-            reply
-                .into_iter()
-                .for_each(|reply| reply.fail(AskError::NotAccepted));
-            return Ok(());
-        };
-        let parcel = match (target.messages[index].decode)(body, reply) {
-            Ok(parcel) => parcel,
-            Err((error, reply)) => {
-                self.node.dead(DeadReason::Undecodable, 1);
-                tracing::warn!(to = %target.id, from = ?from, %name, %error, "undecodable message");
-                reply
-                    .into_iter()
-                    .for_each(|reply| reply.fail(AskError::Undecodable));
-                return Ok(());
-            }
-        };
         self.run_to = to;
-        self.run.push(Letter::Message {
-            from,
-            index: index as u16,
-            parcel,
-        });
         Ok(())
     }
 
     /// Puts the gathered letters into the mailbox, not reading on while it is full: the peer's
     /// senders feel it. Not for ever: other processes live behind this connection too.
     async fn deliver(&mut self) {
-        if self.run.is_empty() {
+        let Some(mut run) = self.run.take() else {
             return;
-        }
+        };
         let since = Instant::now();
         loop {
-            self.node.deliver(&mut self.to[self.run_to], &mut self.run);
-            if self.run.is_empty() || since.elapsed() > FULL_WAIT {
+            self.node.deliver(&mut self.to[self.run_to], &mut *run);
+            if run.len() == 0 || since.elapsed() > FULL_WAIT {
                 break;
             }
             self.heard.set(Instant::now()); // it is we who do not listen
             tokio::time::sleep(FULL_LOOK).await;
         }
+        let id = &self.to[self.run_to].id;
         self.node
-            .refuse_all(DeadReason::MailboxFull, self.run.drain(..));
+            .refuse_all(DeadReason::MailboxFull, id, &mut *run);
     }
 }
 

@@ -17,7 +17,7 @@ use super::handshake::{self, Met};
 use super::outbox::{Outbox, Refused};
 use crate::ask::AskError;
 use crate::dead::DeadReason;
-use crate::letter::{Letter, Outcome, ReplyTo};
+use crate::letter::{Outcome, ReplyTo, System};
 use crate::link::{ExitReason, Exited};
 use crate::node::Node;
 use crate::pid::Upid;
@@ -145,10 +145,10 @@ impl Peer {
                 Refused::Busy => (DeadReason::PeerBusy, AskError::Busy),
                 Refused::TooLarge => (DeadReason::TooLarge, AskError::TooLarge),
             };
-            self.node.dead(reason, 1);
+            self.node.dead(reason, to, from, M::NAME);
             return reply
                 .into_iter()
-                .for_each(|reply| reply.fail(error.clone()));
+                .for_each(|reply| reply.fail(error.clone(), &self.node));
         }
         if let (Some(number), Some(reply)) = (number, reply) {
             state.asks.insert(
@@ -160,6 +160,18 @@ impl Peer {
             );
         }
         self.sent(state);
+    }
+
+    /// Sends a message once there is room for it.
+    ///
+    /// # Errors
+    /// When it is too large to send.
+    pub(crate) async fn send<M: Wire>(self: &Arc<Self>, to: &Upid, message: &M) -> Result<(), AskError> {
+        while self.state.lock().outbox.is_busy() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        self.letter(None, to, message, None);
+        Ok(())
     }
 
     pub(crate) fn link(self: &Arc<Self>, watcher: Handle, id: &str) {
@@ -304,20 +316,20 @@ impl Peer {
         drop(state);
         self.wake.notify_one();
         if !fallen.outbox.is_empty() {
-            self.node.dead(DeadReason::Unreachable, 1);
+            self.node.dead_office().add(DeadReason::Unreachable, 1);
         }
         let asks: BTreeMap<u64, Pending> = fallen.asks.into_iter().collect();
         for pending in asks.into_values() {
-            pending.reply.fail(error.clone());
+            pending.reply.fail(error.clone(), &self.node);
         }
         for (id, watchers) in fallen.links {
-            let upid = Upid::resolved(id, self.address, None);
+            let upid = Upid::elsewhere(&id, self.address);
             for watcher in watchers {
                 let exited = Exited {
                     upid: upid.clone(),
                     reason: reason.clone(),
                 };
-                self.node.urgent(watcher, Letter::Exited(Box::new(exited)));
+                self.node.urgent(watcher, System::Exited(Box::new(exited)));
             }
         }
         for at in fallen.watched.into_values() {
@@ -327,14 +339,14 @@ impl Peer {
 
     pub(crate) fn answered(&self, epoch: u64, number: u64, body: &[u8]) {
         if let Some(pending) = self.pending(epoch, number) {
-            pending.reply.pass((pending.decode)(body));
+            pending.reply.pass((pending.decode)(body), &self.node, None);
         }
     }
 
     pub(crate) fn failed(&self, epoch: u64, number: u64, body: &[u8]) {
         if let Some(pending) = self.pending(epoch, number) {
             let error = rmp_serde::from_slice(body).unwrap_or(AskError::Undecodable);
-            pending.reply.fail(error);
+            pending.reply.fail(error, &self.node);
         }
     }
 
@@ -355,13 +367,13 @@ impl Peer {
             return;
         };
         drop(state);
-        let upid = Upid::resolved(id, self.address, None);
+        let upid = Upid::elsewhere(&id, self.address);
         for watcher in watchers {
             let exited = Exited {
                 upid: upid.clone(),
                 reason: reason.clone(),
             };
-            self.node.urgent(watcher, Letter::Exited(Box::new(exited)));
+            self.node.urgent(watcher, System::Exited(Box::new(exited)));
         }
     }
 
