@@ -93,16 +93,21 @@ impl NodeBuilder {
 
 /// One worker on this thread; inside a `System` more on threads of their own.
 fn start_workers(node: &Node, workers: Option<usize>) {
-    Host(node.clone()).start();
     // Asked only where it matters: the answer takes a dozen files of control groups to read.
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let workers = match actix_rt::System::try_current() {
         Some(_) => workers.unwrap_or_else(cores),
         None => 1,
     };
-    for _ in 1..workers {
+    let host = |worker| {
+        node.pool().desk(worker);
+        let node = node.clone();
+        Host { node, worker }
+    };
+    host(0).start();
+    for worker in 1..workers {
         let arbiter = actix_rt::Arbiter::new();
-        let host = Host(node.clone());
+        let host = host(worker);
         if arbiter.spawn_fn(move || drop(host.start())) {
             node.inner().arbiters.lock().push(arbiter);
         }

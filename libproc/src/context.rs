@@ -278,8 +278,7 @@ impl<A: Process> Context<A> {
 
     /// Cancels a timer; false when it had run, or was cancelled, before.
     pub fn cancel(&mut self, timer: Timer) -> bool {
-        self.timers_mut()
-            .is_some_and(|timers| timers.cancel(timer))
+        self.timers_mut().is_some_and(|timers| timers.cancel(timer))
     }
 
     /// Asks to be told, exactly once, when the process at `to` exits or its node is lost.
@@ -290,8 +289,7 @@ impl<A: Process> Context<A> {
         A: Handler<Exited>,
     {
         let extras = self.extras();
-        extras.exited =
-            Some(|actor, exited, ctx| actor.handle(exited, ctx).handle(ctx, None));
+        extras.exited = Some(|actor, exited, ctx| actor.handle(exited, ctx).handle(ctx, None));
         if extras.links.insert(to.clone()) {
             self.node().link(self.at(), to);
         }

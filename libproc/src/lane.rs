@@ -89,19 +89,6 @@ impl<P: Page> Default for Lane<P> {
 }
 
 impl<P: Page> Lane<P> {
-    /// Adds a message.
-    #[inline]
-    pub(crate) fn push(&mut self, from: Sender, message: P::Messages, reply: Option<ReplyTo>) {
-        self.letters.push_back(match reply {
-            None => Letter::Tell { from, message },
-            Some(reply) => Letter::Ask {
-                from,
-                message,
-                reply,
-            },
-        });
-    }
-
     /// Gives back the room that a burst took; how much room is kept.
     fn trim(&mut self) -> Warmth {
         match self.letters.capacity() * size_of::<Letter<P>>() {

@@ -31,6 +31,20 @@ pub(crate) enum Letter<P: Page> {
     System(System),
 }
 
+impl<P: Page> Letter<P> {
+    #[inline]
+    pub(crate) fn new(from: Sender, message: P::Messages, reply: Option<ReplyTo>) -> Letter<P> {
+        match reply {
+            None => Letter::Tell { from, message },
+            Some(reply) => Letter::Ask {
+                from,
+                message,
+                reply,
+            },
+        }
+    }
+}
+
 /// Who sent a message. A process of this node is named by its place: naming it by its address would
 /// cost more than the rest of the letter.
 #[derive(Clone)]
@@ -116,7 +130,8 @@ impl ReplyTo {
 }
 
 /// An answer that is owed: dropped unused, the asker sees [`AskError::Lost`].
-pub(crate) struct Owed {
+#[doc(hidden)]
+pub struct Owed {
     node: Node,
     reply: Option<ReplyTo>,
 }

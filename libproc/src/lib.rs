@@ -57,8 +57,10 @@
 )]
 extern crate self as libproc;
 
+mod adapter;
 mod ask;
 mod bind;
+mod blocking;
 mod context;
 mod counters;
 mod dead;
@@ -86,8 +88,10 @@ mod worker;
 
 use std::future::Future;
 
+pub use adapter::Bridge;
 pub use ask::{AskError, Asked, Deferred};
 pub use bind::NodeBuilder;
+pub use blocking::blocking;
 pub use context::{Context, Local};
 pub use dead::{DeadLetter, DeadLetterOffice, DeadReason};
 pub use link::{ExitReason, Exited};
@@ -102,7 +106,9 @@ pub use spawn_on::{SpawnOnError, Spawnable};
 pub use timer::Timer;
 
 #[doc(hidden)]
-pub use letter::ReplyTo;
+pub use adapter::pass;
+#[doc(hidden)]
+pub use letter::{Owed, ReplyTo};
 #[doc(hidden)]
 pub use process::open;
 #[doc(hidden)]

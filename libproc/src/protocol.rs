@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::lane::{self, AnyLane};
-use crate::letter::{ReplyTo, Sender};
+use crate::letter::{Letter, ReplyTo, Sender};
 use crate::process::Process;
 
 /// A message that may cross the network, made by [`protocol!`](crate::protocol!).
@@ -46,12 +46,7 @@ pub trait Accepts<M: Wire>: Page {
 pub trait Speak<A: Process>: Page {
     /// Hands a message to the actor.
     #[doc(hidden)]
-    fn hand(
-        actor: &mut A,
-        ctx: &mut Context<A>,
-        message: Self::Messages,
-        reply: Option<ReplyTo>,
-    );
+    fn hand(actor: &mut A, ctx: &mut Context<A>, message: Self::Messages, reply: Option<ReplyTo>);
 }
 
 /// The messages of a protocol, in order; made by `protocol!`.
@@ -145,7 +140,8 @@ fn decode<P: Accepts<M>, M: Wire>(
     match rmp_serde::from_slice::<M>(body) {
         Ok(message) => {
             if let Some(lane) = lane::typed::<P>(lane) {
-                lane.push(from, P::wrap(message), reply);
+                let letter = Letter::new(from, P::wrap(message), reply);
+                lane.letters.push_back(letter);
             }
             Ok(())
         }
@@ -248,6 +244,27 @@ macro_rules! protocol {
                             type Held = $crate::protocol!(@hold $message);
                             let message = <Held as $crate::Hold<$message>>::release(held);
                             $crate::open::<A, $message>(actor, ctx, message, reply);
+                        })*
+                    }
+                }
+            }
+            impl<A> $crate::Bridge<A> for $name
+            where
+                A: $crate::__private::actix::Actor
+                    $(+ $crate::__private::actix::Handler<$message>)*,
+                $(A::Context: $crate::__private::actix::dev::ToEnvelope<A, $message>,)*
+            {
+                #[allow(unused_variables, reason = "a page without messages uses none")]
+                fn pass(
+                    actor: &$crate::__private::actix::Addr<A>,
+                    message: Messages,
+                    owed: Option<$crate::Owed>,
+                ) {
+                    match message {
+                        $(Messages::$message(held) => {
+                            type Held = $crate::protocol!(@hold $message);
+                            let message = <Held as $crate::Hold<$message>>::release(held);
+                            $crate::pass::<A, $message>(actor, message, owed);
                         })*
                     }
                 }

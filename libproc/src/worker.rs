@@ -155,6 +155,14 @@ impl Pool {
         self.rouse(&desk);
     }
 
+    /// The desk of a worker, which is there before the worker is: others may send to it already.
+    pub(crate) fn desk(&self, worker: usize) -> Arc<Desk> {
+        let mut workers = self.workers.lock();
+        let desks = workers.len().max(worker + 1);
+        workers.resize_with(desks, Arc::default);
+        workers[worker].clone()
+    }
+
     /// How many workers there are.
     pub(crate) fn worker_count(&self) -> usize {
         self.workers.lock().len()
@@ -207,12 +215,16 @@ impl Pool {
 }
 
 /// The actix actor that runs the processes of a node on one thread.
-pub(crate) struct Host(pub(crate) Node);
+pub(crate) struct Host {
+    pub(crate) node: Node,
+    /// Which of the node's workers it is.
+    pub(crate) worker: usize,
+}
 
 impl Actor for Host {
     type Context = actix::Context<Self>;
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.spawn(Worker::new(self.0.clone()).into_actor(self));
+        ctx.spawn(Worker::new(self.node.clone(), self.worker).into_actor(self));
     }
 }
 
@@ -229,10 +241,9 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(node: Node) -> Worker {
-        let desk = Arc::new(Desk::default());
+    fn new(node: Node, worker: usize) -> Worker {
+        let desk = node.pool().desk(worker);
         let measured = (!node.is_simulated()).then(Instant::now);
-        node.pool().workers.lock().push(desk.clone());
         let number = node.number();
         let here = Rc::new(Here {
             node,

@@ -15,11 +15,14 @@ use crate::letter::System;
 use crate::link::{ExitReason, Watcher};
 use crate::pid::Upid;
 use crate::process::Run;
-use crate::table::Handle;
+use crate::table::{Handle, Slot};
 use crate::worker::Here;
 
 /// Longest time [`Node::shutdown`] waits for processes to end, and then for bytes to leave.
 const SHUTDOWN: Duration = Duration::from_secs(5);
+
+/// First pause between two looks whether a draining node still has work.
+const DRAIN_LOOK: Duration = Duration::from_millis(1);
 
 impl Node {
     /// Makes the process at `upid` stop before it handles anything else; a remote one is left alone.
@@ -101,6 +104,40 @@ impl Node {
         if self.0.living.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.0.emptied.notify_waiters();
         }
+    }
+
+    /// Lets the node go down gracefully: it takes no new processes from now on, its processes handle
+    /// what waits for them, and then it is [shut down](Node::shutdown).
+    ///
+    /// `within` bounds the time for what waits; letters that come from elsewhere meanwhile are
+    /// handled as well, so a node that is always busy uses all of it.
+    pub async fn drain(&self, within: Duration) {
+        self.0.draining.send_replace(true);
+        let handled = async {
+            let mut look = DRAIN_LOOK;
+            while self.is_at_work() {
+                tokio::time::sleep(look).await;
+                look = (2 * look).min(32 * DRAIN_LOOK);
+            }
+        };
+        if tokio::time::timeout(within, handled).await.is_err() {
+            tracing::warn!("the node goes down with letters that were not handled");
+        }
+        self.shutdown().await;
+    }
+
+    /// Whether the node takes no new processes any more.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        *self.0.draining.borrow()
+    }
+
+    fn is_at_work(&self) -> bool {
+        let at_work = |(_, slot): (u32, &Slot)| {
+            let mailbox = slot.0.lock();
+            mailbox.alive && (mailbox.scheduled || mailbox.len() > 0)
+        };
+        self.0.table.slots().any(at_work)
     }
 
     /// Stops every process, sends what still waits to be sent, closes port and connections.

@@ -24,7 +24,23 @@ pub(crate) struct Target {
 
 /// The id of a process that was given none: `~index.generation`.
 pub(super) fn anonymous(at: Handle) -> CompactString {
-    compact_str::format_compact!("{ANONYMOUS}{}.{}", at.index, at.generation)
+    // By hand: the formatting machinery costs as much as the rest of a spawn.
+    let mut digits = [0; 22];
+    let mut start = digits.len();
+    for (number, before) in [(at.generation, b'.'), (at.index, ANONYMOUS as u8)] {
+        let mut left = number;
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (left % 10) as u8;
+            left /= 10;
+            if left == 0 {
+                break;
+            }
+        }
+        start -= 1;
+        digits[start] = before;
+    }
+    CompactString::from_utf8(&digits[start..]).expect("digits are text")
 }
 
 impl Node {

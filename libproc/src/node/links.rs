@@ -54,7 +54,11 @@ impl Node {
         let mut mailbox = slot.0.lock();
         match mailbox.upid.clone() {
             Some(_) if mailbox.generation == at.generation && mailbox.alive => {
-                mailbox.waiting.get_or_insert_default().watchers.push(watcher);
+                mailbox
+                    .waiting
+                    .get_or_insert_default()
+                    .watchers
+                    .push(watcher);
             }
             upid => {
                 drop(mailbox);

@@ -20,8 +20,8 @@ use tokio::time::Instant;
 
 use crate::counters::Counters;
 use crate::dead::DeadLetters;
-use crate::spawn_on::Factory;
 use crate::pid::Home;
+use crate::spawn_on::Factory;
 use crate::table::Table;
 use crate::timer::Alarms;
 use crate::transport::Peer;
@@ -56,7 +56,7 @@ pub(crate) struct Inner {
     counters: Counters,
     kinds: Mutex<BTreeMap<&'static str, Factory>>,
     /// Takes no new processes any more.
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
     over: AtomicBool,
     began: Instant,
     down: watch::Sender<bool>,
@@ -81,7 +81,7 @@ impl Inner {
             dead: DeadLetters::default(),
             counters: Counters::default(),
             kinds: Mutex::default(),
-            draining: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
             over: AtomicBool::new(false),
             began: Instant::now(),
             down: watch::Sender::new(false),
@@ -130,6 +130,11 @@ impl Node {
 
     pub(crate) fn is_over(&self) -> bool {
         self.0.over.load(Ordering::SeqCst)
+    }
+
+    /// Turns true when the node begins to [drain](Node::drain).
+    pub(crate) fn draining(&self) -> watch::Receiver<bool> {
+        self.0.draining.subscribe()
     }
 
     pub(crate) fn down(&self) -> watch::Receiver<bool> {

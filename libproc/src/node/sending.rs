@@ -11,7 +11,7 @@ use crate::ask::{AskError, unbox};
 use crate::dead::DeadReason;
 use crate::http::Call;
 use crate::lane::{self, AnyLane, Refused};
-use crate::letter::{Asker, ReplyTo, Sender, System};
+use crate::letter::{Asker, Letter, ReplyTo, Sender, System};
 use crate::overflow::Overflow;
 use crate::pid::{Pid, Upid};
 use crate::protocol::{Accepts, Page, Wire};
@@ -20,8 +20,7 @@ use crate::worker::Here;
 
 /// A message that found no mailbox, and why.
 struct Undelivered<P: Page> {
-    message: P::Messages,
-    reply: Option<ReplyTo>,
+    letter: Letter<P>,
     reason: DeadReason,
     /// Tells when there is room again, where it was full and somebody wants to wait.
     room: Option<Arc<Notify>>,
@@ -91,16 +90,12 @@ impl Node {
                 let peer = node.peer(to.upid().address());
                 return peer.send(to.upid(), &message).await;
             };
-            let mut message = P::wrap(message);
+            let mut letter = Letter::<P>::Tell {
+                from: Sender::Nobody,
+                message: P::wrap(message),
+            };
             loop {
-                let full = match node.deliver_here::<P>(
-                    None,
-                    Sender::Nobody,
-                    to.upid(),
-                    message,
-                    None,
-                    Patience::Waits,
-                ) {
+                let full = match node.deliver_here(None, to.upid(), letter, Patience::Waits) {
                     Ok(()) => return Ok(()),
                     Err(undelivered) => undelivered,
                 };
@@ -108,7 +103,7 @@ impl Node {
                     node.dead(full.reason, to.upid(), None, M::NAME);
                     return Err(error_of(full.reason));
                 };
-                message = full.message;
+                letter = full.letter;
                 // It is told within a turn of the process, or when that ends.
                 let _ = tokio::time::timeout(LOOK_AGAIN, room.notified()).await;
             }
@@ -131,14 +126,26 @@ impl Node {
                 .peer(upid.address())
                 .letter(from, upid, &message, reply);
         }
-        let sender = from.and_then(Upid::handle).map_or(Sender::Nobody, Sender::Here);
-        let delivered =
-            self.deliver_here::<P>(here, sender, upid, P::wrap(message), reply, Patience::None);
-        if let Err(undelivered) = delivered {
-            self.dead(undelivered.reason, upid, from, M::NAME);
-            if let Some(reply) = undelivered.reply {
-                reply.fail(error_of(undelivered.reason), self);
-            }
+        let from_here = from.and_then(Upid::handle);
+        let sender = from_here.map_or(Sender::Nobody, Sender::Here);
+        let letter = Letter::<P>::new(sender, P::wrap(message), reply);
+        if let Err(undelivered) = self.deliver_here(here, upid, letter, Patience::None) {
+            self.undelivered(upid, from, M::NAME, *undelivered);
+        }
+    }
+
+    #[cold]
+    fn undelivered<P: Page>(
+        &self,
+        to: &Upid,
+        from: Option<&Upid>,
+        message: &str,
+        undelivered: Undelivered<P>,
+    ) {
+        let Undelivered { letter, reason, .. } = undelivered;
+        self.dead(reason, to, from, message);
+        if let Letter::Ask { reply, .. } = letter {
+            reply.fail(error_of(reason), self);
         }
     }
 
@@ -147,51 +154,58 @@ impl Node {
     fn deliver_here<P: Page>(
         &self,
         here: Option<&Here>,
-        from: Sender,
         upid: &Upid,
-        message: P::Messages,
-        reply: Option<ReplyTo>,
+        letter: Letter<P>,
         patience: Patience,
-    ) -> Result<(), Undelivered<P>> {
-        let undelivered = |message, reply, reason| {
-            let room = None;
-            Err(Undelivered {
-                message,
-                reply,
-                reason,
-                room,
-            })
-        };
+    ) -> Result<(), Box<Undelivered<P>>> {
         let Some((at, mut mailbox)) = self.open_mailbox(upid) else {
-            return undelivered(message, reply, DeadReason::NoProcess);
+            return undelivered(letter, DeadReason::NoProcess);
         };
-        let (capacity, overflow) = mailbox
-            .kind
-            .map_or((0, Overflow::Reject), |kind| (kind.capacity, kind.overflow));
+        let capacity = mailbox.kind.map_or(0, |kind| kind.capacity as usize);
         let lane = mailbox.lane.as_mut();
         let Some(lane) = lane.and_then(|lane| lane::typed::<P>(&mut **lane)) else {
-            return undelivered(message, reply, DeadReason::NotAccepted);
+            return undelivered(letter, DeadReason::NotAccepted);
         };
-        let mut pushed_out = None;
-        if lane.letters.len() >= capacity as usize {
-            match overflow {
-                Overflow::Grow => {}
-                _ if patience == Patience::Waits => {
-                    return Err(Undelivered {
-                        message,
-                        reply,
-                        reason: DeadReason::MailboxFull,
-                        room: Some(mailbox.waiting.get_or_insert_default().room.wait()),
-                    });
-                }
-                Overflow::DropOldest => pushed_out = lane.refuse_oldest(),
-                Overflow::Reject | Overflow::Block => {
-                    return undelivered(message, reply, DeadReason::MailboxFull);
-                }
-            }
+        if lane.letters.len() >= capacity {
+            return self.deliver_to_full(upid, at, mailbox, letter, patience);
         }
-        lane.push(from, message, reply);
+        lane.letters.push_back(letter);
         self.put_in_queue(mailbox, at.index, here);
+        Ok(())
+    }
+
+    #[cold]
+    fn deliver_to_full<P: Page>(
+        &self,
+        upid: &Upid,
+        at: Handle,
+        mut mailbox: Opened<'_>,
+        letter: Letter<P>,
+        patience: Patience,
+    ) -> Result<(), Box<Undelivered<P>>> {
+        let overflow = mailbox.kind.map_or(Overflow::Reject, |kind| kind.overflow);
+        if patience == Patience::Waits && overflow != Overflow::Grow {
+            let reason = DeadReason::MailboxFull;
+            let room = Some(mailbox.waiting.get_or_insert_default().room.wait());
+            return Err(Box::new(Undelivered {
+                letter,
+                reason,
+                room,
+            }));
+        }
+        let lane = mailbox.lane.as_mut();
+        let Some(lane) = lane.and_then(|lane| lane::typed::<P>(&mut **lane)) else {
+            return undelivered(letter, DeadReason::NotAccepted);
+        };
+        let pushed_out = match overflow {
+            Overflow::Grow => None,
+            Overflow::DropOldest => lane.refuse_oldest(),
+            Overflow::Reject | Overflow::Block => {
+                return undelivered(letter, DeadReason::MailboxFull);
+            }
+        };
+        lane.letters.push_back(letter);
+        self.put_in_queue(mailbox, at.index, None);
         if let Some(oldest) = pushed_out {
             self.pushed_out(upid.id(), oldest);
         }
@@ -221,12 +235,7 @@ impl Node {
 
     /// After a letter was added: lets a worker know, unless one does.
     #[inline]
-    fn put_in_queue(
-        &self,
-        mut mailbox: Opened<'_>,
-        index: u32,
-        here: Option<&Here>,
-    ) {
+    fn put_in_queue(&self, mut mailbox: Opened<'_>, index: u32, here: Option<&Here>) {
         if mailbox.scheduled {
             return;
         }
@@ -346,6 +355,15 @@ impl Node {
 
 /// How long a sender that waits for room relies on being told of it.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+fn undelivered<P: Page>(letter: Letter<P>, reason: DeadReason) -> Result<(), Box<Undelivered<P>>> {
+    let room = None;
+    Err(Box::new(Undelivered {
+        letter,
+        reason,
+        room,
+    }))
+}
 
 /// What an asker is told.
 fn error_of(reason: DeadReason) -> AskError {

@@ -46,7 +46,7 @@ impl Node {
         id: &str,
         actor: A,
     ) -> Result<Pid<A::Protocol>, SpawnError> {
-        if self.0.draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             return Err(SpawnError::Draining);
         }
         let make = |upid: &Upid| Body::new(actor, upid.clone());
@@ -76,7 +76,7 @@ impl Node {
         worker: usize,
         make: impl FnOnce() -> A + Send + 'static,
     ) -> Result<Pid<A::Protocol>, SpawnError> {
-        if self.0.draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             return Err(SpawnError::Draining);
         }
         let pool = &self.0.pool;

@@ -344,8 +344,7 @@ impl<'a> Reader<'a> {
             tokio::time::sleep(FULL_LOOK).await;
         }
         let id = &self.to[self.run_to].id;
-        self.node
-            .refuse_all(DeadReason::MailboxFull, id, &mut *run);
+        self.node.refuse_all(DeadReason::MailboxFull, id, &mut *run);
     }
 }
 

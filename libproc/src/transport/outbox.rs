@@ -163,7 +163,9 @@ impl Outbox {
 
     fn from(&mut self, from: &Upid) -> u32 {
         // Only processes of this node send: each has its handle.
-        let Some(at) = from.handle() else { return NOBODY };
+        let Some(at) = from.handle() else {
+            return NOBODY;
+        };
         if let Some(&number) = self.from.get(&at.pack()) {
             return number;
         }

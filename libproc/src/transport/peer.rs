@@ -166,7 +166,11 @@ impl Peer {
     ///
     /// # Errors
     /// When it is too large to send.
-    pub(crate) async fn send<M: Wire>(self: &Arc<Self>, to: &Upid, message: &M) -> Result<(), AskError> {
+    pub(crate) async fn send<M: Wire>(
+        self: &Arc<Self>,
+        to: &Upid,
+        message: &M,
+    ) -> Result<(), AskError> {
         while self.state.lock().outbox.is_busy() {
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
