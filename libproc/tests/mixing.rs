@@ -182,8 +182,9 @@ fn a_pinned_process_never_leaves_its_worker() {
             }
         }
         for pid in &pinned {
+            let exited = node.exit_of(pid.upid());
             node.tell(pid, Stop {});
-            assert_eq!(node.exit_of(pid.upid()).await, ExitReason::Stopped);
+            assert_eq!(exited.await, ExitReason::Stopped);
         }
         node.shutdown().await;
         Ok(())
