@@ -70,10 +70,13 @@ impl Node {
     /// When the id is taken or no id.
     pub fn probe<P: Page>(&self, id: &str) -> Probe<P> {
         let (tape, received) = mpsc::unbounded_channel();
-        let settled = self.settle(Some(id), "probe", P::MESSAGES, u32::MAX, |_, _| Recorder {
+        let make = |_upid, _| Recorder {
             tape,
             ended: None,
-        });
+            #[cfg(feature = "sim")]
+            sieve: (self.clone(), _upid, P::MESSAGES),
+        };
+        let settled = self.settle(Some(id), "probe", P::MESSAGES, u32::MAX, make);
         let upid = settled.unwrap_or_else(|error| panic!("could not start a probe: {error}"));
         Probe {
             node: self.clone(),
@@ -167,6 +170,32 @@ impl<P> Drop for Probe<P> {
 struct Recorder {
     tape: mpsc::UnboundedSender<Taped>,
     ended: Option<ExitReason>,
+    /// What filters and histories need to know.
+    #[cfg(feature = "sim")]
+    sieve: (Node, Upid, &'static [crate::protocol::MessageInfo]),
+}
+
+impl Recorder {
+    fn message(&self, from: Option<Upid>, index: u16, parcel: Box<dyn Any + Send>) {
+        let tape = self.tape.clone();
+        let sender = from.clone();
+        let take = move |parcel| {
+            let from = sender.clone();
+            // A probe that was dropped records no more.
+            let _ = tape.send(Taped {
+                from,
+                index,
+                parcel,
+            });
+        };
+        #[cfg(feature = "sim")]
+        if let (node, upid, messages) = &self.sieve
+            && let Some(info) = messages.get(usize::from(index))
+        {
+            return crate::sim::sift_for_probe(node, upid, from.as_ref(), info, parcel, take);
+        }
+        take(parcel);
+    }
 }
 
 impl Run for Recorder {
@@ -178,14 +207,7 @@ impl Run for Recorder {
                 from,
                 index,
                 parcel,
-            } => {
-                // A probe that was dropped records no more.
-                let _ = self.tape.send(Taped {
-                    from,
-                    index,
-                    parcel,
-                });
-            }
+            } => self.message(from, index, parcel),
             Letter::Stop(reason) => self.ended = Some(reason),
             // Nothing else is addressed to a probe.
             Letter::Work(_) | Letter::Reply { .. } | Letter::Exited(_) | Letter::Http(_) => {}

@@ -71,6 +71,21 @@ pub fn open<A: Process + Handler<M>, M: Wire>(
     true
 }
 
+impl<A: Process> Body<A> {
+    /// Hands a message to the actor.
+    pub(crate) fn message(&mut self, from: Option<Upid>, index: u16, parcel: Box<dyn Any + Send>) {
+        let _span = tracing::trace_span!("letter", to = %self.ctx.upid(), from = ?from, index);
+        let _entered = _span.enter();
+        self.ctx.sender = from;
+        let door = A::Protocol::DOORS.get(usize::from(index));
+        let opened = door.is_some_and(|door| door(self, parcel));
+        self.ctx.sender = None;
+        if !opened {
+            self.ctx.node().dead(crate::DeadReason::NotAccepted, 1);
+        }
+    }
+}
+
 /// What a worker does with a process, whatever its type.
 pub(crate) trait Run: Send {
     fn begin(&mut self);
@@ -93,6 +108,8 @@ impl<A: Process> Run for Body<A> {
     }
 
     fn letter(&mut self, letter: Letter) {
+        #[cfg(feature = "sim")]
+        crate::sim::note(self.ctx.node(), self.ctx.upid(), &letter);
         let Body { actor, ctx } = self;
         match letter {
             Letter::Message {
@@ -100,17 +117,11 @@ impl<A: Process> Run for Body<A> {
                 index,
                 parcel,
             } => {
-                let _span = tracing::trace_span!("letter", to = %ctx.upid(), from = ?from, index);
-                let _entered = _span.enter();
                 #[cfg(feature = "sim")]
-                crate::sim::record(ctx.upid(), from.as_ref(), index);
-                ctx.sender = from;
-                let door = A::Protocol::DOORS.get(usize::from(index));
-                let opened = door.is_some_and(|door| door(self, parcel));
-                self.ctx.sender = None;
-                if !opened {
-                    self.ctx.node().dead(crate::DeadReason::NotAccepted, 1);
-                }
+                let Some(parcel) = self.sift(from.as_ref(), index, parcel) else {
+                    return;
+                };
+                self.message(from, index, parcel);
             }
             Letter::Work(work) => work.run(self),
             Letter::Reply { number, outcome } => {
@@ -133,6 +144,8 @@ impl<A: Process> Run for Body<A> {
             let Some(work) = self.ctx.timers.as_mut().and_then(|timers| timers.due(now)) else {
                 return;
             };
+            #[cfg(feature = "sim")]
+            crate::sim::note_timer(self.ctx.node(), self.ctx.upid());
             work.run(self);
         }
     }

@@ -61,6 +61,9 @@ pub struct MessageInfo {
     /// Its name on the wire.
     pub(crate) name: &'static str,
     pub(crate) decode: Decode,
+    /// Its body as it would be sent, from a parcel of it: for histories and filters.
+    #[cfg(feature = "sim")]
+    pub(crate) encode: fn(&(dyn Any + Send)) -> Vec<u8>,
 }
 
 impl MessageInfo {
@@ -70,6 +73,8 @@ impl MessageInfo {
         MessageInfo {
             name: M::NAME,
             decode: decode_parcel::<M>,
+            #[cfg(feature = "sim")]
+            encode: encode_parcel::<M>,
         }
     }
 }
@@ -82,6 +87,14 @@ fn decode_parcel<M: Wire>(
         Ok(message) => Ok(Box::new(Parcel { message, reply })),
         Err(error) => Err((error, reply)),
     }
+}
+
+/// The body of a parcel; nothing when it is of another type, or cannot be encoded.
+#[cfg(feature = "sim")]
+fn encode_parcel<M: Wire>(parcel: &(dyn Any + Send)) -> Vec<u8> {
+    let parcel = parcel.downcast_ref::<Parcel<M>>();
+    let body = parcel.and_then(|parcel| rmp_serde::to_vec_named(&parcel.message).ok());
+    body.unwrap_or_default()
 }
 
 /// Declares a protocol and the messages it owns: the whole contract on one page.

@@ -63,6 +63,8 @@ struct Sleeper {
 
 /// The worker of a node on this thread.
 struct Here {
+    /// Where its tasks run: nodes that share a thread may live in different runtimes.
+    runtime: tokio::runtime::Id,
     queue: RefCell<VecDeque<u32>>,
     polling: Cell<bool>,
     sleeper: Arc<Sleeper>,
@@ -91,13 +93,23 @@ impl Pool {
         }
     }
 
-    /// Runs `call` on a worker of this node: at once when this thread has one.
+    /// Runs `call` on a worker of this node: at once when this is the runtime of one.
     pub(crate) fn call(&self, node: usize, call: impl FnOnce() + Send + 'static) {
-        if HERE.with_borrow(|here| here.iter().any(|(id, _)| *id == node)) {
+        let runtime = tokio::runtime::Handle::try_current().map(|handle| handle.id());
+        let is_here = |(id, here): &(usize, Rc<Here>)| {
+            *id == node && runtime.as_ref().is_ok_and(|id| *id == here.runtime)
+        };
+        if HERE.with_borrow(|here| here.iter().any(is_here)) {
             call();
         } else {
             self.inject(Job::Call(Box::new(call)));
         }
+    }
+
+    /// Drops what was handed to workers and waits for one.
+    pub(crate) fn clear(&self) {
+        let jobs = std::mem::take(&mut *self.injected.lock());
+        self.injected_len.fetch_sub(jobs.len(), Ordering::SeqCst);
     }
 
     pub(crate) fn rouse_all(&self) {
@@ -156,6 +168,7 @@ impl Worker {
         let sleeper = Arc::new(Sleeper::default());
         node.pool().workers.lock().push(sleeper.clone());
         let here = Rc::new(Here {
+            runtime: tokio::runtime::Handle::current().id(),
             queue: RefCell::default(),
             polling: Cell::new(false),
             sleeper,
@@ -380,11 +393,15 @@ impl Drop for Worker {
         // Not when the thread itself is ending: then the list is gone already.
         let _ = HERE.try_with(|here| here.borrow_mut().retain(|(id, _)| *id != number));
         let pool = self.node.pool();
-        pool.workers
-            .lock()
-            .retain(|sleeper| !Arc::ptr_eq(sleeper, &self.here.sleeper));
         if self.here.sleeper.sleeping.swap(false, Ordering::SeqCst) {
             pool.sleeping.fetch_sub(1, Ordering::SeqCst);
+        }
+        let mut workers = pool.workers.lock();
+        workers.retain(|sleeper| !Arc::ptr_eq(sleeper, &self.here.sleeper));
+        let last = workers.is_empty();
+        drop(workers);
+        if last {
+            self.node.collapse();
         }
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Inner {
     kinds: Mutex<BTreeMap<&'static str, Factory>>,
     over: AtomicBool,
     down: watch::Sender<bool>,
+    #[cfg(feature = "sim")]
+    pub(crate) filters: crate::sim::Filters,
     pub(crate) arbiters: Mutex<Vec<actix_rt::Arbiter>>,
 }
 
@@ -76,6 +78,8 @@ impl Inner {
             kinds: Mutex::default(),
             over: AtomicBool::new(false),
             down: watch::Sender::new(false),
+            #[cfg(feature = "sim")]
+            filters: crate::sim::Filters::default(),
             arbiters: Mutex::default(),
         }
     }
@@ -96,8 +100,11 @@ impl Node {
         self.0.pool.schedule(self.number(), index);
     }
 
+    /// Runs `call` on a worker; not at all when the node is over, which has none.
     pub(crate) fn on_worker(&self, call: impl FnOnce() + Send + 'static) {
-        self.0.pool.call(self.number(), call);
+        if !self.is_over() {
+            self.0.pool.call(self.number(), call);
+        }
     }
 
     /// Tells nodes of one OS process apart.

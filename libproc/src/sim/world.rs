@@ -1,0 +1,396 @@
+//! The world of a simulation: its hosts, the links between them, and what befalls both.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Display;
+use std::future::{Future, pending};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::LATENCY;
+use crate::bind::NodeBuilder;
+use crate::node::Node;
+use crate::pid::{Pid, Upid};
+
+/// The port of the node on each host.
+pub(super) const PORT: u16 = 5050;
+/// How often [`World::eventually`] looks.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What a host runs, each time it starts.
+type Software = Box<dyn Fn() -> Pin<Box<dyn Future<Output = turmoil::Result>>>>;
+
+/// What only the driver of the simulation can do.
+pub(super) enum Order {
+    Start(String, Software),
+    Crash(String),
+    Bounce(String),
+    Latency(String, String, Duration),
+    Loss(String, String, f64),
+}
+
+/// A simulated world, for the script that runs in it. Cloning gives another handle to the same one.
+///
+/// Hosts are known by name. A link, which is between two hosts, is in one of four states: well,
+/// [partitioned](World::partition) in one direction or both, or [held](World::hold); the latest call
+/// decides. All of these need hosts that have started.
+#[derive(Clone)]
+pub struct World(Rc<Inner>);
+
+struct Inner {
+    seed: u64,
+    step: Duration,
+    orders: RefCell<VecDeque<(Order, oneshot::Sender<()>)>>,
+    hosts: RefCell<BTreeMap<String, Host>>,
+    /// Links that are slow or lose packets.
+    bad: RefCell<BTreeSet<(String, String)>>,
+    deeds: RefCell<Vec<String>>,
+    failures: RefCell<Vec<String>>,
+}
+
+#[derive(Default)]
+struct Host {
+    crashed: bool,
+    node: Option<Node>,
+}
+
+/// What the driver needs.
+impl World {
+    pub(super) fn new(seed: u64, step: Duration) -> World {
+        World(Rc::new(Inner {
+            seed,
+            step,
+            orders: RefCell::default(),
+            hosts: RefCell::default(),
+            bad: RefCell::default(),
+            deeds: RefCell::default(),
+            failures: RefCell::default(),
+        }))
+    }
+
+    pub(super) fn take_orders(&self) -> VecDeque<(Order, oneshot::Sender<()>)> {
+        self.0.orders.take()
+    }
+
+    pub(super) fn failures(&self) -> Vec<String> {
+        self.0.failures.borrow().clone()
+    }
+
+    pub(super) fn deeds(&self) -> Vec<String> {
+        self.0.deeds.borrow().clone()
+    }
+
+    /// Lets go of the nodes, which the hosts are to take with them.
+    pub(super) fn end(&self) {
+        self.0.hosts.take();
+        self.0.orders.take();
+    }
+
+    async fn order(&self, order: Order) {
+        let (sender, done) = oneshot::channel();
+        self.0.orders.borrow_mut().push_back((order, sender));
+        // The driver goes away only with the script.
+        let _ = done.await;
+    }
+}
+
+/// Hosts.
+impl World {
+    /// Starts a host with a node on port 5050 and nothing else, and gives the node.
+    ///
+    /// The script may use it from where it is: what the node does, it does on its host.
+    ///
+    /// # Panics
+    /// When there is a host of that name.
+    pub async fn start(&self, host: &str) -> Node {
+        self.host(host, |_| pending());
+        self.node(host).await
+    }
+
+    /// Starts a host that runs `software` with its node, which is on port 5050; again each time it is
+    /// [bounced](World::bounce). The node stays when the software returns.
+    ///
+    /// # Panics
+    /// When there is a host of that name.
+    pub fn host<Fut>(&self, host: &str, software: impl Fn(Node) -> Fut + 'static)
+    where
+        Fut: Future<Output = ()> + 'static,
+    {
+        self.host_with(host, Node::builder(), software);
+    }
+
+    /// [`host`](World::host) with a node that is not as usual.
+    ///
+    /// # Panics
+    /// When there is a host of that name.
+    pub fn host_with<Fut>(
+        &self,
+        host: &str,
+        builder: NodeBuilder,
+        software: impl Fn(Node) -> Fut + 'static,
+    ) where
+        Fut: Future<Output = ()> + 'static,
+    {
+        let (world, name, software) = (self.clone(), host.to_owned(), Rc::new(software));
+        self.machine(host, move || {
+            let (world, name, software) = (world.clone(), name.clone(), software.clone());
+            let builder = builder.clone();
+            async move {
+                let node = builder.bind(&world.address(&name).to_string()).await?;
+                world.is_up(&name, &node);
+                software(node).await;
+                pending().await
+            }
+        });
+    }
+
+    /// Starts a host that runs `software`, which binds nodes itself, and
+    /// [says](World::is_up) so if the script is to find them. An error it returns, or a panic, fails
+    /// the simulation.
+    ///
+    /// # Panics
+    /// When there is a host of that name.
+    pub fn machine<Fut>(&self, host: &str, software: impl Fn() -> Fut + 'static)
+    where
+        Fut: Future<Output = turmoil::Result> + 'static,
+    {
+        let before = self
+            .0
+            .hosts
+            .borrow_mut()
+            .insert(host.to_owned(), Host::default());
+        assert!(before.is_none(), "there is a host {host} already");
+        self.deed(format_args!("start {host}"));
+        let software: Software = Box::new(move || Box::pin(software()));
+        let order = Order::Start(host.to_owned(), software);
+        // Nobody needs to hear when it has started.
+        let (sender, _) = oneshot::channel();
+        self.0.orders.borrow_mut().push_back((order, sender));
+    }
+
+    /// The software of a host has bound its node.
+    pub fn is_up(&self, host: &str, node: &Node) {
+        if let Some(host) = self.0.hosts.borrow_mut().get_mut(host) {
+            host.node = Some(node.clone());
+        }
+    }
+
+    /// The node of a host, once it is up.
+    ///
+    /// One of a host that has crashed since does nothing any more: get the new one.
+    ///
+    /// # Panics
+    /// When there is no such host.
+    pub async fn node(&self, host: &str) -> Node {
+        loop {
+            {
+                let hosts = self.0.hosts.borrow();
+                let known = hosts.get(host);
+                let known = known.unwrap_or_else(|| panic!("there is no host {host}"));
+                if let Some(node) = &known.node {
+                    return node.clone();
+                }
+            }
+            tokio::time::sleep(self.0.step).await;
+        }
+    }
+
+    /// The address of the node on a host, also before there is one.
+    #[must_use]
+    pub fn address(&self, host: &str) -> SocketAddr {
+        (turmoil::lookup(host), PORT).into()
+    }
+
+    /// The address of the process `id` on a host, claiming that it speaks `P`.
+    ///
+    /// # Panics
+    /// When `id` cannot be one.
+    #[must_use]
+    pub fn pid<P>(&self, id: &str, host: &str) -> Pid<P> {
+        let upid = Upid::new(id, self.address(host));
+        Pid::assume(upid.unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// Crashes a host: everything on it is gone at once, and nobody is told.
+    ///
+    /// # Panics
+    /// When there is no such host.
+    pub async fn crash(&self, host: &str) {
+        if self.change(host, true) {
+            self.deed(format_args!("crash {host}"));
+            self.order(Order::Crash(host.to_owned())).await;
+        }
+    }
+
+    /// Starts a crashed host again, at its old address, with nothing of what it knew.
+    ///
+    /// # Panics
+    /// When there is no such host.
+    pub async fn bounce(&self, host: &str) {
+        if self.change(host, false) {
+            self.deed(format_args!("bounce {host}"));
+            self.order(Order::Bounce(host.to_owned())).await;
+        }
+    }
+
+    /// Notes that a host is crashed, or not; false when it was so before.
+    fn change(&self, host: &str, crashed: bool) -> bool {
+        let mut hosts = self.0.hosts.borrow_mut();
+        let known = hosts.get_mut(host);
+        let known = known.unwrap_or_else(|| panic!("there is no host {host}"));
+        if known.crashed == crashed {
+            return false;
+        }
+        *known = Host {
+            crashed,
+            node: None,
+        };
+        true
+    }
+}
+
+/// Links.
+impl World {
+    /// Cuts the link between two hosts: what is under way and what is sent vanishes, and no
+    /// connection is refused or reset. A node notices by the silence of its peer.
+    ///
+    /// Packets that vanish are not sent again, as real ones are: a connection that lost one stays
+    /// silent also when the link is repaired, until the nodes give it up.
+    pub fn partition(&self, a: &str, b: &str) {
+        self.deed(format_args!("partition {a} | {b}"));
+        turmoil::partition(a, b);
+    }
+
+    /// Cuts what `from` sends to `to`, and not what comes back.
+    pub fn partition_one_way(&self, from: &str, to: &str) {
+        self.deed(format_args!("partition {from} -> {to}"));
+        turmoil::partition_oneway(from, to);
+    }
+
+    /// Undoes partitions of a link, in both directions.
+    pub fn repair(&self, a: &str, b: &str) {
+        self.deed(format_args!("repair {a} | {b}"));
+        turmoil::repair(a, b);
+    }
+
+    /// Holds back all that is under way and is sent between two hosts, until it is
+    /// [released](World::release): nothing is lost unless a node loses patience.
+    pub fn hold(&self, a: &str, b: &str) {
+        self.deed(format_args!("hold {a} | {b}"));
+        turmoil::hold(a, b);
+    }
+
+    /// Delivers what was held back, at once and in order.
+    pub fn release(&self, a: &str, b: &str) {
+        self.deed(format_args!("release {a} | {b}"));
+        turmoil::release(a, b);
+    }
+
+    /// Ends the connection between the nodes of two hosts, as a reset would; they may connect again
+    /// at once. Nothing happens where one of them is not up.
+    pub fn reset(&self, a: &str, b: &str) {
+        let node = |host| self.0.hosts.borrow().get(host)?.node.clone();
+        if let (Some(a_node), Some(b_node)) = (node(a), node(b)) {
+            self.deed(format_args!("reset {a} | {b}"));
+            a_node.sever(b_node.address());
+        }
+    }
+
+    /// Makes packets between two hosts take up to `longest`; they take up to 10 ms otherwise.
+    /// Packets of different connections overtake each other.
+    pub async fn slow_down(&self, a: &str, b: &str, longest: Duration) {
+        self.deed(format_args!("slow {a} | {b}: up to {longest:?}"));
+        self.mark(a, b);
+        let order = Order::Latency(a.to_owned(), b.to_owned(), longest);
+        self.order(order).await;
+    }
+
+    /// Makes a link lose each packet with this probability, and with it whatever else is under way
+    /// on the link. The connections that lost something fall silent: see
+    /// [`partition`](World::partition).
+    ///
+    /// # Panics
+    /// When `rate` is not between 0 and 1.
+    pub async fn lose(&self, a: &str, b: &str, rate: f64) {
+        assert!((0.0..=1.0).contains(&rate), "{rate} is no probability");
+        self.deed(format_args!("lose {a} | {b}: {rate}"));
+        self.mark(a, b);
+        self.order(Order::Loss(a.to_owned(), b.to_owned(), rate))
+            .await;
+    }
+
+    fn mark(&self, a: &str, b: &str) {
+        let link = (a.to_owned(), b.to_owned());
+        self.0.bad.borrow_mut().insert(link);
+    }
+
+    /// Undoes all faults: links are well and as fast as at first, crashed hosts start again.
+    pub async fn heal(&self) {
+        self.deed("heal");
+        let hosts: Vec<_> = self.0.hosts.borrow().keys().cloned().collect();
+        for (index, a) in hosts.iter().enumerate() {
+            for b in &hosts[index + 1..] {
+                turmoil::release(a.as_str(), b.as_str());
+                turmoil::repair(a.as_str(), b.as_str());
+            }
+        }
+        for (a, b) in self.0.bad.take() {
+            let latency = Order::Latency(a.clone(), b.clone(), LATENCY.1);
+            self.order(latency).await;
+            self.order(Order::Loss(a, b, 0.0)).await;
+        }
+        for host in hosts {
+            self.bounce(&host).await;
+        }
+    }
+}
+
+/// Time, and what is said of it.
+impl World {
+    /// The seed everything follows from.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.0.seed
+    }
+
+    /// How long the simulation has run, in its own time.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        turmoil::sim_elapsed().unwrap_or_default()
+    }
+
+    /// Lets time go by.
+    pub async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    /// Waits until something is so.
+    ///
+    /// # Panics
+    /// When it is not so `within` that time.
+    pub async fn eventually(&self, what: &str, within: Duration, is_so: impl Fn() -> bool) {
+        let until = Instant::now() + within;
+        while !is_so() {
+            assert!(Instant::now() < until, "{what}: not within {within:?}");
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Notes that something must not be, which ends the simulation.
+    pub fn fail(&self, what: impl Display) {
+        self.0.failures.borrow_mut().push(what.to_string());
+    }
+
+    /// Notes what was done, for the report of a run that fails. What the world does is noted anyway.
+    pub fn deed(&self, what: impl Display) {
+        let at = self.elapsed().as_secs_f64();
+        tracing::info!(%what, "deed");
+        let line = format!("{at:>11.6} s  {what}");
+        self.0.deeds.borrow_mut().push(line);
+    }
+}
