@@ -47,7 +47,11 @@ impl Handler<Count> for Worker {
         if limit % 4 == 3 && ctx.upid().id().ends_with("-1") {
             panic!("I do not like {limit}");
         }
-        let is_prime = |n: &u32| (2..*n).take_while(|d| d * d <= *n).all(|d| n % d != 0);
+        let is_prime = |n: &u32| {
+            (2..*n)
+                .take_while(|d| d * d <= *n)
+                .all(|d| !n.is_multiple_of(d))
+        };
         (2..limit).filter(is_prime).count() as u32
     }
 }

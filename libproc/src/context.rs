@@ -167,14 +167,10 @@ impl<A: Process> Context<A> {
         after: Duration,
         then: impl FnOnce(&mut A, &mut Context<A>) + Send + 'static,
     ) -> Timer {
-        self.work_after(after, closure(then))
-    }
-
-    pub(crate) fn work_after(&mut self, after: Duration, work: Box<dyn Work>) -> Timer {
         let timers = self.timers.get_or_insert_default();
         let now = Instant::now();
         let at = now.checked_add(after).unwrap_or_else(|| now + NEVER);
-        let (timer, tell_node) = timers.add(at, work);
+        let (timer, tell_node) = timers.add(at, closure(then));
         if tell_node {
             self.node.alarms().set(at, self.at);
         }

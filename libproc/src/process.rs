@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::ask::AskError;
 use crate::context::{Context, Phase};
 use crate::http::Routes;
-use crate::letter::{Letter, Parcel};
+use crate::letter::{Letter, Parcel, ReplyTo};
 use crate::link::ExitReason;
 use crate::pid::Upid;
 use crate::protocol::{Speak, Wire};
@@ -52,13 +52,27 @@ pub fn open<A: Process + Handler<M>, M: Wire>(
         return false;
     };
     let Parcel { message, reply } = *parcel;
-    let response = body.actor.handle(message, &mut body.ctx);
-    let Some(reply) = reply else {
-        response.handle(&mut body.ctx, None);
+    #[cfg(feature = "sim")]
+    let Some((message, reply)) = crate::sim::sift(&mut body.ctx, message, reply) else {
         return true;
     };
+    hand(&mut body.actor, &mut body.ctx, message, reply);
+    true
+}
+
+/// Hands a message to the actor, and its answer to whoever waits for one.
+pub(crate) fn hand<A: Process + Handler<M>, M: Wire>(
+    actor: &mut A,
+    ctx: &mut Context<A>,
+    message: M,
+    reply: Option<ReplyTo>,
+) {
+    let response = actor.handle(message, ctx);
+    let Some(reply) = reply else {
+        return response.handle(ctx, None);
+    };
     let (sender, mut receiver) = oneshot::channel();
-    response.handle(&mut body.ctx, Some(sender));
+    response.handle(ctx, Some(sender));
     match receiver.try_recv() {
         Ok(value) => reply.send(Ok(value)),
         Err(oneshot::error::TryRecvError::Closed) => reply.fail(AskError::Lost),
@@ -66,22 +80,6 @@ pub fn open<A: Process + Handler<M>, M: Wire>(
             tokio::task::spawn_local(async move {
                 reply.send(receiver.await.map_err(|_| AskError::Lost));
             });
-        }
-    }
-    true
-}
-
-impl<A: Process> Body<A> {
-    /// Hands a message to the actor.
-    pub(crate) fn message(&mut self, from: Option<Upid>, index: u16, parcel: Box<dyn Any + Send>) {
-        let _span = tracing::trace_span!("letter", to = %self.ctx.upid(), from = ?from, index);
-        let _entered = _span.enter();
-        self.ctx.sender = from;
-        let door = A::Protocol::DOORS.get(usize::from(index));
-        let opened = door.is_some_and(|door| door(self, parcel));
-        self.ctx.sender = None;
-        if !opened {
-            self.ctx.node().dead(crate::DeadReason::NotAccepted, 1);
         }
     }
 }
@@ -117,11 +115,15 @@ impl<A: Process> Run for Body<A> {
                 index,
                 parcel,
             } => {
-                #[cfg(feature = "sim")]
-                let Some(parcel) = self.sift(from.as_ref(), index, parcel) else {
-                    return;
-                };
-                self.message(from, index, parcel);
+                let _span = tracing::trace_span!("letter", to = %ctx.upid(), from = ?from, index);
+                let _entered = _span.enter();
+                ctx.sender = from;
+                let door = A::Protocol::DOORS.get(usize::from(index));
+                let opened = door.is_some_and(|door| door(self, parcel));
+                self.ctx.sender = None;
+                if !opened {
+                    self.ctx.node().dead(crate::DeadReason::NotAccepted, 1);
+                }
             }
             Letter::Work(work) => work.run(self),
             Letter::Reply { number, outcome } => {

@@ -61,7 +61,10 @@ pub struct MessageInfo {
     /// Its name on the wire.
     pub(crate) name: &'static str,
     pub(crate) decode: Decode,
-    /// Its body as it would be sent, from a parcel of it: for histories and filters.
+    /// The message in a parcel of it, and its body as it would be sent: for probes that are
+    /// filtered, and for histories.
+    #[cfg(feature = "sim")]
+    pub(crate) look: fn(&(dyn Any + Send)) -> &dyn Any,
     #[cfg(feature = "sim")]
     pub(crate) encode: fn(&(dyn Any + Send)) -> Vec<u8>,
 }
@@ -73,6 +76,8 @@ impl MessageInfo {
         MessageInfo {
             name: M::NAME,
             decode: decode_parcel::<M>,
+            #[cfg(feature = "sim")]
+            look: look_into_parcel::<M>,
             #[cfg(feature = "sim")]
             encode: encode_parcel::<M>,
         }
@@ -86,6 +91,15 @@ fn decode_parcel<M: Wire>(
     match rmp_serde::from_slice::<M>(body) {
         Ok(message) => Ok(Box::new(Parcel { message, reply })),
         Err(error) => Err((error, reply)),
+    }
+}
+
+/// The message in a parcel; nothing of use when it is of another type.
+#[cfg(feature = "sim")]
+fn look_into_parcel<M: Wire>(parcel: &(dyn Any + Send)) -> &dyn Any {
+    match parcel.downcast_ref::<Parcel<M>>() {
+        Some(parcel) => &parcel.message,
+        None => &(),
     }
 }
 

@@ -29,10 +29,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::letter::Parcel;
 use crate::node::Node;
 use crate::pid::Upid;
-use crate::protocol::{MessageInfo, Wire};
+use crate::protocol::Wire;
 
 /// The rules of a node.
 #[derive(Default)]
@@ -45,8 +44,8 @@ pub(crate) struct Filters {
 
 struct Rule {
     number: u64,
-    /// Of the `Parcel` it looks for.
-    parcel: TypeId,
+    /// The type of message it looks for.
+    message: TypeId,
     to: Option<Upid>,
     from: Option<Upid>,
     when: Option<When>,
@@ -56,26 +55,18 @@ struct Rule {
     used: Arc<AtomicU64>,
 }
 
-/// Whether a parcel fits.
+/// Whether a message fits.
 type When = Box<dyn FnMut(&dyn Any) -> bool + Send>;
-/// Shows a parcel, its sender and receiver to whoever waits for it.
+/// Shows a message, its sender and receiver to whoever waits for it.
 type Show = Box<dyn FnOnce(&dyn Any, Option<&Upid>, &Upid) + Send>;
 
+/// What is to become of a message that is not handled as it came.
 #[derive(Clone, Copy)]
-enum Action {
+pub(super) enum Action {
     Watch,
     Drop,
     Delay(Duration),
     Double,
-}
-
-/// What is to become of a message.
-pub(crate) enum Verdict {
-    Pass,
-    Drop,
-    Delay(Duration),
-    /// Handle it, and this copy of it as well.
-    Double(Box<dyn Any + Send>),
 }
 
 /// A message that a filter saw.
@@ -173,9 +164,8 @@ impl<M: Wire> Filter<M> {
     /// Only those of which `is_so` is true. It is asked about those that fit otherwise, and must not
     /// make or end rules.
     pub fn when(mut self, mut is_so: impl FnMut(&M) -> bool + Send + 'static) -> Filter<M> {
-        self.when = Some(Box::new(move |parcel| {
-            let parcel = parcel.downcast_ref::<Parcel<M>>();
-            parcel.is_some_and(|parcel| is_so(&parcel.message))
+        self.when = Some(Box::new(move |message| {
+            message.downcast_ref::<M>().is_some_and(&mut is_so)
         }));
         self
     }
@@ -205,11 +195,11 @@ impl<M: Wire> Filter<M> {
 
     fn next(self, action: Action) -> Upcoming<M> {
         let (sender, seen) = oneshot::channel();
-        let show: Show = Box::new(move |parcel, from, to| {
-            let Some(parcel) = parcel.downcast_ref::<Parcel<M>>() else {
+        let show: Show = Box::new(move |message, from, to| {
+            let Some(message) = message.downcast_ref::<M>() else {
                 return;
             };
-            let (message, from, to) = (copy(&parcel.message), from.cloned(), to.clone());
+            let (message, from, to) = (copy(message), from.cloned(), to.clone());
             // Whoever threw the future away wants no copy.
             drop(sender.send(Seen { message, from, to }));
         });
@@ -241,7 +231,7 @@ impl<M: Wire> Filter<M> {
         let used = Arc::new(AtomicU64::new(0));
         let rule = Rule {
             number,
-            parcel: TypeId::of::<Parcel<M>>(),
+            message: TypeId::of::<M>(),
             to: self.to,
             from: self.from,
             when: self.when,
@@ -258,7 +248,8 @@ impl<M: Wire> Filter<M> {
     }
 }
 
-fn copy<M: Wire>(message: &M) -> M {
+/// A message as it would come out of the wire.
+pub(super) fn copy<M: Wire>(message: &M) -> M {
     let bytes = rmp_serde::to_vec_named(message);
     let copy = bytes
         .ok()
@@ -267,11 +258,11 @@ fn copy<M: Wire>(message: &M) -> M {
 }
 
 impl Rule {
-    fn fits(&mut self, parcel: &(dyn Any + Send), from: Option<&Upid>, to: &Upid) -> bool {
-        self.parcel == parcel.type_id()
+    fn fits(&mut self, message: &dyn Any, from: Option<&Upid>, to: &Upid) -> bool {
+        self.message == message.type_id()
             && self.to.as_ref().is_none_or(|wanted| wanted == to)
             && self.from.as_ref().is_none_or(|wanted| Some(wanted) == from)
-            && self.when.as_mut().is_none_or(|is_so| is_so(parcel))
+            && self.when.as_mut().is_none_or(|is_so| is_so(message))
     }
 }
 
@@ -282,13 +273,21 @@ impl Filters {
         self.some.store(!rules.is_empty(), Relaxed);
     }
 
-    /// Shows a message to all who wait for it; the action of the rule that decides, if there is one.
-    fn decide(&self, parcel: &(dyn Any + Send), from: Option<&Upid>, to: &Upid) -> Option<Action> {
+    /// Shows a message to all who wait for it; what is to be done with it, if not to handle it.
+    pub(super) fn decide(
+        &self,
+        message: &dyn Any,
+        from: Option<&Upid>,
+        to: &Upid,
+    ) -> Option<Action> {
+        if !self.some.load(Relaxed) {
+            return None;
+        }
         let (mut shows, mut decision) = (Vec::new(), None);
         self.change(|rules| {
             rules.retain_mut(|rule| {
                 let watches = matches!(rule.action, Action::Watch);
-                if (!watches && decision.is_some()) || !rule.fits(parcel, from, to) {
+                if (!watches && decision.is_some()) || !rule.fits(message, from, to) {
                     return true;
                 }
                 if !watches {
@@ -302,36 +301,8 @@ impl Filters {
             });
         });
         for show in shows {
-            show(parcel, from, to);
+            show(message, from, to);
         }
         decision
-    }
-}
-
-/// Notes a message that is about to be handled, and says what is to become of it.
-pub(crate) fn judge(
-    node: &Node,
-    to: &Upid,
-    from: Option<&Upid>,
-    info: &MessageInfo,
-    parcel: &(dyn Any + Send),
-) -> Verdict {
-    if node.is_simulated() {
-        super::history::record(node, to, from, info.name, (info.encode)(parcel));
-    }
-    let filters = &node.inner().filters;
-    if !filters.some.load(Relaxed) {
-        return Verdict::Pass;
-    }
-    match filters.decide(parcel, from, to) {
-        None | Some(Action::Watch) => Verdict::Pass,
-        Some(Action::Drop) => Verdict::Drop,
-        Some(Action::Delay(delay)) => Verdict::Delay(delay),
-        Some(Action::Double) => {
-            let copy = (info.decode)(&(info.encode)(parcel), None);
-            let copy = copy
-                .unwrap_or_else(|_| panic!("{} does not come back as it was encoded", info.name));
-            Verdict::Double(copy)
-        }
     }
 }

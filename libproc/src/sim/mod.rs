@@ -74,7 +74,7 @@ pub use world::World;
 
 pub(crate) use filter::Filters;
 pub(crate) use history::{note, note_timer};
-pub(crate) use sift::sift_for_probe;
+pub(crate) use sift::{sift, sift_for_probe};
 
 use crate::node::Node;
 
