@@ -194,7 +194,7 @@ fn a_script_uses_nodes_of_other_hosts_as_if_it_were_there() {
     sim::run(1, async |world| {
         let (a, b) = (world.start("a").await, world.start("b").await);
         let mut probe = b.probe::<Listening>("probe");
-        // The first letter of `a` to `b` has to connect: from the host of `a`, not from the script's.
+        // The first letter has to connect: from the host of `a`, not from the script's.
         a.tell(&probe.pid(), Total { total: 1 });
         assert_eq!(probe.expect::<Total>().await, Total { total: 1 });
         world.partition("a", "b");

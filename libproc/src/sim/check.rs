@@ -88,7 +88,7 @@ pub fn check<T: PartialEq + Debug>(seeds: impl IntoIterator<Item = u64>, test: i
         assert_eq!(
             first,
             second,
-            "two runs of seed {seed} have equal histories and other outcomes; run it again with\n  {}\n",
+            "two runs of seed {seed} have equal histories and other outcomes; again with\n  {}\n",
             replay(seed)
         );
     }

@@ -161,8 +161,8 @@ impl<M: Wire> Filter<M> {
         self
     }
 
-    /// Only those of which `is_so` is true. It is asked about those that fit otherwise, and must not
-    /// make or end rules.
+    /// Only those of which `is_so` is true. It is asked about those that fit otherwise, and must
+    /// not make or end rules.
     pub fn when(mut self, mut is_so: impl FnMut(&M) -> bool + Send + 'static) -> Filter<M> {
         self.when = Some(Box::new(move |message| {
             message.downcast_ref::<M>().is_some_and(&mut is_so)

@@ -9,8 +9,8 @@ use crate::letter::Letter;
 use crate::node::Node;
 use crate::pid::Upid;
 
-/// Most events that a tape keeps, of about a hundred bytes each. A longer history still counts whole
-/// in its hash; only the first difference of two that agree so far cannot be shown.
+/// Most events that a tape keeps, of about a hundred bytes each. A longer history still counts
+/// whole in its hash; only the first difference of two that agree so far cannot be shown.
 const EVENTS_MAX: usize = 1 << 20;
 
 thread_local! {

@@ -1,6 +1,6 @@
 //! Simulation: hosts on virtual time and a simulated network, all of it following from a seed.
 //!
-//! A [`World`] has hosts, and each host a [`Node`](crate::Node). A script, which is an async
+//! A [`World`] has hosts, and each host a [`Node`]. A script, which is an async
 //! closure, starts hosts, talks to their processes, cuts and holds links, crashes hosts, and says
 //! what it expects. Hours pass in seconds, and the same seed gives the same history to the letter.
 //!
@@ -42,7 +42,8 @@
 //!
 //! # What there is
 //! - [`run`] and [`Simulation`]: one run of one seed. [`check`]: many seeds, each twice, with the
-//!   histories compared; [`seeds`] takes them from the environment. What fails says how to replay it.
+//!   histories compared; [`seeds`] takes them from the environment. What fails says how to replay
+//!   it.
 //! - [`World`]: hosts and faults. [`Node::probe`](crate::Node::probe): a stand-in that speaks a
 //!   protocol and remembers. [`Node::filter`](crate::Node::filter): awaits, drops, delays and
 //!   doubles single messages, by type; these two work on real nodes as well.
@@ -50,8 +51,8 @@
 //!
 //! # What follows from the seed
 //! The latency of every packet, the order in which hosts run, and everything that takes its clock
-//! and chance from [`env`](crate::env) and tokio's time. A handler that reads another clock, another
-//! generator, or the order of a `HashMap` is outside of it: [`check`] finds that out. What is
+//! and chance from [`env`](crate::env) and tokio's time. A handler that reads another clock,
+//! another generator, or the order of a `HashMap` is outside of it: [`check`] finds that out. What is
 //! simulated costs real time by the step: see [`Simulation::step`].
 
 mod check;
@@ -94,8 +95,8 @@ pub fn simulation<'a>(seed: u64, limit: Duration) -> turmoil::Sim<'a> {
     simulation_in_steps(seed, limit, Duration::from_millis(1))
 }
 
-/// A [`simulation`] whose network moves once every `step`: the longer, the less it costs to simulate
-/// time in which little happens. Timers of a host fall due to the millisecond all the same.
+/// A [`simulation`] whose network moves once every `step`: the longer, the less it costs to
+/// simulate time in which little happens. Timers of a host fall due to the millisecond all the same.
 #[must_use]
 pub fn simulation_in_steps<'a>(seed: u64, limit: Duration, step: Duration) -> turmoil::Sim<'a> {
     crate::env::seed(seed);
@@ -114,8 +115,8 @@ pub fn simulation_in_steps<'a>(seed: u64, limit: Duration, step: Duration) -> tu
 }
 
 impl Node {
-    /// Ends the connection to the node at `peer`, if there is one, as a reset on its way would: what
-    /// was sent and has not arrived is lost, and either side may connect again.
+    /// Ends the connection to the node at `peer`, if there is one, as a reset on its way would:
+    /// what was sent and has not arrived is lost, and either side may connect again.
     pub fn sever(&self, peer: SocketAddr) {
         self.peer(peer).sever();
     }

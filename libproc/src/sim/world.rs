@@ -37,8 +37,8 @@ pub(super) enum Order {
 /// A simulated world, for the script that runs in it. Cloning gives another handle to the same one.
 ///
 /// Hosts are known by name. A link, which is between two hosts, is in one of four states: well,
-/// [partitioned](World::partition) in one direction or both, or [held](World::hold); the latest call
-/// decides. All of these need hosts that have started.
+/// [partitioned](World::partition) in one direction or both, or [held](World::hold); the latest
+/// call decides. All of these need hosts that have started.
 #[derive(Clone)]
 pub struct World(Rc<Inner>);
 
@@ -112,8 +112,8 @@ impl World {
         self.node(host).await
     }
 
-    /// Starts a host that runs `software` with its node, which is on port 5050; again each time it is
-    /// [bounced](World::bounce). The node stays when the software returns.
+    /// Starts a host that runs `software` with its node, which is on port 5050; again each time it
+    /// is [bounced](World::bounce). The node stays when the software returns.
     ///
     /// # Panics
     /// When there is a host of that name.
@@ -150,8 +150,8 @@ impl World {
     }
 
     /// Starts a host that runs `software`, which binds nodes itself, and
-    /// [says](World::is_up) so if the script is to find them. An error it returns, or a panic, fails
-    /// the simulation.
+    /// [says](World::is_up) so if the script is to find them. An error it returns, or a panic,
+    /// fails the simulation.
     ///
     /// # Panics
     /// When there is a host of that name.
@@ -386,7 +386,8 @@ impl World {
         self.0.failures.borrow_mut().push(what.to_string());
     }
 
-    /// Notes what was done, for the report of a run that fails. What the world does is noted anyway.
+    /// Notes what was done, for the report of a run that fails. What the world does is noted
+    /// anyway.
     pub fn deed(&self, what: impl Display) {
         let at = self.elapsed().as_secs_f64();
         tracing::info!(%what, "deed");
