@@ -198,8 +198,8 @@ fn a_script_uses_nodes_of_other_hosts_as_if_it_were_there() {
         a.tell(&probe.pid(), Total { total: 1 });
         assert_eq!(probe.expect::<Total>().await, Total { total: 1 });
         world.partition("a", "b");
-        let other = world.start("c").await;
-        other.tell(&probe.pid(), Total { total: 2 });
+        let here = world.here().await;
+        here.tell(&probe.pid(), Total { total: 2 });
         assert_eq!(probe.expect::<Total>().await, Total { total: 2 });
         a.tell(&probe.pid(), Total { total: 3 });
         probe.expect_nothing(5 * SECOND).await;

@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use super::check::replay;
 use super::simulation_in_steps;
-use super::world::{Order, World};
+use super::world::{Order, SCRIPT, World};
 
-/// The host of the script.
-const SCRIPT: &str = "script";
 /// How long a simulation may take, of its own time, unless it is given another limit.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 /// How often the network moves, unless it is given another step.

@@ -17,8 +17,10 @@ use crate::bind::NodeBuilder;
 use crate::node::Node;
 use crate::pid::{Pid, Upid};
 
+/// The host of the script.
+pub(super) const SCRIPT: &str = "script";
 /// The port of the node on each host.
-pub(super) const PORT: u16 = 5050;
+const PORT: u16 = 5050;
 /// How often [`World::eventually`] looks.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -47,6 +49,8 @@ struct Inner {
     step: Duration,
     orders: RefCell<VecDeque<(Order, oneshot::Sender<()>)>>,
     hosts: RefCell<BTreeMap<String, Host>>,
+    /// The node of the script.
+    here: RefCell<Option<Node>>,
     /// Links that are slow or lose packets.
     bad: RefCell<BTreeSet<(String, String)>>,
     deeds: RefCell<Vec<String>>,
@@ -67,6 +71,7 @@ impl World {
             step,
             orders: RefCell::default(),
             hosts: RefCell::default(),
+            here: RefCell::default(),
             bad: RefCell::default(),
             deeds: RefCell::default(),
             failures: RefCell::default(),
@@ -88,6 +93,7 @@ impl World {
     /// Lets go of the nodes, which the hosts are to take with them.
     pub(super) fn end(&self) {
         self.0.hosts.take();
+        self.0.here.take();
         self.0.orders.take();
     }
 
@@ -101,6 +107,21 @@ impl World {
 
 /// Hosts.
 impl World {
+    /// A node of the script itself, on a host of its own, to which no fault comes.
+    ///
+    /// # Panics
+    /// When it is not the script that wants it, and its port is taken where that runs.
+    pub async fn here(&self) -> Node {
+        let here = self.0.here.borrow().clone();
+        if let Some(here) = here {
+            return here;
+        }
+        let bound = Node::bind(&self.address(SCRIPT).to_string()).await;
+        let node = bound.unwrap_or_else(|error| panic!("the script has no node: {error}"));
+        self.0.here.replace(Some(node.clone()));
+        node
+    }
+
     /// Starts a host with a node on port 5050 and nothing else, and gives the node.
     ///
     /// The script may use it from where it is: what the node does, it does on its host.
@@ -188,16 +209,32 @@ impl World {
     /// When there is no such host.
     pub async fn node(&self, host: &str) -> Node {
         loop {
-            {
-                let hosts = self.0.hosts.borrow();
-                let known = hosts.get(host);
-                let known = known.unwrap_or_else(|| panic!("there is no host {host}"));
-                if let Some(node) = &known.node {
-                    return node.clone();
-                }
+            if let Some(node) = self.node_if_up(host) {
+                return node;
             }
+            let known = self.0.hosts.borrow().contains_key(host);
+            assert!(known, "there is no host {host}");
             tokio::time::sleep(self.0.step).await;
         }
+    }
+
+    /// The node of a host, if it is up.
+    #[must_use]
+    pub fn node_if_up(&self, host: &str) -> Option<Node> {
+        self.0.hosts.borrow().get(host)?.node.clone()
+    }
+
+    /// Whether a host is crashed.
+    #[must_use]
+    pub fn is_crashed(&self, host: &str) -> bool {
+        let hosts = self.0.hosts.borrow();
+        hosts.get(host).is_some_and(|host| host.crashed)
+    }
+
+    /// All hosts there are, but that of the script.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<String> {
+        self.0.hosts.borrow().keys().cloned().collect()
     }
 
     /// The address of the node on a host, also before there is one.
@@ -294,8 +331,7 @@ impl World {
     /// Ends the connection between the nodes of two hosts, as a reset would; they may connect again
     /// at once. Nothing happens where one of them is not up.
     pub fn reset(&self, a: &str, b: &str) {
-        let node = |host| self.0.hosts.borrow().get(host)?.node.clone();
-        if let (Some(a_node), Some(b_node)) = (node(a), node(b)) {
+        if let (Some(a_node), Some(b_node)) = (self.node_if_up(a), self.node_if_up(b)) {
             self.deed(format_args!("reset {a} | {b}"));
             a_node.sever(b_node.address());
         }
@@ -324,27 +360,42 @@ impl World {
             .await;
     }
 
+    /// Makes a link as fast as at first, and has it lose nothing.
+    pub async fn speed_up(&self, a: &str, b: &str) {
+        let link = (a.to_owned(), b.to_owned());
+        if self.0.bad.borrow_mut().remove(&link) {
+            self.deed(format_args!("speed up {a} | {b}"));
+            let latency = Order::Latency(a.to_owned(), b.to_owned(), LATENCY.1);
+            self.order(latency).await;
+            self.order(Order::Loss(link.0, link.1, 0.0)).await;
+        }
+    }
+
     fn mark(&self, a: &str, b: &str) {
         let link = (a.to_owned(), b.to_owned());
         self.0.bad.borrow_mut().insert(link);
     }
 
-    /// Undoes all faults: links are well and as fast as at first, crashed hosts start again.
-    pub async fn heal(&self) {
-        self.deed("heal");
-        let hosts: Vec<_> = self.0.hosts.borrow().keys().cloned().collect();
+    /// Undoes all that befell links: they are well, and as fast as at first.
+    pub async fn mend(&self) {
+        self.deed("mend all links");
+        let hosts = self.hosts();
         for (index, a) in hosts.iter().enumerate() {
             for b in &hosts[index + 1..] {
                 turmoil::release(a.as_str(), b.as_str());
                 turmoil::repair(a.as_str(), b.as_str());
             }
         }
-        for (a, b) in self.0.bad.take() {
-            let latency = Order::Latency(a.clone(), b.clone(), LATENCY.1);
-            self.order(latency).await;
-            self.order(Order::Loss(a, b, 0.0)).await;
+        let bad = self.0.bad.borrow().clone();
+        for (a, b) in bad {
+            self.speed_up(&a, &b).await;
         }
-        for host in hosts {
+    }
+
+    /// Undoes all faults: [mends](World::mend) all links, and starts crashed hosts again.
+    pub async fn heal(&self) {
+        self.mend().await;
+        for host in self.hosts() {
             self.bounce(&host).await;
         }
     }
