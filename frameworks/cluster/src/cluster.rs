@@ -320,9 +320,8 @@ impl Cluster {
     /// Starts a crashed host again, with nothing but what it had on disk.
     pub async fn restart(&self, host: &str) {
         if self.0.world.is_crashed(host) {
-            let mut hosts = self.0.hosts.borrow_mut();
-            hosts.insert(host.to_owned(), Host::default());
-            drop(hosts);
+            let fresh = Host::default();
+            self.0.hosts.borrow_mut().insert(host.to_owned(), fresh);
             self.0.world.bounce(host).await;
         }
     }
