@@ -58,6 +58,7 @@
 mod check;
 pub mod filter;
 mod history;
+mod links;
 mod run;
 mod sift;
 mod world;
