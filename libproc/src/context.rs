@@ -115,6 +115,11 @@ impl<A: Process> Context<A> {
         }
     }
 
+    #[cfg(feature = "sim")]
+    pub(crate) fn sent_by(&self) -> Sender {
+        self.sender.clone()
+    }
+
     #[inline]
     pub(crate) fn received_from_system(&mut self) {
         self.in_message = false;

@@ -49,3 +49,9 @@ pub fn rng() -> StdRng {
 pub fn seed(seed: u64) {
     SEED.set(Some(seed));
 }
+
+/// Leaves every [`rng`] of this thread to chance again.
+#[cfg(feature = "sim")]
+pub(crate) fn unseed() {
+    SEED.set(None);
+}

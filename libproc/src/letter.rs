@@ -153,6 +153,12 @@ impl Owed {
             reply.fail(error, &self.node);
         }
     }
+
+    /// The bare way back, for who answers in the turn of a process.
+    #[cfg(feature = "sim")]
+    pub(crate) fn release(mut self) -> Option<ReplyTo> {
+        self.reply.take()
+    }
 }
 
 impl Drop for Owed {

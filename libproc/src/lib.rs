@@ -44,18 +44,25 @@
 //! }
 //! ```
 //!
-//! # What is promised
-//! A message arrives at most once, and in order for one sender and one receiver while the
-//! connection between their nodes lives. A connection that breaks, or a peer that falls silent, is
-//! [`Exited`] for every link over it, though the process may live. What cannot be delivered is a
-//! counted [dead letter](DeadReason), never a silent loss; an ask always gets an answer or an
-//! [`AskError`].
+//! # Where to go on
+//! - The [`guide`]: from a first process to many nodes, with [what is promised](guide::semantics)
+//!   said once, and a page for those who come [from elsewhere](guide::coming_from).
+//! - The `examples` of this crate: small programs, some of them of several OS processes.
+//! - [`protocol!`], [`Process`], [`Context`], [`Node`]: most of what there is.
+//!
+//! # Features
+//! `sim`: virtual time, a simulated network, seeds that replay, and filters for single messages; for
+//! tests of what is built on this crate. Without it nothing of that is compiled.
 
 #[allow(
     unused_extern_crates,
     reason = "`protocol!` names this crate, also inside it"
 )]
 extern crate self as libproc;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod adapter;
 mod ask;
@@ -65,6 +72,7 @@ mod context;
 mod counters;
 mod dead;
 pub mod env;
+pub mod guide;
 pub mod http;
 mod lane;
 mod letter;

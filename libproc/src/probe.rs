@@ -88,7 +88,11 @@ impl Node {
     /// When the id is taken or no id.
     pub fn probe<P: Page>(&self, id: &str) -> Probe<P> {
         let (tape, received) = mpsc::unbounded_channel();
-        let recorder = |_: &Upid| Recorder::<P> { tape };
+        let recorder = |_upid: &Upid| Recorder::<P> {
+            tape,
+            #[cfg(feature = "sim")]
+            upid: _upid.clone(),
+        };
         let settled = self.settle(Some(id), P::KIND, recorder);
         let upid = settled.unwrap_or_else(|error| panic!("could not start a probe: {error}"));
         Probe {
@@ -184,6 +188,35 @@ impl<P: Page> Drop for Probe<P> {
 /// The process behind a probe.
 struct Recorder<P: Page> {
     tape: mpsc::UnboundedSender<Taped<P>>,
+    /// What filters and histories need to know.
+    #[cfg(feature = "sim")]
+    upid: Upid,
+}
+
+impl<P: Page> Recorder<P> {
+    fn record(&self, _node: &Node, from: Option<Upid>, message: P::Messages, reply: Option<Owed>) {
+        let (tape, sender) = (self.tape.clone(), from.clone());
+        let take = move |message, reply| {
+            let from = sender.clone();
+            // A probe that was dropped records no more.
+            let _ = tape.send(Taped {
+                from,
+                message,
+                reply,
+            });
+        };
+        #[cfg(feature = "sim")]
+        return crate::sim::sift_for_probe::<P>(
+            _node,
+            &self.upid,
+            from.as_ref(),
+            message,
+            reply,
+            take,
+        );
+        #[cfg(not(feature = "sim"))]
+        take(message, reply);
+    }
 }
 
 impl<P: Page> Run for Recorder<P> {
@@ -202,12 +235,7 @@ impl<P: Page> Run for Recorder<P> {
             };
             let from = here.node().upid_of(&from);
             let reply = reply.map(|reply| Owed::new(here.node().clone(), reply));
-            // A probe that was dropped records no more.
-            let _ = self.tape.send(Taped {
-                from,
-                message,
-                reply,
-            });
+            self.record(here.node(), from, message, reply);
         }
         None
     }

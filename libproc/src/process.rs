@@ -87,10 +87,25 @@ impl<A: Process> Body<A> {
     }
 }
 
-/// Hands a message to the actor, and its answer to whoever waits for one.
+/// Hands a message to the actor, unless a test has something else in mind for it.
 #[doc(hidden)]
 #[inline]
 pub fn open<A: Process + Handler<M>, M: Wire>(
+    actor: &mut A,
+    ctx: &mut Context<A>,
+    message: M,
+    reply: Option<ReplyTo>,
+) {
+    #[cfg(feature = "sim")]
+    let Some((message, reply)) = crate::sim::sift(ctx, message, reply) else {
+        return;
+    };
+    hand(actor, ctx, message, reply);
+}
+
+/// Hands a message to the actor, and its answer to whoever waits for one.
+#[inline]
+pub(crate) fn hand<A: Process + Handler<M>, M: Wire>(
     actor: &mut A,
     ctx: &mut Context<A>,
     message: M,
@@ -242,6 +257,8 @@ fn handle_all<A: Process>(
             let Some(then) = ctx.timers_mut().and_then(|timers| timers.due(now)) else {
                 break;
             };
+            #[cfg(feature = "sim")]
+            crate::sim::note_timer(ctx.node(), ctx.upid());
             then(actor, ctx);
             if let Some(reason) = ending(actor, ctx) {
                 return Some(reason);
@@ -299,8 +316,6 @@ fn message_to<A: Process>(
     // One comparison when nobody traces: the macro alone would cost as much as the rest.
     let span = tracing::level_enabled!(tracing::Level::TRACE);
     let _span = span.then(|| span_of::<A>(ctx, &message));
-    #[cfg(feature = "sim")]
-    crate::sim::record(ctx.upid(), ctx.sender(), A::Protocol::place_of(&message));
     A::Protocol::hand(actor, ctx, message, reply);
 }
 
@@ -314,6 +329,8 @@ fn span_of<A: Process>(
 }
 
 fn system_to<A: Process>(actor: &mut A, ctx: &mut Context<A>, letter: System) {
+    #[cfg(feature = "sim")]
+    crate::sim::note(ctx.node(), ctx.upid(), &letter);
     match letter {
         System::Work(work) => work.run(actor, ctx),
         System::Reply { number, outcome } => {

@@ -1,5 +1,8 @@
 //! Protocols: the page that says which messages an address accepts.
 
+#[cfg(feature = "sim")]
+use std::any::Any;
+
 use actix::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +39,9 @@ pub trait Accepts<M: Wire>: Page {
     /// One of the protocol's messages, if it is an `M`.
     #[doc(hidden)]
     fn unwrap(message: Self::Messages) -> Option<M>;
+    /// A look at it.
+    #[doc(hidden)]
+    fn peek(message: &Self::Messages) -> Option<&M>;
 }
 
 /// Ties a protocol to an actor that handles each of its messages; made by `protocol!`.
@@ -85,6 +91,8 @@ pub trait Hold<M> {
     fn hold(message: M) -> Self::As;
     /// And out of it.
     fn release(held: Self::As) -> M;
+    /// A look at it where it is.
+    fn peek(held: &Self::As) -> &M;
 }
 
 impl<M: Send + 'static> Hold<M> for Held<false> {
@@ -93,6 +101,9 @@ impl<M: Send + 'static> Hold<M> for Held<false> {
         message
     }
     fn release(held: M) -> M {
+        held
+    }
+    fn peek(held: &M) -> &M {
         held
     }
 }
@@ -104,6 +115,9 @@ impl<M: Send + 'static> Hold<M> for Held<true> {
     }
     fn release(held: Box<M>) -> M {
         *held
+    }
+    fn peek(held: &Box<M>) -> &M {
+        held
     }
 }
 
@@ -118,6 +132,12 @@ pub struct MessageInfo {
     /// Its name on the wire.
     pub(crate) name: &'static str,
     pub(crate) decode: Decode,
+    /// The message in a parcel of it, and its body as it would be sent: for probes that are
+    /// filtered, and for histories.
+    #[cfg(feature = "sim")]
+    pub(crate) look: fn(&dyn Any) -> Option<&dyn Any>,
+    #[cfg(feature = "sim")]
+    pub(crate) encode: fn(&dyn Any) -> Vec<u8>,
 }
 
 impl MessageInfo {
@@ -127,6 +147,10 @@ impl MessageInfo {
         MessageInfo {
             name: M::NAME,
             decode: decode::<P, M>,
+            #[cfg(feature = "sim")]
+            look: look::<P, M>,
+            #[cfg(feature = "sim")]
+            encode: encode::<P, M>,
         }
     }
 }
@@ -147,6 +171,22 @@ fn decode<P: Accepts<M>, M: Wire>(
         }
         Err(error) => Err((error, reply)),
     }
+}
+
+/// The message in a parcel; nothing of use when it is of another type.
+/// The body of a parcel; nothing when it is of another type, or cannot be encoded.
+/// The message in one of the protocol's.
+#[cfg(feature = "sim")]
+fn look<P: Accepts<M>, M: Wire>(message: &dyn Any) -> Option<&dyn Any> {
+    P::peek(message.downcast_ref()?).map(|message| message as &dyn Any)
+}
+
+/// Its body, as it would be sent.
+#[cfg(feature = "sim")]
+fn encode<P: Accepts<M>, M: Wire>(message: &dyn Any) -> Vec<u8> {
+    let message = message.downcast_ref().and_then(P::peek);
+    let body = message.and_then(|message| rmp_serde::to_vec_named(message).ok());
+    body.unwrap_or_default()
 }
 
 /// Declares a protocol and the messages it owns: the whole contract on one page.
@@ -212,6 +252,16 @@ macro_rules! protocol {
                     match message {
                         Messages::$message(held) => {
                             Some(<Held as $crate::Hold<$message>>::release(held))
+                        }
+                        _ => None,
+                    }
+                }
+                fn peek(message: &Messages) -> Option<&$message> {
+                    type Held = $crate::protocol!(@hold $message);
+                    #[allow(unreachable_patterns, reason = "the only message of its page")]
+                    match message {
+                        Messages::$message(held) => {
+                            Some(<Held as $crate::Hold<$message>>::peek(held))
                         }
                         _ => None,
                     }

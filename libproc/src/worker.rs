@@ -49,6 +49,8 @@ const PINNED: u32 = 1 << 31;
 pub(crate) struct Pool {
     workers: Mutex<Vec<Arc<Desk>>>,
     sleeping: AtomicUsize,
+    /// Workers that run.
+    left: AtomicUsize,
     injected: Mutex<VecDeque<Job>>,
     injected_len: AtomicUsize,
 }
@@ -83,6 +85,8 @@ enum Pinned {
 /// The worker of a node on this thread.
 pub(crate) struct Here {
     node: Node,
+    /// Where its tasks run: nodes that share a thread may live in different runtimes.
+    runtime: tokio::runtime::Id,
     queue: RefCell<VecDeque<u32>>,
     polling: Cell<bool>,
     desk: Arc<Desk>,
@@ -174,12 +178,26 @@ impl Pool {
         self.workers.lock().iter().map(of).collect()
     }
 
-    /// Runs `call` on a worker of this node: at once when this thread has one.
+    /// Runs `call` on a worker of this node: at once when this is the runtime of one.
     pub(crate) fn call(&self, node: usize, call: impl FnOnce() + Send + 'static) {
-        if HERE.with_borrow(|here| here.iter().any(|(id, _)| *id == node)) {
+        let runtime = tokio::runtime::Handle::try_current().map(|handle| handle.id());
+        let is_here = |(id, here): &(usize, Rc<Here>)| {
+            *id == node && runtime.as_ref().is_ok_and(|id| *id == here.runtime)
+        };
+        if HERE.with_borrow(|here| here.iter().any(is_here)) {
             call();
         } else {
             self.inject(Job::Call(Box::new(call)));
+        }
+    }
+
+    /// Drops what was handed to workers and waits for one.
+    pub(crate) fn clear(&self) {
+        let jobs = std::mem::take(&mut *self.injected.lock());
+        self.injected_len.fetch_sub(jobs.len(), Ordering::SeqCst);
+        for desk in self.workers.lock().iter() {
+            let pinned = std::mem::take(&mut *desk.pinned.lock());
+            desk.pinned_len.fetch_sub(pinned.len(), Ordering::SeqCst);
         }
     }
 
@@ -243,10 +261,12 @@ struct Worker {
 impl Worker {
     fn new(node: Node, worker: usize) -> Worker {
         let desk = node.pool().desk(worker);
+        node.pool().left.fetch_add(1, Ordering::SeqCst);
         let measured = (!node.is_simulated()).then(Instant::now);
         let number = node.number();
         let here = Rc::new(Here {
             node,
+            runtime: tokio::runtime::Handle::current().id(),
             queue: RefCell::default(),
             polling: Cell::new(false),
             desk,
@@ -591,6 +611,12 @@ impl Drop for Worker {
         let pool = self.here.node.pool();
         if self.here.desk.sleeping.swap(false, Ordering::SeqCst) {
             pool.sleeping.fetch_sub(1, Ordering::SeqCst);
+        }
+        let settled = std::mem::take(&mut *self.here.settled.borrow_mut());
+        drop(settled);
+        let last = pool.left.fetch_sub(1, Ordering::SeqCst) == 1;
+        if last {
+            self.here.node.collapse();
         }
     }
 }

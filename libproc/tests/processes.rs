@@ -1,187 +1,12 @@
 //! What a process sees on one node: turns, asks, links, timers, panics, limits.
 
+mod common;
+
 use std::time::Duration;
 
+use common::*;
 use libproc::prelude::*;
 use libproc::{DeadReason, SpawnError};
-
-protocol! {
-    /// What a counter accepts.
-    protocol Counting {
-        message Add { by: u64 } -> u64;
-        message AddLater { by: u64, after_ms: u64 } -> u64;
-        message Drop {} -> u64;
-        message Panic { text: String };
-        message PanicLater { text: String };
-        message Quit {};
-        message Watch { whom: Upid, listener: Pid<Listening> };
-        message AskFor { counter: Pid<Counting>, by: u64, listener: Pid<Listening> };
-        message Tick { times: u64, listener: Pid<Listening> };
-    }
-}
-
-protocol! {
-    /// What a listener accepts.
-    protocol Listening {
-        message Total { total: u64 };
-        message Gone { whom: Upid, how: String };
-    }
-}
-
-#[derive(Default)]
-struct Counter {
-    total: u64,
-    held: Vec<Answer<u64>>,
-    listener: Option<Pid<Listening>>,
-}
-
-impl Actor for Counter {
-    type Context = Context<Self>;
-}
-
-impl Process for Counter {
-    type Protocol = Counting;
-    const CAPACITY: u32 = 100;
-    fn routes(routes: &mut Routes<Self>) {
-        routes.get("total", |counter, _, _| http::Response::text(counter.total));
-    }
-}
-
-impl Handler<Add> for Counter {
-    type Result = u64;
-    fn handle(&mut self, Add { by }: Add, _: &mut Context<Self>) -> u64 {
-        self.total += by;
-        self.total
-    }
-}
-
-impl Handler<AddLater> for Counter {
-    type Result = Later<u64>;
-    fn handle(&mut self, message: AddLater, ctx: &mut Context<Self>) -> Later<u64> {
-        let (answer, later) = Later::new();
-        ctx.after(
-            Duration::from_millis(message.after_ms),
-            move |counter, _| {
-                counter.total += message.by;
-                answer.send(counter.total);
-            },
-        );
-        later
-    }
-}
-
-impl Handler<Drop> for Counter {
-    type Result = Later<u64>;
-    fn handle(&mut self, _: Drop, _: &mut Context<Self>) -> Later<u64> {
-        let (answer, later) = Later::new();
-        self.held.push(answer);
-        later
-    }
-}
-
-impl Handler<Panic> for Counter {
-    type Result = ();
-    fn handle(&mut self, Panic { text }: Panic, _: &mut Context<Self>) {
-        panic!("{text}");
-    }
-}
-
-impl Handler<PanicLater> for Counter {
-    type Result = ();
-    fn handle(&mut self, PanicLater { text }: PanicLater, ctx: &mut Context<Self>) {
-        ctx.defer(async move { panic!("{text}") }, |_, (), _| {});
-    }
-}
-
-impl Handler<Quit> for Counter {
-    type Result = ();
-    fn handle(&mut self, _: Quit, ctx: &mut Context<Self>) {
-        ctx.stop();
-    }
-}
-
-impl Handler<Watch> for Counter {
-    type Result = ();
-    fn handle(&mut self, Watch { whom, listener }: Watch, ctx: &mut Context<Self>) {
-        self.listener = Some(listener);
-        ctx.link(&whom);
-        ctx.link(&whom);
-    }
-}
-
-impl Handler<Exited> for Counter {
-    type Result = ();
-    fn handle(&mut self, Exited { upid, reason }: Exited, ctx: &mut Context<Self>) {
-        if let Some(listener) = &self.listener {
-            ctx.tell(
-                listener,
-                Gone {
-                    whom: upid,
-                    how: reason.to_string(),
-                },
-            );
-        }
-    }
-}
-
-impl Handler<AskFor> for Counter {
-    type Result = ();
-    fn handle(&mut self, message: AskFor, ctx: &mut Context<Self>) {
-        let asked = ctx.ask(&message.counter, Add { by: message.by });
-        ctx.defer(asked, move |_, total, ctx| {
-            let total = total.unwrap_or(u64::MAX);
-            ctx.tell(&message.listener, Total { total });
-        });
-    }
-}
-
-impl Handler<Tick> for Counter {
-    type Result = ();
-    fn handle(&mut self, Tick { times, listener }: Tick, ctx: &mut Context<Self>) {
-        ctx.tell(&listener, Total { total: times });
-        if times > 0 {
-            let again = TickAgain(Tick {
-                times: times - 1,
-                listener,
-            });
-            ctx.delay(Duration::from_secs(60), again);
-        }
-    }
-}
-
-struct TickAgain(Tick);
-
-impl Message for TickAgain {
-    type Result = ();
-}
-
-impl Handler<TickAgain> for Counter {
-    type Result = ();
-    fn handle(&mut self, TickAgain(tick): TickAgain, ctx: &mut Context<Self>) {
-        self.handle(tick, ctx);
-    }
-}
-
-/// Runs on this thread, on virtual time.
-fn paused(test: impl Future<Output = ()>) {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .expect("a runtime starts");
-    tokio::task::LocalSet::new().block_on(&runtime, test);
-}
-
-async fn node() -> Node {
-    Node::bind("127.0.0.1:0").await.expect("a free port")
-}
-
-fn dead(node: &Node, reason: DeadReason) -> u64 {
-    node.dead_letters()
-        .find(|(other, _)| *other == reason)
-        .map_or(0, |(_, count)| count)
-}
 
 #[test]
 fn letters_are_handled_in_the_order_they_were_sent() {
@@ -220,7 +45,7 @@ fn an_ask_that_nobody_will_answer_says_so() {
     paused(async {
         let node = node().await;
         let counter = node.spawn("counter", Counter::default());
-        let dropped = node.ask(&counter, Drop {});
+        let dropped = node.ask(&counter, Hold {});
         node.tell(&counter, Quit {});
         assert_eq!(dropped.await, Err(AskError::Lost));
         assert_eq!(node.exit_of(counter.upid()).await, ExitReason::NoProcess);

@@ -1,16 +1,15 @@
 //! A simulated cluster, for the script that runs it.
 
-use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::future::{Future, pending};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::pending;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use api::agent::{AgentReport, Agenting, GetAgent};
 use api::master::Mastering;
-use libproc::sim::turmoil;
+use libproc::sim::{World, turmoil};
 use libproc::{Accepts, AskError, ExitReason, Node, Pid, Wire};
 use sdk::{Calls, Framework, Remote};
 use types::FrameworkInfo;
@@ -27,61 +26,42 @@ const FRAMEWORK_PORT: u16 = 5052;
 const LOOK: Duration = Duration::from_millis(250);
 /// How long an agent may take to stop.
 const STOP: Duration = Duration::from_secs(60);
-/// The latency of links that nobody made slow.
-const LATENCY: Duration = Duration::from_millis(10);
-
-/// What a host runs, each time it starts.
-pub(crate) type Software = Box<dyn Fn() -> Pin<Box<dyn Future<Output = turmoil::Result>>>>;
-
-/// What only the driver of the simulation can do.
-pub(crate) enum Order {
-    Start(String, Software),
-    Crash(String),
-    Restart(String),
-    Latency(String, String, Duration),
-}
 
 /// A simulated cluster. Cloning gives another handle to the same one.
 #[derive(Clone)]
 pub struct Cluster(Rc<Inner>);
 
 struct Inner {
-    seed: u64,
+    world: World,
     shape: Shape,
     master: Pid<Mastering>,
     record: Record,
     work_dir: tempfile::TempDir,
-    node: OnceCell<Node>,
-    orders: RefCell<VecDeque<Order>>,
+    node: Node,
     hosts: RefCell<BTreeMap<String, Host>>,
-    slow: RefCell<BTreeSet<(String, String)>>,
 }
 
 /// A host, as it should be.
 #[derive(Default)]
 struct Host {
-    crashed: bool,
-    node: Option<Node>,
     /// Its process may end by itself.
     may_end: bool,
     /// It is not restarted by [`Cluster::settle`].
     retired: bool,
 }
 
-/// What the driver needs.
+/// What the rest of this crate needs.
 impl Cluster {
-    pub(crate) fn new(seed: u64, shape: Shape, master: Pid<Mastering>) -> Cluster {
+    pub(crate) fn new(world: World, node: Node, shape: Shape, master: Pid<Mastering>) -> Cluster {
         let work_dir = tempfile::tempdir().expect("there is a directory for temporary files");
         let cluster = Cluster(Rc::new(Inner {
-            seed,
+            world,
             shape,
             master,
             record: Record::default(),
             work_dir,
-            node: OnceCell::new(),
-            orders: RefCell::default(),
+            node,
             hosts: RefCell::default(),
-            slow: RefCell::default(),
         }));
         for host in cluster.fixed_hosts() {
             cluster.0.hosts.borrow_mut().insert(host, Host::default());
@@ -99,22 +79,12 @@ impl Cluster {
         &self.0.record
     }
 
-    pub(crate) fn set_node(&self, node: Node) {
-        drop(self.0.node.set(node)); // an operator starts once
-    }
-
     pub(crate) fn work_dir(&self, host: &str) -> PathBuf {
         self.0.work_dir.path().join(host)
     }
 
-    pub(crate) fn take_orders(&self) -> VecDeque<Order> {
-        self.0.orders.take()
-    }
-
-    pub(crate) fn is_up(&self, host: &str, node: &Node) {
-        if let Some(host) = self.0.hosts.borrow_mut().get_mut(host) {
-            host.node = Some(node.clone());
-        }
+    pub(crate) fn world(&self) -> &World {
+        &self.0.world
     }
 
     pub(crate) fn may_end(&self, host: &str) -> bool {
@@ -130,15 +100,8 @@ impl Cluster {
         let hosts = self.0.hosts.borrow();
         let up = hosts
             .iter()
-            .filter(|(_, host)| !host.crashed && !host.retired);
+            .filter(|(name, host)| !host.retired && !self.0.world.is_crashed(name));
         up.map(|(name, _)| name.clone()).collect()
-    }
-
-    async fn order(&self, order: Order) {
-        self.0.orders.borrow_mut().push_back(order);
-        while !self.0.orders.borrow().is_empty() {
-            tokio::time::sleep(self.0.shape.step).await;
-        }
     }
 }
 
@@ -146,7 +109,7 @@ impl Cluster {
 impl Cluster {
     /// The seed everything follows from.
     pub fn seed(&self) -> u64 {
-        self.0.seed
+        self.0.world.seed()
     }
 
     /// What the cluster is like.
@@ -165,14 +128,8 @@ impl Cluster {
     }
 
     /// The node of the script, on a host of its own.
-    ///
-    /// # Panics
-    /// When the script does not run yet.
     pub fn node(&self) -> &Node {
-        self.0
-            .node
-            .get()
-            .expect("the script runs when its node has started")
+        &self.0.node
     }
 
     /// Asks the master something an operator may ask.
@@ -261,20 +218,15 @@ impl Cluster {
         let scheduler = Scheduler { remote };
         let (cluster, slot, make) = (self.clone(), scheduler.remote.clone(), Rc::new(make));
         let host = name.to_owned();
-        let software: Software = Box::new(move || {
+        self.0.world.machine(name, move || {
             let framework = Taped {
                 framework: make(),
                 name: host.clone(),
                 record: cluster.0.record.clone(),
             };
             let (cluster, slot) = (cluster.clone(), slot.clone());
-            Box::pin(cluster.run_framework(host.clone(), framework, info.clone(), slot))
+            cluster.run_framework(host.clone(), framework, info.clone(), slot)
         });
-        self.0.record.deed(format!("start {name}"));
-        self.0
-            .orders
-            .borrow_mut()
-            .push_back(Order::Start(name.to_owned(), software));
         scheduler
     }
 
@@ -286,7 +238,7 @@ impl Cluster {
         slot: Rc<RefCell<Option<Remote<Taped<F>>>>>,
     ) -> turmoil::Result {
         let node = node_at(&host, FRAMEWORK_PORT).await?;
-        self.is_up(&host, &node);
+        self.0.world.is_up(&host, &node);
         let id = self
             .tape(&host, |tape| tape.id().cloned())
             .or(info.id.clone());
@@ -343,16 +295,12 @@ impl Cluster {
     /// # Panics
     /// When the agent takes longer than a minute.
     pub async fn stop_agent(&self, host: &str, unregister: bool) {
-        self.record()
-            .deed(format!("stop {host}, unregister: {unregister}"));
+        let deed = format!("stop {host}, unregister: {unregister}");
+        self.0.world.deed(deed);
         self.retire(host);
-        let node = self
-            .0
-            .hosts
-            .borrow()
-            .get(host)
-            .and_then(|host| host.node.clone());
-        let Some(node) = node else { return };
+        let Some(node) = self.0.world.node_if_up(host) else {
+            return;
+        };
         let agent = agent_at(host);
         let ended = tokio::time::timeout(STOP, agent::stop(&node, &agent, unregister)).await;
         assert!(ended.is_ok(), "the agent on {host} does not stop");
@@ -363,113 +311,65 @@ impl Cluster {
 impl Cluster {
     /// Crashes a host: everything on it is gone at once, and nobody is told.
     pub async fn crash(&self, host: &str) {
-        {
-            let mut hosts = self.0.hosts.borrow_mut();
-            let Some(host) = hosts.get_mut(host).filter(|host| !host.crashed) else {
-                return;
-            };
-            host.crashed = true;
-            host.node = None;
+        if !self.0.world.is_crashed(host) {
+            self.0.world.crash(host).await;
+            self.0.record.crashed(host);
         }
-        self.0.record.deed(format!("crash {host}"));
-        self.order(Order::Crash(host.to_owned())).await;
     }
 
     /// Starts a crashed host again, with nothing but what it had on disk.
     pub async fn restart(&self, host: &str) {
-        {
-            let mut hosts = self.0.hosts.borrow_mut();
-            let Some(host) = hosts.get_mut(host).filter(|host| host.crashed) else {
-                return;
-            };
-            *host = Host::default();
+        if self.0.world.is_crashed(host) {
+            let fresh = Host::default();
+            self.0.hosts.borrow_mut().insert(host.to_owned(), fresh);
+            self.0.world.bounce(host).await;
         }
-        self.0.record.deed(format!("restart {host}"));
-        self.order(Order::Restart(host.to_owned())).await;
     }
 
     /// Cuts the link between two hosts: what is sent over it vanishes.
     pub fn cut(&self, a: &str, b: &str) {
-        self.0.record.deed(format!("cut {a} | {b}"));
-        turmoil::partition(a, b);
+        self.0.world.partition(a, b);
     }
 
     /// Cuts one direction of a link.
     pub fn cut_one_way(&self, from: &str, to: &str) {
-        self.0.record.deed(format!("cut {from} -> {to}"));
-        turmoil::partition_oneway(from, to);
+        self.0.world.partition_one_way(from, to);
     }
 
     /// Undoes any cut between two hosts.
     pub fn repair(&self, a: &str, b: &str) {
-        self.0.record.deed(format!("repair {a} | {b}"));
-        turmoil::repair(a, b);
+        self.0.world.repair(a, b);
     }
 
     /// Holds back all that is sent between two hosts.
     pub fn hold(&self, a: &str, b: &str) {
-        self.0.record.deed(format!("hold {a} | {b}"));
-        turmoil::hold(a, b);
+        self.0.world.hold(a, b);
     }
 
     /// Delivers what was held back.
     pub fn release(&self, a: &str, b: &str) {
-        self.0.record.deed(format!("release {a} | {b}"));
-        turmoil::release(a, b);
+        self.0.world.release(a, b);
     }
 
     /// Ends the connection between two hosts; they may connect again at once.
     pub fn reset(&self, a: &str, b: &str) {
-        let node = self
-            .0
-            .hosts
-            .borrow()
-            .get(a)
-            .and_then(|host| host.node.clone());
-        if let Some(node) = node {
-            self.0.record.deed(format!("reset {a} | {b}"));
-            let address = turmoil::lookup(b);
-            for port in [api::MASTER_PORT, api::AGENT_PORT, FRAMEWORK_PORT] {
-                node.sever((address, port).into());
-            }
-        }
+        self.0.world.reset(a, b);
     }
 
     /// Makes messages between two hosts take up to `longest`.
     pub async fn slow_down(&self, a: &str, b: &str, longest: Duration) {
-        self.0.record.deed(format!("slow {a} | {b}: {longest:?}"));
-        self.0
-            .slow
-            .borrow_mut()
-            .insert((a.to_owned(), b.to_owned()));
-        self.order(Order::Latency(a.to_owned(), b.to_owned(), longest))
-            .await;
+        self.0.world.slow_down(a, b, longest).await;
     }
 
     /// Makes a link as fast as it was.
     pub async fn speed_up(&self, a: &str, b: &str) {
-        let link = (a.to_owned(), b.to_owned());
-        if self.0.slow.borrow_mut().remove(&link) {
-            self.0.record.deed(format!("fast {a} | {b}"));
-            self.order(Order::Latency(link.0, link.1, LATENCY)).await;
-        }
+        self.0.world.speed_up(a, b).await;
     }
 
     /// Undoes all faults: links are repaired, crashed hosts start again.
     pub async fn heal(&self) {
-        self.0.record.deed("heal");
-        let hosts = self.hosts();
-        for (index, a) in hosts.iter().enumerate() {
-            for b in &hosts[index + 1..] {
-                turmoil::release(a.as_str(), b.as_str());
-                turmoil::repair(a.as_str(), b.as_str());
-            }
-        }
-        let slow = self.0.slow.borrow().clone();
-        for (a, b) in slow {
-            self.speed_up(&a, &b).await;
-        }
-        for host in hosts {
+        self.0.world.mend().await;
+        for host in self.hosts() {
             if !self.is_retired(&host) {
                 self.restart(&host).await;
             }

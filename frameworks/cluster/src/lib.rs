@@ -40,7 +40,6 @@ mod hosts;
 mod real;
 mod record;
 mod rest;
-mod seeds;
 mod simulation;
 mod storm;
 pub mod tape;
@@ -49,8 +48,7 @@ pub mod truth;
 
 pub use cluster::{Cluster, Scheduler};
 pub use hosts::Shape;
-pub use libproc::sim::History;
+pub use libproc::sim::{History, seeds};
 pub use real::{Real, real};
-pub use seeds::seeds;
 pub use simulation::{Outcome, simulate};
 pub use storm::Storm;

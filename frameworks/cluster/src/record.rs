@@ -19,8 +19,6 @@ pub(crate) struct Pages {
     pub(crate) tapes: BTreeMap<String, Tape>,
     /// What must not be, in the order it was seen.
     pub(crate) violations: Vec<String>,
-    /// What was done to the cluster, and when.
-    pub(crate) deeds: Vec<String>,
 }
 
 impl Record {
@@ -32,16 +30,6 @@ impl Record {
         let what = what.into();
         tracing::error!(what, "violation");
         self.pages().violations.push(what);
-    }
-
-    /// Notes something that was done to the cluster.
-    pub(crate) fn deed(&self, what: impl Into<String>) {
-        let what = what.into();
-        tracing::info!(what, "deed");
-        let at = libproc::sim::turmoil::sim_elapsed().unwrap_or_default();
-        self.pages()
-            .deeds
-            .push(format!("{:>9.3} s  {what}", at.as_secs_f64()));
     }
 
     pub(crate) fn add_host(&self, host: &str, total: Resources) {

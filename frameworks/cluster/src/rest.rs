@@ -54,7 +54,7 @@ impl Cluster {
                 Err(error) => vec![format!("somebody does not answer: {error}")],
             };
             if wrong.is_empty() {
-                return self.record().deed("at rest");
+                return self.world().deed("at rest");
             }
             tracing::debug!(?wrong, "not at rest");
             assert!(

@@ -1,23 +1,16 @@
-//! The run of a simulation: hosts, steps, and what is said when something is wrong.
+//! The run of a simulation: hosts, checkers, and how it went.
 
-use std::fmt::Write as _;
 use std::future::{Future, pending};
 use std::time::Duration;
 
 use api::master::GetAgents;
-use libproc::sim::{History, history, simulation_in_steps, turmoil};
-use libproc::{ExitReason, Node, Pid};
+use libproc::sim::{History, Simulation, World, history, turmoil};
+use libproc::{ExitReason, Node};
 
-use crate::cluster::{Cluster, Order};
+use crate::cluster::Cluster;
 use crate::hosts::{MASTER_HOST, Shape, start_agent};
-use crate::seeds::replay;
 use crate::trace;
 
-/// The host of the script, to which no fault comes.
-const OPERATOR_HOST: &str = "operator";
-
-/// The port of its node.
-const OPERATOR_PORT: u16 = 5053;
 /// How often the books of the master are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -37,79 +30,60 @@ pub struct Outcome {
 /// # Panics
 /// When the script does, or anything happens that must not. Says the seed, what was done to the
 /// cluster, and how to run it again.
-pub fn simulate<Fut>(seed: u64, shape: Shape, script: impl FnOnce(Cluster) -> Fut) -> Outcome
+pub fn simulate<Fut>(
+    seed: u64,
+    shape: Shape,
+    script: impl FnOnce(Cluster) -> Fut + 'static,
+) -> Outcome
 where
     Fut: Future<Output = ()> + 'static,
 {
     trace::on_demand();
-    let mut sim = simulation_in_steps(seed, shape.limit, shape.step);
-    let address = sim.lookup(MASTER_HOST);
-    let master = format!("{}@{address}:{}", api::MASTER, api::MASTER_PORT);
-    let master: Pid<_> = master.parse().expect("an address is a value");
-    let cluster = Cluster::new(seed, shape, master);
-    for host in cluster.fixed_hosts() {
-        let cluster = cluster.clone();
-        let name = host.clone();
-        sim.host(host, move || run_host(cluster.clone(), name.clone()));
-    }
-    let (operator, script) = (cluster.clone(), script(cluster.clone()));
-    sim.client(OPERATOR_HOST, async move {
-        operator.set_node(node_at(OPERATOR_HOST, OPERATOR_PORT).await?);
-        tokio::task::spawn_local(watch_books(operator));
-        script.await;
-        Ok(())
+    let simulation = Simulation::new(seed).limit(shape.limit).step(shape.step);
+    let (elapsed, tasks) = simulation.run(async move |world| {
+        let cluster = start(world.clone(), shape).await;
+        tokio::task::spawn_local(watch_books(cluster.clone()));
+        tokio::task::spawn_local(watch_record(cluster.clone()));
+        script(cluster.clone()).await;
+        report(&cluster);
+        (world.elapsed(), cluster.truth(|truth| truth.started()))
     });
-    loop {
-        let stepped = sim.step();
-        let broken = stepped.as_ref().err().map(ToString::to_string);
-        let violations = cluster.record().pages().violations.clone();
-        if broken.is_some() || !violations.is_empty() {
-            fail(seed, &cluster, &sim, violations.into_iter().chain(broken));
-        }
-        for order in cluster.take_orders() {
-            carry_out(order, &mut sim, &cluster);
-        }
-        if matches!(stepped, Ok(true)) {
-            break;
-        }
-    }
-    let tasks = cluster.record().pages().truth.started();
     Outcome {
         history: history(),
-        elapsed: sim.elapsed(),
+        elapsed,
         tasks,
     }
 }
 
-fn fail(
-    seed: u64,
-    cluster: &Cluster,
-    sim: &turmoil::Sim<'_>,
-    what: impl Iterator<Item = String>,
-) -> ! {
-    let mut text = format!(
-        "seed {seed} fails after {:.3} s:\n",
-        sim.elapsed().as_secs_f64()
-    );
-    for line in what {
-        let _ = writeln!(text, "  {line}");
+/// A cluster in `world`, whose hosts are about to start.
+async fn start(world: World, shape: Shape) -> Cluster {
+    let node = world.here().await;
+    let address = turmoil::lookup(MASTER_HOST);
+    let master = format!("{}@{address}:{}", api::MASTER, api::MASTER_PORT);
+    let master = master.parse().expect("an address is a value");
+    let cluster = Cluster::new(world.clone(), node, shape, master);
+    for host in cluster.fixed_hosts() {
+        let cluster = cluster.clone();
+        let name = host.clone();
+        world.machine(&host, move || run_host(cluster.clone(), name.clone()));
     }
-    text.push_str("what was done to the cluster:\n");
-    for deed in &cluster.record().pages().deeds {
-        let _ = writeln!(text, "  {deed}");
-    }
-    panic!("{text}run it again with\n  {}\n", replay(seed));
+    world.node(MASTER_HOST).await; // all of them have started then
+    cluster
 }
 
-fn carry_out(order: Order, sim: &mut turmoil::Sim<'_>, cluster: &Cluster) {
-    match order {
-        Order::Start(host, software) => sim.host(host, software),
-        Order::Crash(host) => {
-            sim.crash(host.as_str());
-            cluster.record().crashed(&host);
-        }
-        Order::Restart(host) => sim.bounce(host),
-        Order::Latency(a, b, longest) => sim.set_link_max_message_latency(a, b, longest),
+/// Fails the simulation for what the record says must not be; whether there was anything.
+fn report(cluster: &Cluster) -> bool {
+    let violations = cluster.record().pages().violations.clone();
+    violations
+        .iter()
+        .for_each(|what| cluster.world().fail(what));
+    !violations.is_empty()
+}
+
+/// Looks at the record at each step.
+async fn watch_record(cluster: Cluster) {
+    while !report(&cluster) {
+        tokio::time::sleep(cluster.shape().step).await;
     }
 }
 
@@ -122,7 +96,7 @@ pub(crate) async fn node_at(host: &str, port: u16) -> std::io::Result<Node> {
 async fn run_host(cluster: Cluster, host: String) -> turmoil::Result {
     if host == MASTER_HOST {
         let node = node_at(&host, api::MASTER_PORT).await?;
-        cluster.is_up(&host, &node);
+        cluster.world().is_up(&host, &node);
         let master = master::start(&node, cluster.shape().master.clone());
         let reason = node.exit_of(master.upid()).await;
         cluster
@@ -130,7 +104,7 @@ async fn run_host(cluster: Cluster, host: String) -> turmoil::Result {
             .violation(format!("the master ended: {reason}"));
     } else {
         let node = node_at(&host, api::AGENT_PORT).await?;
-        cluster.is_up(&host, &node);
+        cluster.world().is_up(&host, &node);
         let (master, resources) = (cluster.master().clone(), cluster.shape().resources.clone());
         let work_dir = cluster.work_dir(&host);
         let agent = start_agent(&node, &host, master, resources, work_dir, cluster.record())?;

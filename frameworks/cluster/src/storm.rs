@@ -11,7 +11,8 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use sdk::prelude::*;
 
-/// How long a task may be out of sight before another one is launched in its place.
+/// How long a task may be out of sight before another one is launched in its place, unless it is
+/// given longer.
 const PATIENCE: Duration = Duration::from_secs(45);
 /// After so many tries an item is given a command that succeeds.
 const WILD_TRIES: u32 = 3;
@@ -34,6 +35,7 @@ struct Work {
     need: Resources,
     /// The longest command, in seconds.
     longest: u64,
+    patience: Duration,
     wild: bool,
     stop: bool,
 }
@@ -67,6 +69,7 @@ impl Storm {
             open: BTreeSet::new(),
             need: Resources::new().cpus(0.5).mem_mib(64),
             longest: 20,
+            patience: PATIENCE,
             wild: true,
             stop: false,
         })))
@@ -86,6 +89,14 @@ impl Storm {
     #[must_use]
     pub fn needing(self, need: Resources) -> Storm {
         self.work().need = need;
+        self
+    }
+
+    /// Has it wait so long for tasks that are out of sight before it launches others in their
+    /// place: 45 s otherwise.
+    #[must_use]
+    pub fn patient(self, patience: Duration) -> Storm {
+        self.work().patience = patience;
         self
     }
 
@@ -213,7 +224,7 @@ impl Work {
             }
             TaskState::Unreachable | TaskState::Unknown if ours => {
                 item.state = State::OutOfSight(task.clone());
-                calls.after(PATIENCE, index as u64);
+                calls.after(self.patience, index as u64);
             }
             state if ours && !state.is_terminal() => item.state = State::Running(task.clone()),
             // One that was replaced came into sight again.
@@ -237,7 +248,7 @@ impl Framework for Storm {
         let mut work = self.work();
         for index in 0..work.items.len() {
             if matches!(work.items[index].state, State::OutOfSight(_)) {
-                calls.after(PATIENCE, index as u64); // the timers of the last instance are gone
+                calls.after(work.patience, index as u64); // the timers of the last instance are gone
             }
         }
         if !work.open.is_empty() {

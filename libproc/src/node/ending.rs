@@ -175,4 +175,154 @@ impl Node {
             arbiter.stop();
         }
     }
+
+    /// Lets go of everything once the last worker has gone, by shutdown or in a crash: processes,
+    /// what waits for them and for peers. All of that holds this node, and would keep it for ever.
+    ///
+    /// Nobody is told: what could be told lives here as well, or hears it from its connection.
+    pub(crate) fn collapse(&self) {
+        self.0.over.store(true, Ordering::SeqCst);
+        self.0.down.send_replace(true);
+        for (_, slot) in self.0.table.slots() {
+            let mut mailbox = slot.0.lock();
+            mailbox.alive = false;
+            mailbox.upid = None;
+        }
+        self.0.names.lock().clear();
+        // Only what nobody can send to any more is dropped: whatever that calls finds nobody.
+        for (_, slot) in self.0.table.slots() {
+            let mut mailbox = slot.0.lock();
+            let (body, lane, waiting) = (
+                mailbox.body.take(),
+                mailbox.lane.take(),
+                mailbox.waiting.take(),
+            );
+            drop(mailbox);
+            drop((body, lane, waiting));
+        }
+        self.0.living.store(0, Ordering::SeqCst);
+        self.0.emptied.notify_waiters();
+        #[cfg(feature = "sim")]
+        self.clear_filters();
+        self.0.pool.clear();
+        let peers = std::mem::take(&mut *self.0.peers.lock());
+        drop(peers);
+    }
+}
+
+#[cfg(all(test, feature = "sim"))]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+    use std::sync::{Arc, Weak};
+
+    use super::super::Inner;
+    use super::*;
+    use crate::prelude::*;
+    use crate::sim;
+
+    protocol! {
+        /// What somebody accepts who makes everything that can hold a node.
+        pub(crate) protocol Holding {
+            message Hold { peer: Pid<Holding> };
+            message Wait {} -> u64;
+        }
+    }
+
+    #[derive(Default)]
+    struct Holder {
+        waiting: Vec<Answer<u64>>,
+    }
+
+    impl Actor for Holder {
+        type Context = Context<Self>;
+    }
+
+    impl Process for Holder {
+        type Protocol = Holding;
+    }
+
+    impl Handler<Hold> for Holder {
+        type Result = ();
+        fn handle(&mut self, Hold { peer }: Hold, ctx: &mut Context<Self>) {
+            ctx.link(peer.upid());
+            let asked = ctx.ask(&peer, Wait {});
+            ctx.defer(asked, |_, _, _| {});
+            let node = ctx.node().clone();
+            ctx.after(Duration::from_secs(1_000_000), move |_, _| drop(node));
+            let node = ctx.node().clone();
+            ctx.defer(std::future::pending::<()>(), move |_, (), _| drop(node));
+        }
+    }
+
+    impl Handler<Wait> for Holder {
+        type Result = Later<u64>;
+        fn handle(&mut self, _: Wait, _: &mut Context<Self>) -> Later<u64> {
+            let (answer, later) = Later::new();
+            self.waiting.push(answer);
+            later
+        }
+    }
+
+    impl Handler<Exited> for Holder {
+        type Result = ();
+        fn handle(&mut self, _: Exited, _: &mut Context<Self>) {}
+    }
+
+    #[test]
+    fn a_node_that_crashed_or_whose_simulation_ended_is_freed() {
+        let nodes: Rc<RefCell<Vec<Weak<Inner>>>> = Rc::default();
+        let seen = nodes.clone();
+        sim::run(1, async move |world| {
+            for (host, other) in [("a", "b"), ("b", "a")] {
+                let (seen, world_of_host) = (seen.clone(), world.clone());
+                world.host(host, move |node| {
+                    seen.borrow_mut().push(Arc::downgrade(&node.0));
+                    let holder = node.spawn("holder", Holder::default());
+                    for peer in [host, other] {
+                        let peer = world_of_host.pid("holder", peer);
+                        node.tell(&holder, Hold { peer });
+                    }
+                    std::future::pending()
+                });
+            }
+            world.sleep(Duration::from_secs(1)).await;
+            world.crash("a").await;
+            assert!(seen.borrow()[0].upgrade().is_none(), "it crashed");
+            world.sleep(Duration::from_secs(30)).await;
+            world.bounce("a").await;
+            world.sleep(Duration::from_secs(1)).await;
+        });
+        assert_eq!(nodes.borrow().len(), 3);
+        for (number, node) in nodes.borrow().iter().enumerate() {
+            assert!(
+                node.upgrade().is_none(),
+                "node {number} is held by something"
+            );
+        }
+    }
+
+    #[test]
+    fn a_node_that_was_shut_down_is_freed() {
+        let ran = crate::run_alone(async {
+            let (here, there) = (
+                Node::bind("127.0.0.1:0").await?,
+                Node::bind("127.0.0.1:0").await?,
+            );
+            let nodes = [Arc::downgrade(&here.0), Arc::downgrade(&there.0)];
+            let (one, two) = (Holder::default(), Holder::default());
+            let (one, two) = (here.spawn("one", one), there.spawn("two", two));
+            here.tell(&one, Hold { peer: two.clone() });
+            there.tell(&two, Hold { peer: one });
+            let within = Duration::from_millis(20);
+            let waiting = tokio::time::timeout(within, here.ask(&two, Wait {})).await;
+            assert!(waiting.is_err(), "nobody answers");
+            here.shutdown().await;
+            there.shutdown().await;
+            Ok(nodes)
+        });
+        for node in ran.expect("ports are free") {
+            assert!(node.upgrade().is_none(), "something holds it");
+        }
+    }
 }

@@ -130,6 +130,9 @@ impl Node {
     pub(crate) fn peer(&self, address: SocketAddr) -> Arc<Peer> {
         let mut peers = self.0.peers.lock();
         let new = || Arc::new(Peer::new(self.clone(), address));
+        if self.is_over() {
+            return new(); // for the caller alone: nothing is kept by a node that has gone
+        }
         peers.entry(address).or_insert_with(new).clone()
     }
 

@@ -60,6 +60,8 @@ pub(crate) struct Inner {
     over: AtomicBool,
     began: Instant,
     down: watch::Sender<bool>,
+    #[cfg(feature = "sim")]
+    pub(crate) filters: crate::sim::Filters,
     pub(crate) arbiters: Mutex<Vec<actix_rt::Arbiter>>,
 }
 
@@ -85,6 +87,8 @@ impl Inner {
             over: AtomicBool::new(false),
             began: Instant::now(),
             down: watch::Sender::new(false),
+            #[cfg(feature = "sim")]
+            filters: crate::sim::Filters::default(),
             arbiters: Mutex::default(),
         }
     }
@@ -106,8 +110,11 @@ impl Node {
         &self.0.home
     }
 
+    /// Runs `call` on a worker; not at all when the node is over, which has none.
     pub(crate) fn on_worker(&self, call: impl FnOnce() + Send + 'static) {
-        self.0.pool.call(self.number(), call);
+        if !self.is_over() {
+            self.0.pool.call(self.number(), call);
+        }
     }
 
     /// Tells nodes of one OS process apart.

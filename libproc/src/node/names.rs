@@ -29,6 +29,10 @@ impl Names {
         self.table.insert_unique(hash, upid, hash_of);
     }
 
+    pub(super) fn clear(&mut self) {
+        self.table.clear();
+    }
+
     /// Removes the process of this address, and no other that has its id.
     pub(super) fn remove(&mut self, upid: &Upid) {
         let hash = self.hasher.hash_one(upid.id());

@@ -209,13 +209,14 @@ impl Peer {
             return self.wake.notify_one();
         }
         state.phase = Phase::Dialing;
-        let wait = state
-            .dialed
-            .map_or(Duration::ZERO, |at| REDIAL.saturating_sub(at.elapsed()));
+        let dialed = state.dialed;
         drop(state);
         let peer = self.clone();
-        self.node
-            .on_worker(move || drop(tokio::task::spawn_local(handshake::dial(peer, wait))));
+        self.node.on_worker(move || {
+            let wait = |at: Instant| REDIAL.saturating_sub(at.elapsed());
+            let wait = dialed.map_or(Duration::ZERO, wait);
+            drop(tokio::task::spawn_local(handshake::dial(peer, wait)));
+        });
     }
 
     /// Changes the state if `epoch` is still the connection, and wakes its writer.

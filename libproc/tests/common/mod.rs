@@ -10,15 +10,19 @@ protocol! {
     /// What a counter accepts.
     pub protocol Counting {
         message Add { by: u64 } -> u64;
+        message AddLater { by: u64, after_ms: u64 } -> u64;
         message Hold {} -> u64;
         message Store {
             bytes: String,
         } -> u64;
         message Quit {};
         message Panic { text: String };
+        message PanicLater { text: String };
         message Watch { whom: Upid, listener: Pid<Listening> };
         message Greet {};
         message Slow { ms: u64 };
+        message AskFor { counter: Pid<Counting>, by: u64, listener: Pid<Listening> };
+        message Tick { times: u64, listener: Pid<Listening> };
     }
 }
 
@@ -96,6 +100,21 @@ impl Handler<Add> for Counter {
     }
 }
 
+impl Handler<AddLater> for Counter {
+    type Result = Later<u64>;
+    fn handle(&mut self, message: AddLater, ctx: &mut Context<Self>) -> Later<u64> {
+        let (answer, later) = Later::new();
+        ctx.after(
+            Duration::from_millis(message.after_ms),
+            move |counter, _| {
+                counter.total += message.by;
+                answer.send(counter.total);
+            },
+        );
+        later
+    }
+}
+
 impl Handler<Hold> for Counter {
     type Result = Later<u64>;
     fn handle(&mut self, _: Hold, _: &mut Context<Self>) -> Later<u64> {
@@ -127,11 +146,19 @@ impl Handler<Panic> for Counter {
     }
 }
 
+impl Handler<PanicLater> for Counter {
+    type Result = ();
+    fn handle(&mut self, PanicLater { text }: PanicLater, ctx: &mut Context<Self>) {
+        ctx.defer(async move { panic!("{text}") }, |_, (), _| {});
+    }
+}
+
 impl Handler<Watch> for Counter {
     type Result = ();
     fn handle(&mut self, Watch { whom, listener }: Watch, ctx: &mut Context<Self>) {
         self.listener = Some(listener);
         ctx.link(&whom);
+        ctx.link(&whom); // which changes nothing
     }
 }
 
@@ -165,6 +192,45 @@ impl Handler<Slow> for Counter {
     }
 }
 
+impl Handler<AskFor> for Counter {
+    type Result = ();
+    fn handle(&mut self, message: AskFor, ctx: &mut Context<Self>) {
+        let asked = ctx.ask(&message.counter, Add { by: message.by });
+        ctx.defer(asked, move |_, total, ctx| {
+            let total = total.unwrap_or(u64::MAX);
+            ctx.tell(&message.listener, Total { total });
+        });
+    }
+}
+
+impl Handler<Tick> for Counter {
+    type Result = ();
+    fn handle(&mut self, Tick { times, listener }: Tick, ctx: &mut Context<Self>) {
+        ctx.tell(&listener, Total { total: times });
+        if times > 0 {
+            let again = TickAgain(Tick {
+                times: times - 1,
+                listener,
+            });
+            ctx.delay(Duration::from_secs(60), again);
+        }
+    }
+}
+
+/// A local message: the next tick.
+pub struct TickAgain(Tick);
+
+impl Message for TickAgain {
+    type Result = ();
+}
+
+impl Handler<TickAgain> for Counter {
+    type Result = ();
+    fn handle(&mut self, TickAgain(tick): TickAgain, ctx: &mut Context<Self>) {
+        self.handle(tick, ctx);
+    }
+}
+
 /// How many letters of a node died for `reason`.
 pub fn dead(node: &Node, reason: DeadReason) -> u64 {
     node.dead_letters()
@@ -186,4 +252,15 @@ pub fn alone(test: impl Future<Output = ()>) {
 /// A node on a free port.
 pub async fn node() -> Node {
     Node::bind("127.0.0.1:0").await.expect("a free port")
+}
+
+/// Runs on this thread, on virtual time.
+pub fn paused(test: impl Future<Output = ()>) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("a runtime starts");
+    tokio::task::LocalSet::new().block_on(&runtime, test);
 }
