@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::letter::Outcome;
 use crate::link::ExitReason;
 use crate::process::Process;
+use crate::trace;
 use crate::worker::panic_text;
 
 /// Why an ask has no answer.
@@ -90,9 +91,12 @@ impl<A: Process, F: Future<Output: Send> + 'static> Deferred<A> for F {
         then: impl FnOnce(&mut A, Self::Output, &mut Context<A>) + Send + 'static,
     ) {
         let local = ctx.local();
+        let context = trace::outgoing();
         tokio::task::spawn_local(async move {
             // A future that panics is the process's own: nothing would ever continue it.
-            match AssertUnwindSafe(self).catch_unwind().await {
+            let output = AssertUnwindSafe(self).catch_unwind().await;
+            let _entered = trace::resume_if(context);
+            match output {
                 Ok(value) => local.run(move |actor, ctx| then(actor, value, ctx)),
                 Err(panic) => local.end(ExitReason::Panicked(panic_text(&*panic))),
             }

@@ -17,6 +17,7 @@ use crate::process::Process;
 use crate::protocol::{Accepts, Wire};
 use crate::table::Handle;
 use crate::timer::{Timer, Timers};
+use crate::trace;
 use crate::work::closure;
 
 /// What a time that is too long to be reckoned with counts as: thirty years.
@@ -288,7 +289,13 @@ impl<A: Process> Local<A> {
 
     /// Runs `work` in a turn of the process.
     pub fn run(&self, work: impl FnOnce(&mut A, &mut Context<A>) + Send + 'static) {
-        self.work(closure(work));
+        let Some(context) = trace::outgoing() else {
+            return self.work(closure(work));
+        };
+        self.work(closure(move |actor, ctx| {
+            let _entered = trace::resume(context);
+            work(actor, ctx);
+        }));
     }
 
     /// Ends the process.

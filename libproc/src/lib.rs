@@ -78,6 +78,7 @@ pub mod sim;
 mod spawn_on;
 mod table;
 mod timer;
+pub mod trace;
 mod transport;
 mod work;
 mod worker;

@@ -13,7 +13,8 @@ use crate::http::Routes;
 use crate::letter::{Letter, Parcel};
 use crate::link::ExitReason;
 use crate::pid::Upid;
-use crate::protocol::{Speak, Wire};
+use crate::protocol::{Page, Speak, Wire};
+use crate::trace;
 
 /// An actor with an address.
 ///
@@ -100,8 +101,9 @@ impl<A: Process> Run for Body<A> {
                 index,
                 parcel,
             } => {
-                let _span = tracing::trace_span!("letter", to = %ctx.upid(), from = ?from, index);
-                let _entered = _span.enter();
+                let message = <A::Protocol as Page>::MESSAGES.get(usize::from(index));
+                let message = message.map_or("", |message| message.name);
+                let _entered = trace::enter(None, ctx.upid(), from.as_ref(), message);
                 #[cfg(feature = "sim")]
                 crate::sim::record(ctx.upid(), from.as_ref(), index);
                 ctx.sender = from;
