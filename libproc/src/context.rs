@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::ask::{AskError, Asked, Asks, Deferred};
 use crate::letter::{Asker, Letter, ReplyTo, Work};
 use crate::link::{ExitReason, Exited};
+use crate::metrics::{Metrics, Owned};
 use crate::node::Node;
 use crate::pid::{Pid, Upid};
 use crate::process::Process;
@@ -33,6 +34,7 @@ pub struct Context<A: Process> {
     asks: Option<Box<Asks<A>>>,
     pub(crate) timers: Option<Box<Timers>>,
     links: Option<Box<Links<A>>>,
+    metrics: Option<Box<Owned>>,
 }
 
 /// Where a process is in its life.
@@ -52,7 +54,7 @@ struct Links<A: Process> {
 
 impl<A: Process> Context<A> {
     pub(crate) fn new(node: Node, upid: Upid, at: Handle) -> Context<A> {
-        let (sender, asks, timers, links) = (None, None, None, None);
+        let (sender, asks, timers, links, metrics) = (None, None, None, None, None);
         Context {
             node,
             upid,
@@ -62,6 +64,7 @@ impl<A: Process> Context<A> {
             asks,
             timers,
             links,
+            metrics,
         }
     }
 
@@ -212,6 +215,12 @@ impl<A: Process> Context<A> {
         }
     }
 
+    /// Registers metrics of this process: they are removed when it exits.
+    pub fn metrics(&mut self) -> Metrics {
+        let new = || Box::new(Owned::new(self.node.registry().clone(), self.at));
+        self.metrics.get_or_insert_with(new).metrics()
+    }
+
     /// A handle for messages and work that know this actor's type and never leave the node.
     pub fn local(&self) -> Local<A> {
         Local {
@@ -296,6 +305,10 @@ impl<A: Process> Local<A> {
             let _entered = trace::resume(context);
             work(actor, ctx);
         }));
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        self.at
     }
 
     /// Ends the process.

@@ -10,6 +10,7 @@ use crate::http::Call;
 use crate::link::{ExitReason, Exited};
 use crate::node::Node;
 use crate::pid::Upid;
+use crate::protocol::MessageInfo;
 use crate::table::Handle;
 use crate::transport::PeerReply;
 
@@ -31,6 +32,23 @@ pub(crate) enum Letter {
     Http(Box<Call>),
     /// The process is to stop.
     Stop(ExitReason),
+}
+
+impl Letter {
+    /// What it is called on a page, where the process accepts these messages.
+    pub(crate) fn name(&self, messages: &[MessageInfo]) -> &'static str {
+        match self {
+            Letter::Message { index, .. } => {
+                let message = messages.get(usize::from(*index));
+                message.map_or("(unknown)", |message| message.name)
+            }
+            Letter::Work(_) => "(work)",
+            Letter::Reply { .. } => "(reply)",
+            Letter::Exited(_) => "(exited)",
+            Letter::Http(_) => "(http)",
+            Letter::Stop(_) => "(stop)",
+        }
+    }
 }
 
 pub(crate) type Outcome = Result<Box<dyn Any + Send>, AskError>;

@@ -66,6 +66,7 @@ pub mod env;
 pub mod http;
 mod letter;
 mod link;
+pub mod metrics;
 mod net;
 mod node;
 mod pid;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::ask::AskError;
 use crate::context::{Context, Phase};
-use crate::http::Routes;
+use crate::http::{RouteList, Routes};
 use crate::letter::{Letter, Parcel};
 use crate::link::ExitReason;
 use crate::pid::Upid;
@@ -86,6 +86,10 @@ pub(crate) trait Run: Send {
     /// come back.
     fn end(&mut self, orderly: bool) -> Vec<Upid>;
     fn link_count(&self) -> usize;
+    /// What lists its routes; none unless it says so.
+    fn route_list(&self) -> RouteList {
+        Vec::new
+    }
 }
 
 impl<A: Process> Run for Body<A> {
@@ -169,5 +173,9 @@ impl<A: Process> Run for Body<A> {
 
     fn link_count(&self) -> usize {
         self.ctx.link_count()
+    }
+
+    fn route_list(&self) -> RouteList {
+        Routes::<A>::list
     }
 }

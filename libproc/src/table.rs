@@ -57,6 +57,8 @@ pub(crate) struct Mailbox {
     pub(crate) alive: bool,
     pub(crate) capacity: u32,
     pub(crate) handled: u64,
+    /// When it had its first turn: seconds since the node was bound.
+    pub(crate) born_s: u32,
     pub(crate) queue: VecDeque<Letter>,
     pub(crate) body: Option<Box<dyn Run>>,
     pub(crate) upid: Option<Upid>,
@@ -101,6 +103,11 @@ impl Table {
 
     pub(crate) fn give_back(&self, index: u32) {
         self.free.lock().push(index);
+    }
+
+    /// One more than the highest index ever used.
+    pub(crate) fn used(&self) -> u32 {
+        self.top.load(Ordering::Relaxed)
     }
 
     /// Every slot ever used.

@@ -79,6 +79,11 @@ impl Alarms {
         }
     }
 
+    /// How many wake-ups are set.
+    pub(crate) fn len(&self) -> usize {
+        self.heap.lock().len()
+    }
+
     fn first(&self) -> Option<Instant> {
         self.heap.lock().peek().map(|Reverse((at, _))| *at)
     }

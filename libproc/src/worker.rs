@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 
 use crate::letter::Letter;
 use crate::link::ExitReason;
+use crate::metrics::ThreadCpu;
 use crate::node::Node;
 use crate::process::Run;
 use crate::table::Handle;
@@ -59,6 +60,21 @@ enum Job {
 struct Sleeper {
     sleeping: AtomicBool,
     waker: AtomicWaker,
+    /// Letters handled and the length of the queue, as they were at the end of the last slice.
+    handled: AtomicU64,
+    queue: AtomicUsize,
+    /// None in a simulation, which has one thread for all.
+    cpu: Option<ThreadCpu>,
+}
+
+/// What a worker looks like from outside.
+pub(crate) struct Look {
+    pub(crate) handled: u64,
+    /// Processes that wait for a turn.
+    pub(crate) queue: usize,
+    /// Processor time of its thread, and the part of the last second that it was busy.
+    pub(crate) used: Option<Duration>,
+    pub(crate) ratio: Option<f64>,
 }
 
 /// The worker of a node on this thread.
@@ -98,6 +114,22 @@ impl Pool {
         } else {
             self.inject(Job::Call(Box::new(call)));
         }
+    }
+
+    pub(crate) fn look(&self) -> Vec<Look> {
+        let workers = self.workers.lock().clone();
+        let look = |worker: &Arc<Sleeper>| Look {
+            handled: worker.handled.load(Ordering::Relaxed),
+            queue: worker.queue.load(Ordering::Relaxed),
+            used: worker.cpu.as_ref().and_then(ThreadCpu::used),
+            ratio: worker.cpu.as_ref().and_then(ThreadCpu::ratio),
+        };
+        workers.iter().map(look).collect()
+    }
+
+    /// Jobs that wait for any worker.
+    pub(crate) fn injected(&self) -> usize {
+        self.injected_len.load(Ordering::Relaxed)
     }
 
     pub(crate) fn rouse_all(&self) {
@@ -148,12 +180,17 @@ struct Worker {
     /// None in a simulation, where real time must decide nothing.
     measured: Option<Instant>,
     turns: u32,
+    handled: u64,
     dear: bool,
 }
 
 impl Worker {
     fn new(node: Node) -> Worker {
-        let sleeper = Arc::new(Sleeper::default());
+        let cpu = (!node.is_simulated()).then(ThreadCpu::of_this_thread);
+        let sleeper = Arc::new(Sleeper {
+            cpu: cpu.flatten(),
+            ..Sleeper::default()
+        });
         node.pool().workers.lock().push(sleeper.clone());
         let here = Rc::new(Here {
             queue: RefCell::default(),
@@ -168,8 +205,19 @@ impl Worker {
             batch: VecDeque::new(),
             measured,
             turns: 0,
+            handled: 0,
             dear: false,
         }
+    }
+
+    /// Seconds since the node was bound, as of a few turns ago.
+    fn now_s(&self) -> u32 {
+        let bound = self.node.inner().bound;
+        let since = match self.measured {
+            Some(measured) => measured.saturating_duration_since(bound.into_std()),
+            None => bound.elapsed(),
+        };
+        since.as_secs() as u32
     }
 
     /// Every few turns: how dear were they, and is there work that other threads sent?
@@ -242,6 +290,9 @@ impl Worker {
             let count = mailbox.queue.len().min(TURN_LETTERS);
             self.batch.extend(mailbox.queue.drain(..count));
             let fresh = std::mem::take(&mut mailbox.fresh);
+            if fresh {
+                mailbox.born_s = self.now_s();
+            }
             mailbox.woken = false;
             (
                 body,
@@ -257,6 +308,7 @@ impl Worker {
         let batch = &mut self.batch;
         let ran = catch_unwind(AssertUnwindSafe(|| run(&mut *body, batch, fresh, timed)));
         let handled = before - self.batch.len();
+        self.handled += handled as u64;
         let ended = ran.unwrap_or_else(|panic| Some(ExitReason::Panicked(panic_text(&*panic))));
         if let Some(reason) = ended {
             node.bury(at, body, self.batch.drain(..), reason);
@@ -284,6 +336,14 @@ impl Worker {
             self.here.queue.borrow_mut().push_back(index);
         }
         handled + 1
+    }
+
+    /// Says how things stand, at the end of a slice.
+    fn publish(&self) {
+        let queue = self.here.queue.borrow().len();
+        self.here.sleeper.queue.store(queue, Ordering::Relaxed);
+        let handled = &self.here.sleeper.handled;
+        handled.store(self.handled, Ordering::Relaxed);
     }
 
     /// Goes to sleep; false when work came in the meantime.
@@ -361,12 +421,14 @@ impl Future for Worker {
                 None if this.node.is_over() => return Poll::Ready(()),
                 None if this.sleep(cx) => {
                     this.here.polling.set(false);
+                    this.publish();
                     return Poll::Pending;
                 }
                 None => {}
             }
             if letters >= SLICE_LETTERS {
                 this.here.polling.set(false);
+                this.publish();
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }

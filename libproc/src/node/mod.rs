@@ -15,9 +15,11 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::counters::Counters;
 use crate::dead::DeadLetters;
+use crate::metrics::Registry;
 use crate::spawn_on::Factory;
 use crate::table::{Handle, Table};
 use crate::timer::Alarms;
@@ -50,6 +52,8 @@ pub(crate) struct Inner {
     peers: Mutex<BTreeMap<SocketAddr, Arc<Peer>>>,
     dead: DeadLetters,
     counters: Counters,
+    metrics: Arc<Registry>,
+    pub(crate) bound: Instant,
     kinds: Mutex<BTreeMap<&'static str, Factory>>,
     over: AtomicBool,
     down: watch::Sender<bool>,
@@ -73,6 +77,8 @@ impl Inner {
             peers: Mutex::default(),
             dead: DeadLetters::default(),
             counters: Counters::default(),
+            metrics: Arc::default(),
+            bound: Instant::now(),
             kinds: Mutex::default(),
             over: AtomicBool::new(false),
             down: watch::Sender::new(false),
@@ -127,6 +133,10 @@ impl Node {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.0.counters
+    }
+
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.0.metrics
     }
 
     pub(crate) fn kinds(&self) -> &Mutex<BTreeMap<&'static str, Factory>> {
