@@ -105,8 +105,10 @@ impl<A: Process> Run for Body<A> {
                 index,
                 parcel,
             } => {
-                let message = <A::Protocol as Page>::MESSAGES.get(usize::from(index));
-                let message = message.map_or("", |message| message.name);
+                let message = || {
+                    let message = <A::Protocol as Page>::MESSAGES.get(usize::from(index));
+                    message.map_or("", |message| message.name)
+                };
                 let _entered = trace::enter(None, ctx.upid(), from.as_ref(), message);
                 #[cfg(feature = "sim")]
                 crate::sim::record(ctx.upid(), from.as_ref(), index);

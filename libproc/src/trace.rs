@@ -275,18 +275,19 @@ fn begin(context: TraceContext, span: Option<EnteredSpan>) -> Entered {
     }))
 }
 
-/// Opens the span of a letter that carries `context`, until the guard is dropped.
+/// Opens the span of a letter that carries `context`, until the guard is dropped. The name of the
+/// message is asked for only where there is a span.
 #[inline]
 pub(crate) fn enter(
     context: Option<TraceContext>,
     to: &Upid,
     from: Option<&Upid>,
-    message: &str,
+    message: impl FnOnce() -> &'static str,
 ) -> Entered {
     if context.is_none() && LevelFilter::current() < LevelFilter::TRACE {
         return Entered(None);
     }
-    enter_traced(context, to, from, message)
+    enter_traced(context, to, from, message())
 }
 
 #[cold]
@@ -405,10 +406,10 @@ mod tests {
     #[test]
     fn with_tracing_off_a_context_is_passed_on_as_it_came() {
         let to: Upid = "a@127.0.0.1:1".parse().expect("an address");
-        drop(enter(None, &to, None, "Add"));
+        drop(enter(None, &to, None, || "Add"));
         assert_eq!(current(), None);
         let context = TraceContext::new_root();
-        let entered = enter(Some(context), &to, None, "Add");
+        let entered = enter(Some(context), &to, None, || "Add");
         assert_eq!(outgoing(), Some(context));
         drop(entered);
         assert_eq!(outgoing(), None);

@@ -5,6 +5,8 @@ mod common;
 mod web;
 
 use common::*;
+use libproc::prelude::*;
+use libproc::trace;
 use web::*;
 
 #[test]
@@ -39,6 +41,52 @@ fn what_is_not_there_is_said_clearly() {
         assert_eq!(status(&http(&node, &huge).await), "413");
         node.set_front("counter");
         assert!(http(&node, "GET /total").await.ends_with("\r\n\r\n0"));
+        node.shutdown().await;
+    });
+}
+
+/// Tells which trace it is in.
+struct Guide;
+
+impl Actor for Guide {
+    type Context = Context<Self>;
+}
+
+impl Process for Guide {
+    type Protocol = Listening;
+    fn routes(routes: &mut Routes<Self>) {
+        routes.get("where", |_, _, _| {
+            let context = trace::current().map(|context| context.to_string());
+            http::Response::text(context.unwrap_or("nowhere".to_owned()))
+        });
+    }
+}
+
+impl Handler<Total> for Guide {
+    type Result = ();
+    fn handle(&mut self, _: Total, _: &mut Context<Self>) {}
+}
+
+impl Handler<Gone> for Guide {
+    type Result = ();
+    fn handle(&mut self, _: Gone, _: &mut Context<Self>) {}
+}
+
+/// In a program without any subscriber, which those of other tests would be.
+#[test]
+fn with_tracing_off_there_is_no_trace_but_that_of_the_client() {
+    alone(async {
+        let node = node().await;
+        node.spawn("guide", Guide);
+        assert!(
+            http(&node, "GET /guide/where")
+                .await
+                .ends_with("\r\n\r\nnowhere")
+        );
+        let context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let request = format!("GET /guide/where\r\ntraceparent: {context}\r\n\r\n");
+        let response = http(&node, &request).await;
+        assert!(response.ends_with(context), "{response}");
         node.shutdown().await;
     });
 }

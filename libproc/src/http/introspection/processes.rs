@@ -207,3 +207,173 @@ impl PartialEq for Ranked {
 }
 
 impl Eq for Ranked {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::metrics::gather;
+    use crate::prelude::*;
+
+    protocol! {
+        /// What an idler accepts.
+        protocol Idling {
+            message Nudge {} -> u64;
+            message Nap {};
+        }
+    }
+
+    #[derive(Default)]
+    struct Idler {
+        nudges: u64,
+        napping: bool,
+    }
+
+    impl Actor for Idler {
+        type Context = Context<Self>;
+        fn started(&mut self, ctx: &mut Context<Self>) {
+            if self.napping {
+                let (local, metrics) = (ctx.local(), ctx.metrics());
+                let pulled =
+                    metrics.pull_gauge_of(&local, "nudges", "", |idler| idler.nudges as f64);
+                pulled.expect("the name is free");
+            }
+        }
+    }
+
+    impl Process for Idler {
+        type Protocol = Idling;
+    }
+
+    impl Handler<Nudge> for Idler {
+        type Result = u64;
+        fn handle(&mut self, _: Nudge, _: &mut Context<Self>) -> u64 {
+            self.nudges += 1;
+            self.nudges
+        }
+    }
+
+    impl Handler<Nap> for Idler {
+        type Result = ();
+        fn handle(&mut self, _: Nap, _: &mut Context<Self>) {}
+    }
+
+    fn alone(test: impl Future<Output = ()>) {
+        let test = async {
+            test.await;
+            Ok(())
+        };
+        crate::run_alone(test).expect("a runtime starts");
+    }
+
+    #[test]
+    fn many_processes_are_sent_in_small_chunks_while_others_work() {
+        const MANY: usize = 30_000;
+        alone(async {
+            let node = Node::bind("127.0.0.1:0").await.expect("a free port");
+            for number in 0..MANY {
+                node.spawn(&format!("idler-{number}"), Idler::default());
+            }
+            let busy = node.spawn("busy", Idler::default());
+            let response = streamed(node.clone(), "idler".into(), usize::MAX);
+            let Body::Stream(mut chunks) = response.into_body() else {
+                panic!("the page is a stream");
+            };
+            // Nobody reads: the page waits, and nothing else does.
+            for _ in 0..1_000 {
+                assert!(node.ask(&busy, Nudge {}).await.is_ok());
+            }
+            assert_eq!(chunks.len(), CHUNKS_WAITING);
+            let (mut whole, mut answered) = (Vec::new(), 0);
+            while let Some(chunk) = chunks.recv().await {
+                assert!(chunk.len() < 4 * CHUNK, "a chunk of {}", chunk.len());
+                whole.extend_from_slice(&chunk);
+                answered += usize::from(node.ask(&busy, Nudge {}).await.is_ok());
+            }
+            assert!(
+                answered > MANY * 100 / (4 * CHUNK),
+                "{answered} asks between chunks"
+            );
+            let pages: Vec<serde_json::Value> = serde_json::from_slice(&whole).expect("JSON");
+            let ids: BTreeSet<&str> = pages
+                .iter()
+                .filter_map(|page| page["id"].as_str())
+                .collect();
+            assert_eq!((pages.len(), ids.len()), (MANY, MANY));
+            node.shutdown().await;
+        });
+    }
+
+    #[test]
+    fn a_page_of_one_counts_what_waits_by_name() {
+        alone(async {
+            let node = Node::bind("127.0.0.1:0").await.expect("a free port");
+            let idler = node.spawn("idler", Idler::default());
+            // On one thread nothing is handled before the next await.
+            for _ in 0..LETTERS_SEEN {
+                node.tell(&idler, Nudge {});
+            }
+            for _ in 0..3 {
+                node.tell(&idler, Nap {});
+            }
+            let page = node.page("idler").expect("it lives");
+            assert_eq!(page.waiting, BTreeMap::from([("Nudge", LETTERS_SEEN)]));
+            assert_eq!(
+                (page.waiting_unseen, page.process.mailbox),
+                (3, LETTERS_SEEN + 3)
+            );
+            assert_eq!(page.process.state, State::Queued);
+            assert_eq!(page.accepts, ["Nudge", "Nap"]);
+            assert_eq!(
+                node.ask(&idler, Nudge {}).await,
+                Ok(LETTERS_SEEN as u64 + 1)
+            );
+            let page = node.page("idler").expect("it lives");
+            assert_eq!((page.waiting.len(), page.process.state), (0, State::Idle));
+            assert_eq!(page.process.handled, LETTERS_SEEN as u64 + 4);
+            assert!(node.page("nobody").is_none());
+            node.shutdown().await;
+        });
+    }
+
+    #[test]
+    fn a_process_that_is_stuck_keeps_no_page_waiting_and_is_asked_once() {
+        alone(async {
+            let node = Node::bind("127.0.0.1:0").await.expect("a free port");
+            let idler = Idler {
+                napping: true,
+                ..Idler::default()
+            };
+            let idler = node.spawn("idler", idler);
+            assert_eq!(node.ask(&idler, Nudge {}).await, Ok(1));
+            let nudges = async |node: &Node, wait_ms| {
+                let deadline = Instant::now() + std::time::Duration::from_millis(wait_ms);
+                gather(node, "nudges", deadline).await.len()
+            };
+            assert_eq!(nudges(&node, 60_000).await, 1);
+            // Stuck: as if a worker ran it and never came back.
+            let at = node.find("idler").expect("it lives");
+            let slot = node.table().slot(at.index).expect("it has a slot");
+            let body = {
+                let mut mailbox = slot.0.lock();
+                mailbox.scheduled = true;
+                mailbox.body.take()
+            };
+            for _ in 0..3 {
+                assert_eq!(nudges(&node, 20).await, 0);
+            }
+            assert_eq!(node.page("idler").expect("it lives").waiting["(work)"], 1);
+            {
+                let mut mailbox = slot.0.lock();
+                mailbox.scheduled = false;
+                mailbox.body = body;
+            }
+            assert_eq!(node.ask(&idler, Nudge {}).await, Ok(2));
+            assert_eq!(nudges(&node, 60_000).await, 1);
+            node.shutdown().await;
+        });
+    }
+}
