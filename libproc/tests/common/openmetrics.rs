@@ -135,7 +135,7 @@ impl Reader {
         {
             return Err("a quantile lies between 0 and 1".into());
         }
-        if (!ending.is_empty() || of_summary) && !(number >= 0.0) {
+        if (!ending.is_empty() || of_summary) && (number.is_nan() || number < 0.0) {
             return Err("counts and sums are not negative".into());
         }
         let rest = labels.iter().filter(|(name, _)| name != "quantile");
