@@ -23,10 +23,8 @@ fn one_look_is_a_table_or_json() {
     master.sort_unstable();
     assert_eq!(master, ["allocator", "master"]);
     let node = &view["node"];
-    assert_eq!(
-        (&node["processes"], &node["peers_connected"]),
-        (&2.into(), &1.into())
-    );
+    assert_eq!(node["processes"], 2);
+    assert!(node["peers_connected"].as_u64() >= Some(1), "{node}");
     for name in [
         "uptime_s",
         "letters_per_s",
