@@ -14,7 +14,7 @@ use crate::letter::{Letter, Parcel};
 use crate::link::ExitReason;
 use crate::pid::Upid;
 use crate::protocol::{Page, Speak, Wire};
-use crate::trace;
+use crate::trace::{self, TraceContext};
 
 /// An actor with an address.
 ///
@@ -72,6 +72,28 @@ pub fn open<A: Process + Handler<M>, M: Wire>(
     true
 }
 
+impl<A: Process> Body<A> {
+    /// Hands a message to the actor; false when it is none of its protocol.
+    fn open(&mut self, index: u16, parcel: Box<dyn Any + Send>) -> bool {
+        let door = A::Protocol::DOORS.get(usize::from(index));
+        door.is_some_and(|door| door(self, parcel))
+    }
+
+    #[cold]
+    fn open_traced(
+        &mut self,
+        context: Option<TraceContext>,
+        index: u16,
+        parcel: Box<dyn Any + Send>,
+    ) -> bool {
+        let message = <A::Protocol as Page>::MESSAGES.get(usize::from(index));
+        let message = message.map_or("", |message| message.name);
+        let sender = self.ctx.sender.as_ref();
+        let _entered = trace::enter(context, self.ctx.upid(), sender, message);
+        self.open(index, parcel)
+    }
+}
+
 /// What a worker does with a process, whatever its type.
 pub(crate) trait Run: Send {
     fn begin(&mut self);
@@ -105,16 +127,14 @@ impl<A: Process> Run for Body<A> {
                 index,
                 parcel,
             } => {
-                let message = || {
-                    let message = <A::Protocol as Page>::MESSAGES.get(usize::from(index));
-                    message.map_or("", |message| message.name)
-                };
-                let _entered = trace::enter(None, ctx.upid(), from.as_ref(), message);
                 #[cfg(feature = "sim")]
                 crate::sim::record(ctx.upid(), from.as_ref(), index);
                 ctx.sender = from;
-                let door = A::Protocol::DOORS.get(usize::from(index));
-                let opened = door.is_some_and(|door| door(self, parcel));
+                let opened = if trace::is_off(None) {
+                    self.open(index, parcel)
+                } else {
+                    self.open_traced(None, index, parcel)
+                };
                 self.ctx.sender = None;
                 if !opened {
                     self.ctx.node().dead(crate::DeadReason::NotAccepted, 1);

@@ -247,7 +247,6 @@ struct Inner {
 }
 
 impl Drop for Entered {
-    #[inline]
     fn drop(&mut self) {
         if let Some(inner) = &self.0 {
             CURRENT.set(inner.before);
@@ -275,23 +274,16 @@ fn begin(context: TraceContext, span: Option<EnteredSpan>) -> Entered {
     }))
 }
 
-/// Opens the span of a letter that carries `context`, until the guard is dropped. The name of the
-/// message is asked for only where there is a span.
+/// Whether a letter with this context has nothing to do with tracing: one branch, and no guard to
+/// be dropped, where that is so; else it is handled between [`enter`] and the end of its guard.
 #[inline]
-pub(crate) fn enter(
-    context: Option<TraceContext>,
-    to: &Upid,
-    from: Option<&Upid>,
-    message: impl FnOnce() -> &'static str,
-) -> Entered {
-    if context.is_none() && LevelFilter::current() < LevelFilter::TRACE {
-        return Entered(None);
-    }
-    enter_traced(context, to, from, message())
+pub(crate) fn is_off(context: Option<&TraceContext>) -> bool {
+    context.is_none() && LevelFilter::current() < LevelFilter::TRACE
 }
 
+/// Opens the span of a letter that carries `context`, until the guard is dropped.
 #[cold]
-fn enter_traced(
+pub(crate) fn enter(
     context: Option<TraceContext>,
     to: &Upid,
     from: Option<&Upid>,
@@ -406,10 +398,10 @@ mod tests {
     #[test]
     fn with_tracing_off_a_context_is_passed_on_as_it_came() {
         let to: Upid = "a@127.0.0.1:1".parse().expect("an address");
-        drop(enter(None, &to, None, || "Add"));
+        drop(enter(None, &to, None, "Add"));
         assert_eq!(current(), None);
         let context = TraceContext::new_root();
-        let entered = enter(Some(context), &to, None, || "Add");
+        let entered = enter(Some(context), &to, None, "Add");
         assert_eq!(outgoing(), Some(context));
         drop(entered);
         assert_eq!(outgoing(), None);

@@ -211,6 +211,7 @@ impl Worker {
     }
 
     /// Seconds since the node was bound, as of a few turns ago.
+    #[cold]
     fn now_s(&self) -> u32 {
         let bound = self.node.inner().bound;
         let since = match self.measured {

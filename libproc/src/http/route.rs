@@ -163,7 +163,7 @@ impl Call {
             What::List(list) => return drop(list.send(Routes::<A>::list())),
         };
         let routes = Routes::all();
-        let _entered = trace::enter(self.context, ctx.upid(), None, || "(http)");
+        let _entered = trace::enter(self.context, ctx.upid(), None, "(http)");
         let here = routes.longest(&self.path);
         let method = if request.method() == Method::HEAD {
             &Method::GET
