@@ -236,7 +236,7 @@ pub fn outgoing() -> Option<TraceContext> {
     current()
 }
 
-/// Ends, when it is dropped, what [`resume`] or [`enter`] began: not to be held across an await.
+/// Ends, when it is dropped, what [`resume`] began: not to be held across an await.
 #[must_use = "dropped at once, it covers nothing"]
 pub struct Entered(Option<Inner>);
 

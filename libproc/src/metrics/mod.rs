@@ -10,7 +10,7 @@
 //! | [`Counter`] | [`Metrics::counter`] | `name` | `name_total` |
 //! | [`Gauge`], pushed | [`Metrics::gauge`] | `name` | `name` |
 //! | gauge, pulled | [`Metrics::pull_gauge`], [`Metrics::pull_gauge_of`] | `name` | `name` |
-//! | [`Histogram`] | [`Metrics::histogram`] | `name`, `name/count` … `name/p9999` | summary `name` |
+//! | [`Histogram`] | [`Metrics::histogram`] | `name`, `name/count`, `name/p50` … | summary `name` |
 //! | [`Timer`] | [`Metrics::timer`] | `name_ms`, `name_ms/count` … | summary `name_seconds` |
 //!
 //! What a process registers through [`Context::metrics`](crate::Context::metrics) goes with it.
