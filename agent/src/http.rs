@@ -12,9 +12,15 @@ use crate::books::Executor;
 use crate::history::Completed;
 
 pub(crate) fn routes(routes: &mut Routes<Agent>) {
-    routes.get("health", |_, _, _| Response::text(""));
-    routes.get("state", |agent, _, ctx| Response::json(&agent.state(ctx)));
-    routes.get("files/read", Agent::serve_file);
+    routes
+        .get("health", |_, _, _| Response::text(""))
+        .help("200 and nothing, while the agent answers");
+    routes
+        .get("state", |agent, _, ctx| Response::json(&agent.state(ctx)))
+        .help("Frameworks, executors and resources, as JSON");
+    routes
+        .get("files/read", Agent::serve_file)
+        .help("Part of a file in a sandbox; ?framework=, ?task=, ?path=, ?offset=, ?length=");
 }
 
 impl Agent {

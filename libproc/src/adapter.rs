@@ -9,7 +9,7 @@ use actix::{Actor, Addr, Handler};
 use tokio::time::Instant;
 
 use crate::lane::{self, AnyLane};
-use crate::letter::{Letter, Owed, System};
+use crate::letter::{Owed, System};
 use crate::link::ExitReason;
 use crate::node::{Node, SpawnError};
 use crate::overflow::Overflow;
@@ -115,15 +115,13 @@ impl<A: Actor, P: Bridge<A>> Run for Adapter<A, P> {
     fn turn(&mut self, here: &Rc<Here>, lane: &mut dyn AnyLane, turn: Turn) -> Option<ExitReason> {
         let lane = lane::typed::<P>(lane)?;
         for _ in 0..turn.letters {
-            let (message, owed) = match lane.letters.pop_front()? {
-                Letter::Tell { message, .. } => (message, None),
-                Letter::Ask { message, reply, .. } => {
-                    (message, Some(Owed::new(here.node().clone(), reply)))
-                }
-                Letter::System(System::Stop(reason)) => return Some(*reason),
+            let (message, reply) = match lane.letters.pop_front()?.open() {
+                Ok((_, message, reply)) => (message, reply),
+                Err(System::Stop(reason)) => return Some(*reason),
                 // Nothing else is addressed to an adapter.
-                Letter::System(_) => continue,
+                Err(_) => continue,
             };
+            let owed = reply.map(|reply| Owed::new(here.node().clone(), reply));
             P::pass(&self.actor, message, owed);
             if !self.actor.connected() {
                 return Some(ExitReason::Stopped);
@@ -141,10 +139,6 @@ impl<A: Actor, P: Bridge<A>> Run for Adapter<A, P> {
     }
 
     fn link_count(&self) -> usize {
-        0
-    }
-
-    fn timer_count(&self) -> usize {
         0
     }
 }

@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::letter::Outcome;
 use crate::link::ExitReason;
 use crate::process::Process;
+use crate::trace;
 use crate::worker::panic_text;
 
 /// Why an ask has no answer.
@@ -75,10 +76,14 @@ impl<A: Process, T: 'static> Deferred<A> for Asked<T> {
         ctx: &mut Context<A>,
         then: impl FnOnce(&mut A, Self::Output, &mut Context<A>) + Send + 'static,
     ) {
-        ctx.asks().attach(
-            self.number,
-            Box::new(|actor, outcome, ctx| then(actor, unbox(outcome), ctx)),
-        );
+        let then: Then<A> = match trace::outgoing() {
+            None => Box::new(|actor, outcome, ctx| then(actor, unbox(outcome), ctx)),
+            Some(context) => Box::new(move |actor, outcome, ctx| {
+                let _entered = trace::resume(context);
+                then(actor, unbox(outcome), ctx);
+            }),
+        };
+        ctx.asks().attach(self.number, then);
     }
 }
 
@@ -90,9 +95,12 @@ impl<A: Process, F: Future<Output: Send> + 'static> Deferred<A> for F {
         then: impl FnOnce(&mut A, Self::Output, &mut Context<A>) + Send + 'static,
     ) {
         let local = ctx.local();
+        let context = trace::outgoing();
         tokio::task::spawn_local(async move {
             // A future that panics is the process's own: nothing would ever continue it.
-            match AssertUnwindSafe(self).catch_unwind().await {
+            let output = AssertUnwindSafe(self).catch_unwind().await;
+            let _entered = trace::resume_if(context);
+            match output {
                 Ok(value) => local.run(move |actor, ctx| then(actor, value, ctx)),
                 Err(panic) => local.end(ExitReason::Panicked(panic_text(&*panic))),
             }

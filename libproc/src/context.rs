@@ -13,12 +13,14 @@ use tokio::time::Instant;
 use crate::ask::{AskError, Asked, Asks, Deferred};
 use crate::letter::{Asker, ReplyTo, Sender, System, Work};
 use crate::link::{ExitReason, Exited};
+use crate::metrics::{Metrics, Owned};
 use crate::node::Node;
 use crate::pid::{Pid, Upid};
 use crate::process::Process;
 use crate::protocol::{Accepts, Wire};
 use crate::table::Handle;
 use crate::timer::{Timer, Timers};
+use crate::trace;
 use crate::work::closure;
 use crate::worker::Here;
 
@@ -51,6 +53,7 @@ struct Extras<A: Process> {
     timers: Timers<A>,
     links: BTreeSet<Upid>,
     exited: Option<HandleExited<A>>,
+    metrics: Option<Box<Owned>>,
 }
 
 /// Where a process is in its life.
@@ -75,10 +78,6 @@ impl<A: Process> Kept<A> {
 
     pub(crate) fn link_count(&self) -> usize {
         self.extras.as_ref().map_or(0, |extras| extras.links.len())
-    }
-
-    pub(crate) fn timer_count(&self) -> usize {
-        self.extras.as_ref().map_or(0, |extras| extras.timers.len())
     }
 }
 
@@ -142,6 +141,7 @@ impl<A: Process> Context<A> {
                 timers: Timers::default(),
                 links: BTreeSet::new(),
                 exited: None,
+                metrics: None,
             })
         })
     }
@@ -308,6 +308,13 @@ impl<A: Process> Context<A> {
         }
     }
 
+    /// Registers metrics of this process: they are removed when it exits.
+    pub fn metrics(&mut self) -> Metrics {
+        let (registry, at) = (self.node().registry().clone(), self.at());
+        let new = || Box::new(Owned::new(registry, at));
+        self.extras().metrics.get_or_insert_with(new).metrics()
+    }
+
     /// A handle for messages and work that know this actor's type and never leave the node.
     pub fn local(&self) -> Local<A> {
         Local {
@@ -366,7 +373,17 @@ impl<A: Process> Local<A> {
 
     /// Runs `work` in a turn of the process.
     pub fn run(&self, work: impl FnOnce(&mut A, &mut Context<A>) + Send + 'static) {
-        self.work(closure(work));
+        let Some(context) = trace::outgoing() else {
+            return self.work(closure(work));
+        };
+        self.work(closure(move |actor, ctx| {
+            let _entered = trace::resume(context);
+            work(actor, ctx);
+        }));
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        self.at
     }
 
     /// Ends the process.

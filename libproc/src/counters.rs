@@ -1,29 +1,20 @@
-//! Counters of a node, for its metrics page.
+//! What a node counts as it goes, for its metrics.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-/// A number that only grows.
-#[derive(Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self, by: u64) {
-        self.0.fetch_add(by, Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-}
+use crate::metrics::{Counter, Timer};
 
 /// What a node counts beside its dead letters.
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) bytes_sent: Counter,
     pub(crate) bytes_received: Counter,
+    pub(crate) frames_received: Counter,
     /// Frames that were none: the connection was closed.
     pub(crate) bad_frames: Counter,
     /// Greetings that were refused.
     pub(crate) refused_connections: Counter,
     pub(crate) http_requests: Counter,
+    /// By class: 1xx to 5xx.
+    pub(crate) http_responses: [Counter; 5],
+    /// From a request to the head of its response.
+    pub(crate) http_latency: Timer,
 }

@@ -13,6 +13,8 @@ pub use tokio::time::Instant;
 thread_local! {
     /// What the next generator of this thread's simulation is seeded with.
     static SEED: std::cell::Cell<Option<u64>> = const { std::cell::Cell::new(None) };
+    /// The same, for what must not disturb the others.
+    static APART: std::cell::Cell<Option<u64>> = const { std::cell::Cell::new(None) };
 }
 
 /// Milliseconds since 1970.
@@ -35,10 +37,17 @@ fn since_epoch() -> Duration {
 #[must_use]
 pub fn rng() -> StdRng {
     #[cfg(feature = "sim")]
-    if let Some(seed) = SEED.get() {
-        SEED.set(Some(
-            seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1),
-        ));
+    if let Some(seed) = step(&SEED) {
+        return StdRng::seed_from_u64(seed);
+    }
+    StdRng::from_os_rng()
+}
+
+/// [`rng`] for what may be switched on and off, such as tracing: the others draw the same numbers
+/// with it and without.
+pub(crate) fn rng_apart() -> StdRng {
+    #[cfg(feature = "sim")]
+    if let Some(seed) = step(&APART) {
         return StdRng::seed_from_u64(seed);
     }
     StdRng::from_os_rng()
@@ -48,6 +57,16 @@ pub fn rng() -> StdRng {
 #[cfg(feature = "sim")]
 pub fn seed(seed: u64) {
     SEED.set(Some(seed));
+    APART.set(Some(!seed));
+}
+
+#[cfg(feature = "sim")]
+fn step(next: &'static std::thread::LocalKey<std::cell::Cell<Option<u64>>>) -> Option<u64> {
+    let seed = next.get()?;
+    next.set(Some(
+        seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1),
+    ));
+    Some(seed)
 }
 
 /// Leaves every [`rng`] of this thread to chance again.

@@ -187,25 +187,13 @@ impl<P: Page> AnyLane for Lane<P> {
     }
 
     fn waiting(&self, most: usize) -> Vec<&'static str> {
-        let name = |letter: &Letter<P>| match letter {
-            Letter::Tell { message, .. } | Letter::Ask { message, .. } => P::name_of(message),
-            Letter::System(_) => "(system)",
-        };
-        self.letters.iter().take(most).map(name).collect()
+        self.letters.iter().take(most).map(Letter::name).collect()
     }
 }
 
 /// What is to be reported of a message that comes to nothing, and to whom an answer is owed.
 fn refused<P: Page>(letter: Letter<P>) -> Option<(Refused, Option<ReplyTo>)> {
-    let (from, message, reply) = match letter {
-        Letter::Tell { from, message } => (from, message, None),
-        Letter::Ask {
-            from,
-            message,
-            reply,
-        } => (from, message, Some(reply)),
-        Letter::System(_) => return None,
-    };
+    let (from, message, reply) = letter.open().ok()?;
     let message = P::name_of(&message);
     Some((Refused { from, message }, reply))
 }

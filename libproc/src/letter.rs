@@ -12,6 +12,7 @@ use crate::node::Node;
 use crate::pid::Upid;
 use crate::protocol::Page;
 use crate::table::Handle;
+use crate::trace::{self, TraceContext};
 use crate::transport::PeerReply;
 use crate::worker::Here;
 
@@ -28,12 +29,29 @@ pub(crate) enum Letter<P: Page> {
         message: P::Messages,
         reply: ReplyTo,
     },
+    /// Either, with the trace it belongs to.
+    Traced(Box<Traced<P>>),
     System(System),
 }
 
+/// A message that belongs to a trace.
+pub(crate) struct Traced<P: Page> {
+    pub(crate) context: TraceContext,
+    pub(crate) from: Sender,
+    pub(crate) message: P::Messages,
+    pub(crate) reply: Option<ReplyTo>,
+}
+
+/// A message out of its letter: who sent it, it, and who waits for an answer.
+pub(crate) type Opened<P> = (Sender, <P as Page>::Messages, Option<ReplyTo>);
+
 impl<P: Page> Letter<P> {
+    /// The letter of a message, in the trace of whatever this thread is at.
     #[inline]
     pub(crate) fn new(from: Sender, message: P::Messages, reply: Option<ReplyTo>) -> Letter<P> {
+        if let Some(context) = trace::outgoing() {
+            return Letter::traced(context, (from, message, reply));
+        }
         match reply {
             None => Letter::Tell { from, message },
             Some(reply) => Letter::Ask {
@@ -41,6 +59,46 @@ impl<P: Page> Letter<P> {
                 message,
                 reply,
             },
+        }
+    }
+}
+
+impl<P: Page> Letter<P> {
+    #[cold]
+    pub(crate) fn traced(context: TraceContext, opened: Opened<P>) -> Letter<P> {
+        let (from, message, reply) = opened;
+        Letter::Traced(Box::new(Traced {
+            context,
+            from,
+            message,
+            reply,
+        }))
+    }
+
+    /// Takes the message out; letters of the system come back.
+    pub(crate) fn open(self) -> Result<Opened<P>, System> {
+        match self {
+            Letter::Tell { from, message } => Ok((from, message, None)),
+            Letter::Ask {
+                from,
+                message,
+                reply,
+            } => Ok((from, message, Some(reply))),
+            Letter::Traced(traced) => Ok((traced.from, traced.message, traced.reply)),
+            Letter::System(letter) => Err(letter),
+        }
+    }
+
+    /// What it is called on a page.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Letter::Tell { message, .. } | Letter::Ask { message, .. } => P::name_of(message),
+            Letter::Traced(traced) => P::name_of(&traced.message),
+            Letter::System(System::Work(_)) => "(work)",
+            Letter::System(System::Reply { .. }) => "(reply)",
+            Letter::System(System::Exited(_)) => "(exited)",
+            Letter::System(System::Http(_)) => "(http)",
+            Letter::System(System::Stop(_)) => "(stop)",
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::ask::AskError;
 use crate::lane::{self, AnyLane};
-use crate::letter::{Letter, Owed, System};
+use crate::letter::{Owed, System};
 use crate::link::ExitReason;
 use crate::node::Node;
 use crate::overflow::Overflow;
@@ -222,16 +222,11 @@ impl<P: Page> Recorder<P> {
 impl<P: Page> Run for Recorder<P> {
     fn turn(&mut self, here: &Rc<Here>, lane: &mut dyn AnyLane, _: Turn) -> Option<ExitReason> {
         for letter in std::mem::take(&mut lane::typed::<P>(lane)?.letters) {
-            let (from, message, reply) = match letter {
-                Letter::Tell { from, message } => (from, message, None),
-                Letter::Ask {
-                    from,
-                    message,
-                    reply,
-                } => (from, message, Some(reply)),
-                Letter::System(System::Stop(reason)) => return Some(*reason),
+            let (from, message, reply) = match letter.open() {
+                Ok(opened) => opened,
+                Err(System::Stop(reason)) => return Some(*reason),
                 // Nothing else is addressed to a probe.
-                Letter::System(_) => continue,
+                Err(_) => continue,
             };
             let from = here.node().upid_of(&from);
             let reply = reply.map(|reply| Owed::new(here.node().clone(), reply));
@@ -249,10 +244,6 @@ impl<P: Page> Run for Recorder<P> {
     }
 
     fn link_count(&self) -> usize {
-        0
-    }
-
-    fn timer_count(&self) -> usize {
         0
     }
 }

@@ -12,14 +12,15 @@ use tokio::sync::oneshot;
 
 use crate::ask::AskError;
 use crate::context::{Context, Kept, Phase};
-use crate::http::Routes;
+use crate::http::{RouteList, Routes};
 use crate::lane::{self, AnyLane, Lane};
-use crate::letter::{Letter, Owed, ReplyTo, System};
+use crate::letter::{Letter, Owed, ReplyTo, System, Traced};
 use crate::link::ExitReason;
 use crate::overflow::Overflow;
 use crate::pid::Upid;
 use crate::protocol::{MessageInfo, Page, Speak, Wire};
 use crate::reply::Reply;
+use crate::trace::{self, TraceContext};
 use crate::worker::{Here, panic_text};
 
 /// Letters between two looks at the clock within a turn.
@@ -199,7 +200,10 @@ pub(crate) trait Run {
     /// come back.
     fn end(&mut self, here: &Rc<Here>, orderly: bool) -> Vec<Upid>;
     fn link_count(&self) -> usize;
-    fn timer_count(&self) -> usize;
+    /// What lists its routes; none unless it says so.
+    fn route_list(&self) -> RouteList {
+        Vec::new
+    }
 }
 
 impl<A: Process> Run for Body<A> {
@@ -234,8 +238,8 @@ impl<A: Process> Run for Body<A> {
         self.kept.as_ref().map_or(0, Kept::link_count)
     }
 
-    fn timer_count(&self) -> usize {
-        self.kept.as_ref().map_or(0, Kept::timer_count)
+    fn route_list(&self) -> RouteList {
+        Routes::<A>::list
     }
 }
 
@@ -299,6 +303,16 @@ fn handle<A: Process>(actor: &mut A, ctx: &mut Context<A>, letter: Letter<A::Pro
             ctx.received_from(from);
             message_to(actor, ctx, message, Some(reply));
         }
+        Letter::Traced(traced) => {
+            let Traced {
+                context,
+                from,
+                message,
+                reply,
+            } = *traced;
+            ctx.received_from(from);
+            traced_to(actor, ctx, Some(context), message, reply);
+        }
         Letter::System(letter) => {
             ctx.received_from_system();
             system_to(actor, ctx, letter);
@@ -313,19 +327,25 @@ fn message_to<A: Process>(
     message: <A::Protocol as Page>::Messages,
     reply: Option<ReplyTo>,
 ) {
-    // One comparison when nobody traces: the macro alone would cost as much as the rest.
-    let span = tracing::level_enabled!(tracing::Level::TRACE);
-    let _span = span.then(|| span_of::<A>(ctx, &message));
-    A::Protocol::hand(actor, ctx, message, reply);
+    if trace::is_off(None) {
+        A::Protocol::hand(actor, ctx, message, reply);
+    } else {
+        traced_to(actor, ctx, None, message, reply);
+    }
 }
 
+/// Hands a message to the actor within the span of its trace.
 #[cold]
-fn span_of<A: Process>(
-    ctx: &Context<A>,
-    message: &<A::Protocol as Page>::Messages,
-) -> tracing::span::EnteredSpan {
-    let message = A::Protocol::name_of(message);
-    tracing::trace_span!("letter", to = %ctx.upid(), from = ?ctx.sender(), message).entered()
+fn traced_to<A: Process>(
+    actor: &mut A,
+    ctx: &mut Context<A>,
+    context: Option<TraceContext>,
+    message: <A::Protocol as Page>::Messages,
+    reply: Option<ReplyTo>,
+) {
+    let name = A::Protocol::name_of(&message);
+    let _entered = trace::enter(context, ctx.upid(), ctx.sender(), name);
+    A::Protocol::hand(actor, ctx, message, reply);
 }
 
 fn system_to<A: Process>(actor: &mut A, ctx: &mut Context<A>, letter: System) {

@@ -58,7 +58,7 @@ pub(crate) type Opened<'a> = SpinMutexGuard<'a, Mailbox, Yield>;
 pub(crate) struct Mailbox {
     pub(crate) generation: u32,
     /// The second of its node's life in which it was spawned.
-    pub(crate) since_s: u32,
+    pub(crate) born_s: u32,
     /// The worker it is pinned to, counted from one; zero for one that any may run.
     pub(crate) pinned: u16,
     /// In some run queue, or being run.
@@ -160,11 +160,11 @@ impl Table {
 
     /// Every slot ever used.
     pub(crate) fn slots(&self) -> impl Iterator<Item = (u32, &Slot)> {
-        (0..self.top()).filter_map(|index| Some((index, self.slot(index)?)))
+        (0..self.used()).filter_map(|index| Some((index, self.slot(index)?)))
     }
 
-    /// How many slots were ever used at once.
-    pub(crate) fn top(&self) -> u32 {
+    /// One more than the highest index ever used.
+    pub(crate) fn used(&self) -> u32 {
         self.top.load(Ordering::Relaxed)
     }
 }

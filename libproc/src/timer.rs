@@ -47,10 +47,6 @@ impl<A: Process> Timers<A> {
         (timer, self.arm(due))
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.queue.len()
-    }
-
     pub(crate) fn cancel(&mut self, timer: Timer) -> bool {
         self.queue.remove(&timer).is_some()
     }
@@ -94,6 +90,11 @@ impl Alarms {
         if first {
             self.earlier.notify_one();
         }
+    }
+
+    /// How many wake-ups are set.
+    pub(crate) fn len(&self) -> usize {
+        self.heap.lock().len()
     }
 
     fn first(&self) -> Option<Instant> {

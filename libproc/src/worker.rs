@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 
 use crate::lane::{AnyLane, Finished, Warmth};
+use crate::metrics::ThreadCpu;
 use crate::node::Node;
 use crate::process::{Run, Turn};
 use crate::table::Handle;
@@ -69,12 +70,22 @@ pub(crate) struct Desk {
     /// What only this worker can do.
     pinned: Mutex<VecDeque<Pinned>>,
     pinned_len: AtomicUsize,
-    busy: BusyTime,
+    /// Letters handled and the length of the queue, as they were at the end of the last slice.
+    handled: AtomicU64,
+    queue: AtomicUsize,
+    /// None before the worker runs, and in a simulation, which has one thread for all.
+    cpu: OnceLock<ThreadCpu>,
 }
 
-/// How long a worker was at work, in nanoseconds.
-#[derive(Default)]
-struct BusyTime(std::sync::atomic::AtomicU64);
+/// What a worker looks like from outside.
+pub(crate) struct Look {
+    pub(crate) handled: u64,
+    /// Processes that wait for a turn.
+    pub(crate) queue: usize,
+    /// Processor time of its thread, and the part of the last second that it was busy.
+    pub(crate) used: Option<Duration>,
+    pub(crate) ratio: Option<f64>,
+}
 
 enum Pinned {
     Turn(u32),
@@ -172,12 +183,6 @@ impl Pool {
         self.workers.lock().len()
     }
 
-    /// How long each worker was at work, in nanoseconds.
-    pub(crate) fn busy_ns(&self) -> Vec<u64> {
-        let of = |desk: &Arc<Desk>| desk.busy.0.load(Ordering::Relaxed);
-        self.workers.lock().iter().map(of).collect()
-    }
-
     /// Runs `call` on a worker of this node: at once when this is the runtime of one.
     pub(crate) fn call(&self, node: usize, call: impl FnOnce() + Send + 'static) {
         let runtime = tokio::runtime::Handle::try_current().map(|handle| handle.id());
@@ -199,6 +204,22 @@ impl Pool {
             let pinned = std::mem::take(&mut *desk.pinned.lock());
             desk.pinned_len.fetch_sub(pinned.len(), Ordering::SeqCst);
         }
+    }
+
+    pub(crate) fn look(&self) -> Vec<Look> {
+        let workers = self.workers.lock().clone();
+        let look = |desk: &Arc<Desk>| Look {
+            handled: desk.handled.load(Ordering::Relaxed),
+            queue: desk.queue.load(Ordering::Relaxed),
+            used: desk.cpu.get().and_then(ThreadCpu::used),
+            ratio: desk.cpu.get().and_then(ThreadCpu::ratio),
+        };
+        workers.iter().map(look).collect()
+    }
+
+    /// Jobs that wait for any worker.
+    pub(crate) fn injected(&self) -> usize {
+        self.injected_len.load(Ordering::Relaxed)
     }
 
     pub(crate) fn rouse_all(&self) {
@@ -255,6 +276,7 @@ struct Worker {
     measured: Option<Instant>,
     began: Option<Instant>,
     turns: u32,
+    handled: u64,
     dear: bool,
 }
 
@@ -263,6 +285,11 @@ impl Worker {
         let desk = node.pool().desk(worker);
         node.pool().left.fetch_add(1, Ordering::SeqCst);
         let measured = (!node.is_simulated()).then(Instant::now);
+        if !node.is_simulated()
+            && let Some(cpu) = ThreadCpu::of_this_thread()
+        {
+            let _ = desk.cpu.set(cpu); // a desk has one worker in its life
+        }
         let number = node.number();
         let here = Rc::new(Here {
             node,
@@ -280,6 +307,7 @@ impl Worker {
             measured,
             began: measured,
             turns: 0,
+            handled: 0,
             dear: false,
         }
     }
@@ -428,6 +456,7 @@ impl Worker {
         let ended = body.run().turn(here, batch, turn);
         let busy = began.map_or(0, |began| began.elapsed().as_nanos() as u64 * weight);
         let handled = before - batch.len();
+        self.handled += handled as u64;
         if let Some(reason) = ended {
             node.bury(at, body.into_run(), here, batch, reason);
             return handled + 1;
@@ -485,12 +514,12 @@ impl Worker {
         !called
     }
 
+    /// Says how things stand, at the end of a slice.
     fn pause(&self) {
+        let Here { queue, desk, .. } = &*self.here;
         self.here.polling.set(false);
-        if let Some(began) = self.began {
-            let busy = began.elapsed().as_nanos() as u64;
-            self.here.desk.busy.0.fetch_add(busy, Ordering::Relaxed);
-        }
+        desk.queue.store(queue.borrow().len(), Ordering::Relaxed);
+        desk.handled.store(self.handled, Ordering::Relaxed);
     }
 }
 

@@ -1,36 +1,13 @@
 //! One port: what curl sees of a node.
 
 mod common;
+#[path = "common/web.rs"]
+mod web;
 
 use common::*;
 use libproc::prelude::*;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
-/// Sends one request and reads until the server closes.
-async fn http(node: &Node, request: &str) -> String {
-    let mut stream = TcpStream::connect(node.address())
-        .await
-        .expect("it listens");
-    let (line, rest) = request.split_once("\r\n").unwrap_or((request, ""));
-    let text = format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{rest}");
-    let text = if text.contains("\r\n\r\n") {
-        text
-    } else {
-        format!("{text}\r\n")
-    };
-    stream.write_all(text.as_bytes()).await.expect("it reads");
-    let mut response = String::new();
-    stream
-        .read_to_string(&mut response)
-        .await
-        .expect("it answers");
-    response
-}
-
-fn status(response: &str) -> &str {
-    response.split(' ').nth(1).unwrap_or("none")
-}
+use libproc::trace;
+use web::*;
 
 #[test]
 fn routes_are_served_in_a_turn_of_the_process() {
@@ -68,26 +45,48 @@ fn what_is_not_there_is_said_clearly() {
     });
 }
 
+/// Tells which trace it is in.
+struct Guide;
+
+impl Actor for Guide {
+    type Context = Context<Self>;
+}
+
+impl Process for Guide {
+    type Protocol = Listening;
+    fn routes(routes: &mut Routes<Self>) {
+        routes.get("where", |_, _, _| {
+            let context = trace::current().map(|context| context.to_string());
+            http::Response::text(context.unwrap_or("nowhere".to_owned()))
+        });
+    }
+}
+
+impl Handler<Total> for Guide {
+    type Result = ();
+    fn handle(&mut self, _: Total, _: &mut Context<Self>) {}
+}
+
+impl Handler<Gone> for Guide {
+    type Result = ();
+    fn handle(&mut self, _: Gone, _: &mut Context<Self>) {}
+}
+
+/// In a program without any subscriber, which those of other tests would be.
 #[test]
-fn a_node_shows_its_processes_counters_and_routes() {
+fn with_tracing_off_there_is_no_trace_but_that_of_the_client() {
     alone(async {
         let node = node().await;
-        let counter = node.spawn("counter", Counter::default());
-        assert_eq!(node.ask(&counter, Add { by: 1 }).await, Ok(1));
-        let page = http(&node, "GET /processes").await;
+        node.spawn("guide", Guide);
         assert!(
-            page.contains(r#""id":"counter""#) && page.contains(r#""handled":1"#),
-            "{page}"
+            http(&node, "GET /guide/where")
+                .await
+                .ends_with("\r\n\r\nnowhere")
         );
-        let page = http(&node, "GET /metrics/snapshot").await;
-        assert!(page.contains(r#""libproc/processes":1"#), "{page}");
-        let page = http(&node, "GET /metrics").await;
-        assert!(
-            page.contains("libproc_processes 1") && page.ends_with("# EOF\n"),
-            "{page}"
-        );
-        let page = http(&node, "GET /help").await;
-        assert!(page.contains("GET /counter/total\n"), "{page}");
+        let context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let request = format!("GET /guide/where\r\ntraceparent: {context}\r\n\r\n");
+        let response = http(&node, &request).await;
+        assert!(response.ends_with(context), "{response}");
         node.shutdown().await;
     });
 }

@@ -191,10 +191,18 @@ impl Process for MasterProcess {
     type Protocol = Mastering;
 
     fn routes(routes: &mut Routes<Self>) {
-        routes.get("health", pages::health);
-        routes.get("version", pages::version);
-        routes.get("state", pages::state);
-        routes.get("metrics", pages::metrics);
+        routes
+            .get("health", pages::health)
+            .help("200 and nothing, while the master answers");
+        routes
+            .get("version", pages::version)
+            .help("The version of this program, as JSON");
+        routes
+            .get("state", pages::state)
+            .help("Agents, frameworks and tasks, as JSON");
+        routes
+            .get("metrics", pages::metrics)
+            .help("The master's numbers, as JSON");
     }
 }
 

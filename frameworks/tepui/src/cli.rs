@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     agent, agents, bench, completions, demo, example, frameworks, hidden, kill, logs, master, ps,
-    run, status, teardown, up,
+    run, status, teardown, top, up,
 };
 use crate::exit;
 use crate::logging::LogFlags;
@@ -53,6 +53,7 @@ pub(crate) enum Command {
     Frameworks(frameworks::Args),
     Teardown(teardown::Args),
     Status(status::Args),
+    Top(top::Args),
     Master(Box<master::Args>),
     Agent(Box<agent::Args>),
     Example(example::Args),
@@ -85,6 +86,7 @@ impl Command {
             Command::Frameworks(args) => frameworks::run(&args),
             Command::Teardown(args) => teardown::run(&args),
             Command::Status(args) => status::run(&args),
+            Command::Top(args) => top::run(&args),
             Command::Master(args) => master::run(*args),
             Command::Agent(args) => agent::run(*args),
             Command::Example(args) => example::run(args),

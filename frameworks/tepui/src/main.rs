@@ -17,6 +17,7 @@ mod machine;
 mod output;
 mod run;
 mod table;
+mod top;
 mod views;
 
 use std::process::ExitCode;

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 pub use ::http::{HeaderMap, Method, StatusCode, header};
-pub use route::{Answer, Routes};
+pub use route::{Answer, Described, Routes};
 
-pub(crate) use route::Call;
+pub(crate) use route::{Call, RouteList};
 
 /// Largest request body, in bytes.
 pub const BODY_MAX: usize = 16 << 20;

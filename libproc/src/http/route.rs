@@ -1,11 +1,13 @@
 //! Routes: the doors of a process for HTTP.
 
+use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::{Method, Request, Respond, Responder, Response, StatusCode};
 use crate::context::Context;
 use crate::process::Process;
 use crate::reply::Later;
+use crate::trace::{self, TraceContext};
 
 /// What a route gives: a [`Response`] at once, or a [`Later`] one.
 pub enum Answer {
@@ -32,7 +34,31 @@ type Serve<A> = Box<dyn Fn(&mut A, Request, &mut Context<A>) -> Answer>;
 struct Route<A: Process> {
     method: Method,
     path: &'static str,
+    help: &'static str,
     serve: Serve<A>,
+}
+
+/// A route as the help pages show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct RouteLine {
+    pub(crate) method: String,
+    /// Below the id of its process, unless a page says otherwise.
+    pub(crate) path: String,
+    /// Empty where nothing is said of it.
+    pub(crate) help: &'static str,
+}
+
+/// Lists the routes of a kind of process.
+pub(crate) type RouteList = fn() -> Vec<RouteLine>;
+
+/// A route that was just added: what `/help` says of it can be added, too.
+pub struct Described<'a>(&'a mut &'static str);
+
+impl Described<'_> {
+    /// Says in one line what the route is for.
+    pub fn help(self, text: &'static str) {
+        *self.0 = text;
+    }
 }
 
 /// Collects the routes of a process; filled in [`Process::routes`].
@@ -46,8 +72,8 @@ impl<A: Process> Routes<A> {
         &mut self,
         path: &'static str,
         serve: fn(&mut A, Request, &mut Context<A>) -> R,
-    ) {
-        self.on(Method::GET, path, serve);
+    ) -> Described<'_> {
+        self.on(Method::GET, path, serve)
     }
 
     /// Serves POST of `/<id>/<path>`.
@@ -55,8 +81,8 @@ impl<A: Process> Routes<A> {
         &mut self,
         path: &'static str,
         serve: fn(&mut A, Request, &mut Context<A>) -> R,
-    ) {
-        self.on(Method::POST, path, serve);
+    ) -> Described<'_> {
+        self.on(Method::POST, path, serve)
     }
 
     fn on<R: Into<Answer> + 'static>(
@@ -64,15 +90,32 @@ impl<A: Process> Routes<A> {
         method: Method,
         path: &'static str,
         serve: fn(&mut A, Request, &mut Context<A>) -> R,
-    ) {
+    ) -> Described<'_> {
         let serve = Box::new(move |actor: &mut A, request, ctx: &mut Context<A>| {
             serve(actor, request, ctx).into()
         });
-        self.0.push(Route {
+        let route = self.0.push_mut(Route {
             method,
             path,
+            help: "",
             serve,
         });
+        Described(&mut route.help)
+    }
+
+    fn all() -> Routes<A> {
+        let mut routes = Routes(Vec::new());
+        A::routes(&mut routes);
+        routes
+    }
+
+    pub(crate) fn list() -> Vec<RouteLine> {
+        let line = |route: &Route<A>| RouteLine {
+            method: route.method.to_string(),
+            path: route.path.to_owned(),
+            help: route.help,
+        };
+        Routes::all().0.iter().map(line).collect()
     }
 
     /// The routes of the longest path that `path` lies in.
@@ -101,27 +144,26 @@ pub(crate) struct Call {
     /// The path below the id of the process, without slashes at its ends.
     pub(crate) path: String,
     pub(crate) what: What,
+    /// The trace that the client asks from.
+    pub(crate) context: Option<TraceContext>,
 }
 
 pub(crate) enum What {
     Serve(Box<Request>, Responder),
-    /// The paths there are, for the help page.
-    List(oneshot::Sender<Vec<String>>),
+    /// The routes there are, for the help page.
+    List(oneshot::Sender<Vec<RouteLine>>),
 }
 
 impl Call {
     /// Serves the request in the process's turn.
     pub(crate) fn serve<A: Process>(self, actor: &mut A, ctx: &mut Context<A>) {
-        let mut routes = Routes(Vec::new());
-        A::routes(&mut routes);
         let (request, responder) = match self.what {
             What::Serve(request, responder) => (request, responder),
-            What::List(list) => {
-                let line = |route: &Route<A>| format!("{} /{}", route.method, route.path);
-                // Whoever wanted the list may have gone.
-                return drop(list.send(routes.0.iter().map(line).collect()));
-            }
+            // Whoever wanted the list may have gone.
+            What::List(list) => return drop(list.send(Routes::<A>::list())),
         };
+        let routes = Routes::all();
+        let _entered = trace::enter(self.context, ctx.upid(), None, "(http)");
         let here = routes.longest(&self.path);
         let method = if request.method() == Method::HEAD {
             &Method::GET

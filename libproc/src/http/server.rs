@@ -14,8 +14,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
+use super::introspection::{self, percent_decode};
 use super::route::What;
-use super::{BODY_MAX, Body, Call, Respond, Response, StatusCode, introspection};
+use super::{BODY_MAX, Body, Call, Respond, Response, StatusCode};
 use crate::net::Stream;
 use crate::node::Node;
 
@@ -42,8 +43,21 @@ pub(crate) async fn serve(node: Node, stream: Stream, opening: BytesMut) {
     }
 }
 
+/// Answers a request, and counts it.
 async fn answer(node: &Node, request: hyper::Request<Incoming>) -> Response {
-    node.counters().http_requests.add(1);
+    let counters = node.counters();
+    counters.http_requests.add(1);
+    let latency = counters.http_latency.start();
+    let response = respond(node, request).await;
+    drop(latency);
+    let class = usize::from(response.status().as_u16() / 100).saturating_sub(1);
+    if let Some(counter) = counters.http_responses.get(class) {
+        counter.add(1);
+    }
+    response
+}
+
+async fn respond(node: &Node, request: hyper::Request<Incoming>) -> Response {
     let (parts, body) = request.into_parts();
     let announced = hyper::body::Body::size_hint(&body).lower();
     if announced > BODY_MAX as u64 {
@@ -55,7 +69,7 @@ async fn answer(node: &Node, request: hyper::Request<Incoming>) -> Response {
         Err(_) => return Response::error(StatusCode::BAD_REQUEST, "the body broke off\n"),
     };
     let path = parts.uri.path().trim_matches('/').to_owned();
-    if let Some(response) = introspection::answer(node, &path).await {
+    if let Some(response) = introspection::answer(node, &path, &parts).await {
         return response;
     }
     let (id, below) = path.split_once('/').unwrap_or((&path, ""));
@@ -68,15 +82,15 @@ async fn answer(node: &Node, request: hyper::Request<Incoming>) -> Response {
         return Response::error(StatusCode::NOT_FOUND, "no such process; see /processes\n");
     };
     let (responder, response) = oneshot::channel();
+    let context = parts.headers.get("traceparent");
+    let context = context.and_then(|context| context.to_str().ok()?.trim().parse().ok());
     let request = ::http::Request::from_parts(parts, body);
-    let what = What::Serve(Box::new(request), responder);
-    node.call(
-        process,
-        Call {
-            path: below.trim_matches('/').to_owned(),
-            what,
-        },
-    );
+    let call = Call {
+        path: below.trim_matches('/').to_owned(),
+        what: What::Serve(Box::new(request), responder),
+        context,
+    };
+    node.call(process, call);
     let unavailable = "the process gave no answer; try again\n";
     response
         .await
@@ -86,22 +100,6 @@ async fn answer(node: &Node, request: hyper::Request<Incoming>) -> Response {
 fn too_large() -> Response {
     let text = format!("a body of over {BODY_MAX} bytes\n");
     Response::error(StatusCode::PAYLOAD_TOO_LARGE, text)
-}
-
-/// `%28` and the like: ids such as `agent(1)` reach us escaped by some clients.
-fn percent_decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let escaped = (first == b'%')
-            .then(|| tail.get(..2))
-            .flatten()
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        bytes.push(escaped.unwrap_or(first));
-        rest = if escaped.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 impl hyper::body::Body for Body {
@@ -168,17 +166,5 @@ impl AsyncWrite for Rewound {
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::percent_decode;
-
-    #[test]
-    fn escapes_are_read_and_broken_ones_kept() {
-        assert_eq!(percent_decode("agent%281%29"), "agent(1)");
-        assert_eq!(percent_decode("100%"), "100%");
-        assert_eq!(percent_decode("%zz"), "%zz");
     }
 }

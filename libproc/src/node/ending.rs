@@ -169,6 +169,7 @@ impl Node {
         };
         let _ = tokio::time::timeout(SHUTDOWN / 5, flushed).await;
         self.0.over.store(true, Ordering::SeqCst);
+        self.0.metrics.clear();
         self.0.down.send_replace(true);
         self.0.pool.rouse_all();
         for arbiter in self.0.arbiters.lock().drain(..) {

@@ -123,8 +123,11 @@ impl Node {
     }
 
     pub(crate) fn front(&self) -> Option<Handle> {
-        let front = self.0.front.lock().clone();
-        self.find(&front?)
+        self.find(&self.front_id()?)
+    }
+
+    pub(crate) fn front_id(&self) -> Option<String> {
+        self.0.front.lock().as_deref().map(str::to_owned)
     }
 
     pub(crate) fn peer(&self, address: SocketAddr) -> Arc<Peer> {

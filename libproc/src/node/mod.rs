@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::counters::Counters;
 use crate::dead::DeadLetters;
+use crate::metrics::Registry;
 use crate::pid::Home;
 use crate::spawn_on::Factory;
 use crate::table::Table;
@@ -54,11 +55,12 @@ pub(crate) struct Inner {
     peers: Mutex<BTreeMap<SocketAddr, Arc<Peer>>>,
     dead: DeadLetters,
     counters: Counters,
+    metrics: Arc<Registry>,
+    pub(crate) bound: Instant,
     kinds: Mutex<BTreeMap<&'static str, Factory>>,
     /// Takes no new processes any more.
     draining: watch::Sender<bool>,
     over: AtomicBool,
-    began: Instant,
     down: watch::Sender<bool>,
     #[cfg(feature = "sim")]
     pub(crate) filters: crate::sim::Filters,
@@ -82,10 +84,11 @@ impl Inner {
             peers: Mutex::default(),
             dead: DeadLetters::default(),
             counters: Counters::default(),
+            metrics: Arc::default(),
+            bound: Instant::now(),
             kinds: Mutex::default(),
             draining: watch::Sender::new(false),
             over: AtomicBool::new(false),
-            began: Instant::now(),
             down: watch::Sender::new(false),
             #[cfg(feature = "sim")]
             filters: crate::sim::Filters::default(),
@@ -154,6 +157,10 @@ impl Node {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.0.counters
+    }
+
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.0.metrics
     }
 
     pub(crate) fn kinds(&self) -> &Mutex<BTreeMap<&'static str, Factory>> {

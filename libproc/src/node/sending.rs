@@ -90,10 +90,7 @@ impl Node {
                 let peer = node.peer(to.upid().address());
                 return peer.send(to.upid(), &message).await;
             };
-            let mut letter = Letter::<P>::Tell {
-                from: Sender::Nobody,
-                message: P::wrap(message),
-            };
+            let mut letter = Letter::<P>::new(Sender::Nobody, P::wrap(message), None);
             loop {
                 let full = match node.deliver_here(None, to.upid(), letter, Patience::Waits) {
                     Ok(()) => return Ok(()),
@@ -144,7 +141,7 @@ impl Node {
     ) {
         let Undelivered { letter, reason, .. } = undelivered;
         self.dead(reason, to, from, message);
-        if let Letter::Ask { reply, .. } = letter {
+        if let Ok((_, _, Some(reply))) = letter.open() {
             reply.fail(error_of(reason), self);
         }
     }

@@ -140,7 +140,7 @@ impl Node {
         drop(names);
         *mailbox = Mailbox {
             generation,
-            since_s: self.0.began.elapsed().as_secs() as u32,
+            born_s: self.0.bound.elapsed().as_secs() as u32,
             scheduled: true,
             fresh: true,
             alive: true,

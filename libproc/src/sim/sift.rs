@@ -88,7 +88,8 @@ pub(crate) fn sift_for_probe<P: Page>(
             let copied = (info.decode)(&body, Sender::Nobody, None, &mut lane);
             take(message, owed);
             // One that does not come back as it was encoded is no message.
-            if let (Ok(()), Some(Letter::Tell { message, .. })) = (copied, lane.letters.pop_front())
+            if copied.is_ok()
+                && let Some(Ok((_, message, _))) = lane.letters.pop_front().map(Letter::open)
             {
                 take(message, None);
             }

@@ -170,7 +170,7 @@ impl<'a> Reader<'a> {
     async fn run(&mut self, mut read: ReadHalf, mut unread: BytesMut) -> io::Result<()> {
         let mut room = READ_MIN;
         loop {
-            let mut taken = 0;
+            let (mut taken, mut frames) = (0, 0);
             self.busy = self.peer.is_busy(self.epoch);
             loop {
                 let split = frame::split(&unread[taken..]);
@@ -182,8 +182,10 @@ impl<'a> Reader<'a> {
                 }
                 self.frame(frame).map_err(|bad| self.refuse(&bad))?;
                 taken += length;
+                frames += 1;
             }
             unread.advance(taken);
+            self.node.counters().frames_received.add(frames);
             self.deliver().await;
             if taken > 0 {
                 // Lets the processes of this thread handle what came before more is read.

@@ -10,4 +10,4 @@ mod outbox;
 mod peer;
 
 pub(crate) use connection::accept;
-pub(crate) use peer::{Peer, PeerReply, PeerWatch};
+pub(crate) use peer::{Peer, PeerLook, PeerReply, PeerWatch};

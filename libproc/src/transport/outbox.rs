@@ -42,6 +42,11 @@ impl Outbox {
         self.bytes.is_empty() && self.first.is_empty()
     }
 
+    /// Bytes that wait to be sent.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() + self.first.len()
+    }
+
     /// Whether so much waits that answers are refused.
     pub(crate) fn is_busy(&self) -> bool {
         self.bytes.len() > HIGH_WATER

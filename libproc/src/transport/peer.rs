@@ -76,6 +76,16 @@ pub(crate) struct PeerReply {
     pub(crate) number: u64,
 }
 
+/// What a peer looks like from outside.
+pub(crate) struct PeerLook {
+    pub(crate) address: SocketAddr,
+    pub(crate) phase: &'static str,
+    /// Bytes that wait to be sent there.
+    pub(crate) outbox_bytes: usize,
+    /// Asks that wait for its answers.
+    pub(crate) asks: usize,
+}
+
 /// A node that wants to hear of an exit.
 pub(crate) struct PeerWatch {
     pub(crate) peer: Arc<Peer>,
@@ -443,6 +453,20 @@ impl Peer {
     pub(crate) fn is_overfull(&self, epoch: u64) -> bool {
         let state = self.state.lock();
         state.epoch == epoch && state.outbox.is_overfull()
+    }
+
+    pub(crate) fn look(&self) -> PeerLook {
+        let state = self.state.lock();
+        PeerLook {
+            address: self.address,
+            phase: match state.phase {
+                Phase::Idle => "idle",
+                Phase::Dialing => "dialing",
+                Phase::Connected => "connected",
+            },
+            outbox_bytes: state.outbox.len(),
+            asks: state.asks.len(),
+        }
     }
 
     pub(crate) fn is_idle(&self) -> bool {

@@ -17,6 +17,7 @@ pub(crate) mod ps;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod teardown;
+pub(crate) mod top;
 pub(crate) mod up;
 
 use std::future::Future;

@@ -7,4 +7,5 @@ mod errors;
 mod listings;
 mod run;
 mod support;
+mod top;
 mod up;
