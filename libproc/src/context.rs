@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::ask::{AskError, Asked, Asks, Deferred};
 use crate::letter::{Asker, Letter, ReplyTo, Work};
-use crate::link::{ExitReason, Exited};
-use crate::node::Node;
+use crate::link::{ExitReason, Exited, Watcher};
+use crate::node::{Node, SpawnError};
 use crate::pid::{Pid, Upid};
 use crate::process::Process;
 use crate::protocol::{Accepts, Wire};
@@ -67,6 +67,10 @@ impl<A: Process> Context<A> {
     /// The node this process lives on.
     pub fn node(&self) -> &Node {
         &self.node
+    }
+
+    pub(crate) fn at(&self) -> Handle {
+        self.at
     }
 
     /// The address of this process.
@@ -191,6 +195,16 @@ impl<A: Process> Context<A> {
     where
         A: Handler<Exited>,
     {
+        if self.adopt(to) {
+            self.node.link(self.at, to);
+        }
+    }
+
+    /// Expects an `Exited` of `to` that somebody has arranged for; false when one was expected.
+    pub(crate) fn adopt(&mut self, to: &Upid) -> bool
+    where
+        A: Handler<Exited>,
+    {
         let links = self.links.get_or_insert_with(|| {
             let handle: HandleExited<A> =
                 |actor, exited, ctx| actor.handle(exited, ctx).handle(ctx, None);
@@ -199,9 +213,43 @@ impl<A: Process> Context<A> {
                 handle,
             })
         });
-        if links.to.insert(to.clone()) {
-            self.node.link(self.at, to);
+        links.to.insert(to.clone())
+    }
+
+    /// Whether an `Exited` of `to` is to come.
+    pub(crate) fn expects(&self, to: &Upid) -> bool {
+        self.links
+            .as_ref()
+            .is_some_and(|links| links.to.contains(to))
+    }
+
+    /// Starts `actor` as the process `id` of this node, linked before its first turn: however early
+    /// it ends, its `Exited` comes, with its reason.
+    ///
+    /// # Errors
+    /// [`SpawnError`] when a living process has that id, or it cannot be one.
+    pub fn spawn_linked<B: Process>(
+        &mut self,
+        id: &str,
+        actor: B,
+    ) -> Result<Pid<B::Protocol>, SpawnError>
+    where
+        A: Handler<Exited>,
+    {
+        if Upid::new(id, self.node.address()).is_ok_and(|upid| self.expects(&upid)) {
+            // Until we were told that it has gone.
+            return Err(SpawnError::IdTaken(id.to_owned()));
         }
+        let pid = self
+            .node
+            .spawn_watched(id, actor, Watcher::Process(self.at))?;
+        self.adopt(pid.upid());
+        Ok(pid)
+    }
+
+    /// Ends this process for a reason that its links are told: [`ExitReason::Failed`].
+    pub fn fail(&mut self, why: impl Into<String>) {
+        self.phase = Phase::Stopped(ExitReason::Failed(why.into()));
     }
 
     /// Undoes a [`link`](Context::link): no `Exited` of `to` will come.
@@ -278,6 +326,11 @@ impl<A: Process> Clone for Local<A> {
 }
 
 impl<A: Process> Local<A> {
+    pub(crate) fn of(node: Node, at: Handle) -> Local<A> {
+        let of = PhantomData;
+        Local { node, at, of }
+    }
+
     /// Sends a local message, in order with everything else that this sender sends.
     pub fn tell<M: Message + Send + 'static>(&self, message: M)
     where

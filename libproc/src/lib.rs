@@ -59,16 +59,21 @@ extern crate self as libproc;
 
 mod ask;
 mod bind;
+mod cluster;
 mod context;
 mod counters;
 mod dead;
 pub mod env;
+mod groups;
 pub mod http;
 mod letter;
 mod link;
+mod lookup;
+mod members;
 mod net;
 mod node;
 mod pid;
+mod placement;
 mod probe;
 mod process;
 mod protocol;
@@ -76,7 +81,10 @@ mod reply;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod spawn_on;
+mod supervisor;
+mod system;
 mod table;
+mod tie;
 mod timer;
 mod transport;
 mod work;
@@ -95,8 +103,15 @@ pub use probe::{Probe, Received};
 pub use process::Process;
 pub use protocol::{Accepts, Page, Speak, Wire};
 pub use reply::{Answer, Later, Reply};
-pub use spawn_on::{SpawnOnError, Spawnable};
+pub use spawn_on::{SpawnOnError, Spawnable, SpawnedOn};
 pub use timer::Timer;
+
+// Across hosts: the cluster, discovery, placement, supervision.
+pub use groups::{ENTRIES_MAX as GROUP_ENTRIES_MAX, GROUP_NAME_MAX, GroupError, GroupEvent};
+pub use lookup::LookupError;
+pub use members::{ClusterError, ClusterOptions, Member, MemberEvent, MemberInfo};
+pub use members::{ENTRIES_MAX, INFO_MAX, SEEDS_MAX, SUBSCRIBERS_MAX, WORD_MAX};
+pub use placement::Placement;
 
 #[doc(hidden)]
 pub use process::{Body, Door, open};

@@ -1,15 +1,12 @@
 //! Ending: of one process, whoever wished it, and of the node.
 
-use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-use tokio::sync::oneshot;
 
 use super::Node;
 use crate::dead::DeadReason;
 use crate::letter::Letter;
-use crate::link::{ExitReason, Watcher};
+use crate::link::ExitReason;
 use crate::pid::Upid;
 use crate::process::Run;
 use crate::table::Handle;
@@ -23,19 +20,6 @@ impl Node {
         if let Some(at) = self.locate(upid) {
             self.urgent(at, Letter::Stop(ExitReason::Stopped));
         }
-    }
-
-    /// Waits until the process at `upid` of this node has gone.
-    pub fn exit_of(
-        &self,
-        upid: &Upid,
-    ) -> impl Future<Output = ExitReason> + Send + 'static + use<> {
-        let (sender, exited) = oneshot::channel();
-        match self.locate(upid) {
-            Some(at) => self.watch(at, Watcher::Task(sender)),
-            None => Watcher::Task(sender).tell(self, upid, &ExitReason::NoProcess),
-        }
-        async move { exited.await.unwrap_or(ExitReason::NoProcess) }
     }
 
     /// Buries a process: nobody finds it any more, and everybody who waits for it is told.
@@ -98,6 +82,7 @@ impl Node {
     ///
     /// Takes a few seconds at most, whatever processes and peers do.
     pub async fn shutdown(&self) {
+        self.refuse_spawns();
         let emptied = self.0.emptied.notified();
         for (index, slot) in self.0.table.slots() {
             let mailbox = slot.0.lock();

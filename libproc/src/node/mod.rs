@@ -4,6 +4,7 @@ mod ending;
 mod finding;
 mod links;
 mod looking;
+mod monitor;
 mod sending;
 mod spawning;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
+use crate::cluster::Cluster;
 use crate::counters::Counters;
 use crate::dead::DeadLetters;
 use crate::spawn_on::Factory;
@@ -51,6 +53,7 @@ pub(crate) struct Inner {
     dead: DeadLetters,
     counters: Counters,
     kinds: Mutex<BTreeMap<&'static str, Factory>>,
+    cluster: Cluster,
     over: AtomicBool,
     down: watch::Sender<bool>,
     pub(crate) arbiters: Mutex<Vec<actix_rt::Arbiter>>,
@@ -74,6 +77,7 @@ impl Inner {
             dead: DeadLetters::default(),
             counters: Counters::default(),
             kinds: Mutex::default(),
+            cluster: Cluster::default(),
             over: AtomicBool::new(false),
             down: watch::Sender::new(false),
             arbiters: Mutex::default(),
@@ -131,6 +135,10 @@ impl Node {
 
     pub(crate) fn kinds(&self) -> &Mutex<BTreeMap<&'static str, Factory>> {
         &self.0.kinds
+    }
+
+    pub(crate) fn cluster_state(&self) -> &Cluster {
+        &self.0.cluster
     }
 
     pub(crate) fn pool(&self) -> &Pool {

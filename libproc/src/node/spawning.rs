@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use super::Node;
 use super::finding::ANONYMOUS;
 use crate::context::Context;
+use crate::link::Watcher;
 use crate::pid::{Pid, Upid, valid_id};
 use crate::process::{Body, Process, Run};
 use crate::protocol::{MessageInfo, Page};
@@ -76,6 +77,24 @@ impl Node {
         }
     }
 
+    /// Starts `actor` as the process `id`, with `watcher` in place before its first turn.
+    pub(crate) fn spawn_watched<A: Process>(
+        &self,
+        id: &str,
+        actor: A,
+        watcher: Watcher,
+    ) -> Result<Pid<A::Protocol>, SpawnError> {
+        let make = |upid: Upid, at| Body {
+            actor,
+            ctx: Context::new(self.clone(), upid, at),
+        };
+        let messages = <A::Protocol as Page>::MESSAGES;
+        let kind = std::any::type_name::<A>();
+        let watcher = Some(watcher);
+        let upid = self.settle_watched(Some(id), kind, messages, A::CAPACITY, watcher, make)?;
+        Ok(Pid::assume(upid))
+    }
+
     /// Gives a body a slot, an address and its first turn.
     pub(crate) fn settle<B: Run + 'static>(
         &self,
@@ -83,6 +102,18 @@ impl Node {
         kind: &'static str,
         messages: &'static [MessageInfo],
         capacity: u32,
+        make: impl FnOnce(Upid, Handle) -> B,
+    ) -> Result<Upid, SpawnError> {
+        self.settle_watched(id, kind, messages, capacity, None, make)
+    }
+
+    fn settle_watched<B: Run + 'static>(
+        &self,
+        id: Option<&str>,
+        kind: &'static str,
+        messages: &'static [MessageInfo],
+        capacity: u32,
+        watcher: Option<Watcher>,
         make: impl FnOnce(Upid, Handle) -> B,
     ) -> Result<Upid, SpawnError> {
         if let Some(id) = id
@@ -124,6 +155,7 @@ impl Node {
         mailbox.messages = messages;
         mailbox.capacity = capacity;
         mailbox.handled = 0;
+        mailbox.watchers.extend(watcher);
         mailbox.body = Some(Box::new(make(upid.clone(), at)));
         mailbox.fresh = true;
         mailbox.alive = true;

@@ -1,0 +1,3 @@
+//! Supervision.
+
+pub(crate) mod stopper;
