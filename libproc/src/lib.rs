@@ -112,6 +112,10 @@ pub use lookup::LookupError;
 pub use members::{ClusterError, ClusterOptions, Member, MemberEvent, MemberInfo};
 pub use members::{ENTRIES_MAX, INFO_MAX, SEEDS_MAX, SUBSCRIBERS_MAX, WORD_MAX};
 pub use placement::Placement;
+pub use supervisor::{
+    Backoff, CHILDREN_MAX, ChildSpec, ChildState, ChildStatus, Restart, Supervisor,
+};
+pub use supervisor::{Children, Shutdown, StartChild, StopChild, Supervising};
 
 #[doc(hidden)]
 pub use process::{Body, Door, open};

@@ -69,6 +69,8 @@ pub(crate) enum Watcher {
     /// This node, which keeps things on behalf of the process: see
     /// [`Node::forget_process`](crate::node::Node::forget_process).
     Keeper(Handle),
+    /// A process of the same node that is to stop then.
+    Bound(Handle),
 }
 
 impl Watcher {
@@ -85,6 +87,7 @@ impl Watcher {
             // A task that stopped waiting wants no news.
             Watcher::Task(sender) => drop(sender.send(reason.clone())),
             Watcher::Keeper(at) => node.forget_process(at),
+            Watcher::Bound(at) => node.urgent(at, Letter::Stop(ExitReason::Stopped)),
         }
     }
 }

@@ -61,6 +61,14 @@ impl Placement {
         }
     }
 
+    /// The address, when it is always the same.
+    pub(crate) fn node_address(&self) -> Option<SocketAddr> {
+        match self.choice {
+            Choice::Node(address) => Some(address),
+            Choice::RoundRobin | Choice::FewestProcesses => None,
+        }
+    }
+
     /// Only members with this [role](crate::MemberInfo::role).
     #[must_use]
     pub fn role(mut self, role: &str) -> Placement {
