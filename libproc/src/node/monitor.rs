@@ -36,6 +36,10 @@ impl Node {
             let whom = upid.clone();
             let tell = Some(tell);
             let monitor = self.spawn_anonymous(Monitor { whom, tell });
+            if let Some(at) = monitor.upid().hint() {
+                // Now, not in its first turn: before whatever the caller sends next.
+                self.link(at, upid);
+            }
             let ends = Ends(self.clone(), monitor.upid().clone());
             (ExitReason::Disconnected, Some(ends))
         };
@@ -69,7 +73,7 @@ crate::protocol! {
 impl Actor for Monitor {
     type Context = Context<Self>;
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.link(&self.whom);
+        ctx.adopt(&self.whom); // who made it has linked it
     }
 }
 
