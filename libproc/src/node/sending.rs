@@ -127,7 +127,9 @@ impl Node {
         let mut mailbox = slot.0.lock();
         if mailbox.generation != at.generation || !mailbox.alive {
             drop(mailbox);
-            target.at = None;
+            if self.succeeded(target, at) {
+                return self.deliver(target, letters);
+            }
             return self.refuse_all(DeadReason::NoProcess, letters.drain(..));
         }
         let room = (mailbox.capacity as usize).saturating_sub(mailbox.queue.len());
@@ -139,6 +141,20 @@ impl Node {
             drop(mailbox);
             self.schedule(at.index);
         }
+    }
+
+    /// Whether the process a target stood for, at `before`, has a successor under its id that takes
+    /// the same messages: it was started again.
+    fn succeeded(&self, target: &mut Target, before: Handle) -> bool {
+        let messages = std::mem::take(&mut target.messages);
+        target.at = None;
+        if !self.resolve(target) || target.at == Some(before) {
+            target.at = None;
+            return false;
+        }
+        // What was decoded for another type all the same is refused at its door.
+        let (old, new) = (messages.iter(), target.messages.iter());
+        old.map(|m| m.name).eq(new.map(|m| m.name))
     }
 
     /// Wakes a process whose timer is due.

@@ -123,26 +123,10 @@ impl Supervisor {
     fn start(&mut self, index: usize, ctx: &mut Context<Self>) {
         let child = &self.children[index];
         match &child.spec.start {
-            Start::Here(make) => {
-                let at = ctx.at();
-                let address = ctx.node().address();
-                let id = &child.spec.id;
-                // Only once the last one of that id was heard to have gone.
-                let expected = Upid::new(id.as_str(), address).is_ok_and(|u| ctx.expects(&u));
-                let made = if expected {
-                    Err(SpawnOnError::IdTaken(id.clone()))
-                } else {
-                    let watcher = Watcher::Process(at);
-                    make(ctx.node(), id, watcher).map_err(SpawnOnError::from)
-                };
-                let made = made.map(|(upid, stopper)| {
-                    ctx.adopt(&upid);
-                    let child = upid.hint().expect("who spawns a process is told where");
-                    // However this supervisor ends, the child does not outlive it.
-                    ctx.node().watch(at, ctx.upid(), Watcher::Bound(child));
-                    (upid, Grip::Here(child, stopper))
-                });
-                self.started(index, made, ctx);
+            Start::Here(_) => {
+                if let Err(error) = self.start_here(index, ctx) {
+                    self.not_started(index, &error, ctx);
+                }
             }
             Start::Placed {
                 kind, placement, ..
@@ -155,10 +139,33 @@ impl Supervisor {
                 };
                 ctx.defer(placed, move |supervisor, place, ctx| match place {
                     Some(address) => supervisor.start_at(index, address, ctx),
-                    None => supervisor.started(index, Err(SpawnOnError::NoMember), ctx),
+                    None => supervisor.not_started(index, &SpawnOnError::NoMember, ctx),
                 });
             }
         }
+    }
+
+    fn start_here(&mut self, index: usize, ctx: &mut Context<Self>) -> Result<(), SpawnOnError> {
+        let spec = &self.children[index].spec;
+        let Start::Here(make) = &spec.start else {
+            return Ok(());
+        };
+        let upid = Upid::new(spec.id.as_str(), ctx.node().address());
+        if upid.is_ok_and(|upid| ctx.expects(&upid)) {
+            // Until the last one of that id was heard to have gone.
+            return Err(SpawnOnError::IdTaken(spec.id.clone()));
+        }
+        let local = ctx.local();
+        let ready = Box::new(move || {
+            local.run(move |supervisor: &mut Supervisor, ctx| supervisor.started(index, ctx));
+        });
+        let (upid, stopper) = make(ctx.node(), &spec.id, Watcher::Process(ctx.at()), ready)?;
+        ctx.adopt(&upid);
+        let at = upid.hint().expect("who spawns a process is told where");
+        // However this supervisor ends, the child does not outlive it.
+        ctx.node().watch(ctx.at(), ctx.upid(), Watcher::Bound(at));
+        self.keep(index, upid, Grip::Here(at, stopper));
+        Ok(())
     }
 
     fn start_at(&mut self, index: usize, address: std::net::SocketAddr, ctx: &mut Context<Self>) {
@@ -196,43 +203,43 @@ impl Supervisor {
         ctx: &mut Context<Self>,
     ) {
         let grip = self.children[index].grip.take();
-        let made = spawned.and_then(|upid| {
-            ctx.adopt(&upid);
-            Ok((upid, grip.ok_or(SpawnOnError::Node(AskError::Lost))?))
-        });
-        self.started(index, made, ctx);
+        match (spawned, grip) {
+            (Ok(upid), Some(grip)) => {
+                ctx.adopt(&upid);
+                self.keep(index, upid, grip);
+                self.started(index, ctx);
+            }
+            (Err(error), _) => self.not_started(index, &error, ctx),
+            (Ok(_), None) => unreachable!("a tie is kept until it reports"),
+        }
     }
 
-    fn started(
-        &mut self,
-        index: usize,
-        made: Result<(Upid, Grip), SpawnOnError>,
-        ctx: &mut Context<Self>,
-    ) {
+    fn keep(&mut self, index: usize, upid: Upid, grip: Grip) {
         let child = &mut self.children[index];
-        let outputs = match made {
-            Ok((upid, grip)) => {
-                tracing::debug!(%upid, "child started");
-                child.upid = Some(upid);
-                child.grip = Some(grip);
-                child.last_error = None;
-                self.tree.started(index, Instant::now())
-            }
-            Err(error) => {
-                let placed = matches!(child.spec.start, Start::Placed { .. });
-                let (fault, lost) = fault_of(&error, placed);
-                let at_least = if lost {
-                    child.wait_for_the_lost(ctx.node())
-                } else {
-                    Duration::ZERO
-                };
-                let why = format!("`{}` could not be started: {error}", child.spec.id);
-                tracing::warn!(child = child.spec.id, %error, "child not started");
-                child.last_error = Some(error.to_string());
-                let chance = (Instant::now(), self.chance.random());
-                self.tree.not_started(index, fault, &why, at_least, chance)
-            }
+        child.upid = Some(upid);
+        child.grip = Some(grip);
+        child.last_error = None;
+    }
+
+    fn started(&mut self, index: usize, ctx: &mut Context<Self>) {
+        let outputs = self.tree.started(index, Instant::now());
+        self.carry_out(outputs, ctx);
+    }
+
+    fn not_started(&mut self, index: usize, error: &SpawnOnError, ctx: &mut Context<Self>) {
+        let child = &mut self.children[index];
+        let placed = matches!(child.spec.start, Start::Placed { .. });
+        let (fault, lost) = fault_of(error, placed);
+        let at_least = if lost {
+            child.wait_for_the_lost(ctx.node())
+        } else {
+            Duration::ZERO
         };
+        let why = format!("`{}` could not be started: {error}", child.spec.id);
+        tracing::warn!(child = child.spec.id, %error, "child not started");
+        child.last_error = Some(error.to_string());
+        let chance = (Instant::now(), self.chance.random());
+        let outputs = self.tree.not_started(index, fault, &why, at_least, chance);
         self.carry_out(outputs, ctx);
     }
 

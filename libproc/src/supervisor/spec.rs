@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::context::Local;
 use crate::link::Watcher;
 use crate::node::{Node, SpawnError};
 use crate::pid::Upid;
@@ -81,7 +82,10 @@ impl Backoff {
     }
 }
 
-type Make = Box<dyn Fn(&Node, &str, Watcher) -> Result<(Upid, Stopper), SpawnError> + Send>;
+/// Spawns a child, watched from before its first turn, and has it tell when that was done.
+type Make = Box<dyn Fn(&Node, &str, Watcher, Ready) -> Result<(Upid, Stopper), SpawnError> + Send>;
+
+pub(crate) type Ready = Box<dyn FnOnce() + Send>;
 
 pub(crate) enum Start {
     Here(Make),
@@ -113,11 +117,15 @@ impl ChildSpec {
         }
     }
 
-    /// A child on the supervisor's own node, made by `make` each time it is started.
+    /// A child on the supervisor's own node, made by `make` each time it is started. It counts as
+    /// started when its [`started`](actix::Actor::started) has returned.
     #[must_use]
     pub fn local<A: Process>(id: &str, make: impl Fn() -> A + Send + 'static) -> ChildSpec {
-        let make = move |node: &Node, id: &str, watcher| {
+        let make = move |node: &Node, id: &str, watcher, ready: Ready| {
             let pid = node.spawn_watched(id, make(), watcher)?;
+            if let Some(at) = pid.upid().hint() {
+                Local::<A>::of(node.clone(), at).run(move |_, _| ready());
+            }
             Ok((pid.upid().clone(), stopper::of::<A>()))
         };
         ChildSpec::new(id, Start::Here(Box::new(make)))
