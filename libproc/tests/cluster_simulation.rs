@@ -20,9 +20,13 @@ use rand::{Rng as _, SeedableRng};
 const HOSTS: [&str; 5] = ["a", "b", "c", "d", "e"];
 /// How often the simulated network moves.
 const STEP: Duration = Duration::from_millis(5);
+/// How long a peer may be silent: short, so that connections break often.
+const SILENCE: Duration = Duration::from_secs(2);
 /// How long things go wrong.
 const TROUBLE: Duration = Duration::from_secs(60);
-/// By when after that all has to be well again.
+/// How long it is watched when all is well again.
+const STAYS: Duration = Duration::from_secs(10);
+/// By when after the trouble all has to be well again.
 const HEALED: Duration = Duration::from_secs(100);
 
 /// What all hosts of a simulation share: the truth, which no node knows.
@@ -30,6 +34,8 @@ const HEALED: Duration = Duration::from_secs(100);
 struct Truth {
     /// The children that live, by where they think they do.
     children: RefCell<BTreeSet<SocketAddr>>,
+    /// How many there have been.
+    count: Cell<u32>,
     /// Two of them lived at once.
     twins: RefCell<Vec<String>>,
     nodes: RefCell<BTreeMap<&'static str, Node>>,
@@ -55,6 +61,7 @@ impl Actor for Only {
             truth.twins.borrow_mut().push(twins);
         }
         children.insert(ctx.upid().address());
+        truth.count.set(truth.count.get() + 1);
     }
     fn stopped(&mut self, ctx: &mut Context<Self>) {
         let truth = TRUTH.with_borrow(Rc::clone);
@@ -90,9 +97,12 @@ impl Spawnable for Only {
 async fn host(name: &'static str, truth: Rc<Truth>) -> turmoil::Result {
     *truth.starts.borrow_mut().entry(name).or_default() += 1;
     let address = |host: &str| SocketAddr::from((turmoil::lookup(host), 5050));
+    // The child lives on another node than its supervisor.
+    let role = if name == "a" { "boss" } else { "worker" };
     let node = Node::builder()
         .seeds([address("a"), address("b")])
-        .member(MemberInfo::new().name(name).role("worker"))
+        .member(MemberInfo::new().name(name).role(role))
+        .silence(SILENCE)
         .bind(&address(name).to_string())
         .await?;
     truth.nodes.borrow_mut().insert(name, node.clone());
@@ -100,7 +110,7 @@ async fn host(name: &'static str, truth: Rc<Truth>) -> turmoil::Result {
     let stays = node.spawn("stays", Counter::default());
     node.join("workers", stays.upid()).expect("it lives here");
     if name == "a" {
-        let placement = Placement::fewest_processes().role("worker");
+        let placement = Placement::round_robin().role("worker");
         let only = ChildSpec::placed::<Only>("only", placement, &()).expect("they encode");
         node.spawn(
             "supervisor",
@@ -162,6 +172,7 @@ fn run(seed: u64) -> (History, Vec<String>) {
     let mut chance = StdRng::seed_from_u64(seed);
     let mut next = Duration::from_secs(5);
     let mut down: BTreeMap<usize, Duration> = BTreeMap::new();
+    let mut cut = None;
     let mut events = Vec::new();
     let mut well = None;
     while sim.elapsed() < TROUBLE + HEALED {
@@ -175,8 +186,11 @@ fn run(seed: u64) -> (History, Vec<String>) {
                 sim.bounce(HOSTS[host]);
             }
         }
+        if let Some((_, child)) = cut.take_if(|(at, _)| *at <= now) {
+            sim.partition("a", child);
+        }
         if now < TROUBLE && now >= next {
-            next = now + Duration::from_millis(chance.random_range(500..10_000));
+            next = now + Duration::from_millis(chance.random_range(500..6000));
             let (one, other) = (chance.random_range(0..5), chance.random_range(0..5));
             let kind = chance.random_range(0..10);
             events.push(format!("{now:?} {kind} {} {}", HOSTS[one], HOSTS[other]));
@@ -192,7 +206,16 @@ fn run(seed: u64) -> (History, Vec<String>) {
                 }
                 3..5 if one != other => sim.partition(HOSTS[one], HOSTS[other]),
                 5 if one != other => sim.partition_oneway(HOSTS[one], HOSTS[other]),
-                6 => (0..5)
+                6 | 7 => {
+                    // The supervisor loses the child; the child hears it a little longer.
+                    let child = truth.children.borrow().first().copied();
+                    if let Some(child) = child {
+                        sim.partition_oneway(child.ip(), "a");
+                        cut = Some((now + SILENCE * 9 / 10, child.ip()));
+                        next = now + SILENCE * 5;
+                    }
+                }
+                8 => (0..5)
                     .filter(|host| *host != one)
                     .for_each(|host| sim.partition(HOSTS[one], HOSTS[host])),
                 _ => heal(&sim),
@@ -202,11 +225,19 @@ fn run(seed: u64) -> (History, Vec<String>) {
             heal(&sim);
             truth.done.set(true);
         }
-        if now >= TROUBLE && well.is_none() && down.is_empty() {
-            well = is_well(&truth).is_ok().then_some(now - TROUBLE);
+        let quiet = now >= TROUBLE && down.is_empty();
+        if quiet && well.is_none() && is_well(&truth).is_ok() {
+            well = Some(now - TROUBLE);
+        }
+        let settled = truth.children.borrow().len() == 1;
+        if settled && well.is_some_and(|well| now > TROUBLE + well + STAYS) {
+            break; // it stays well for a while
         }
     }
-    events.push(format!("well {well:?} after the last repair"));
+    let count = truth.count.get();
+    events.push(format!(
+        "{count} children, well {well:?} after the last repair"
+    ));
     let state = is_well(&truth);
     assert_eq!(state, Ok(()), "seed {seed}: {events:#?}");
     assert_eq!(truth.twins.take(), [""; 0], "seed {seed}: {events:#?}");
