@@ -111,11 +111,11 @@ impl NodeBuilder {
         start_workers(&node, self.workers);
         tokio::task::spawn_local(Alarms::run(node.clone()));
         tokio::task::spawn_local(listen(node.clone(), listener));
-        if let Some(options) = self.cluster {
-            if let Err(error) = node.cluster_with(options) {
-                node.shutdown().await;
-                return Err(error.into());
-            }
+        if let Some(options) = self.cluster
+            && let Err(error) = node.cluster_with(options)
+        {
+            node.shutdown().await;
+            return Err(error.into());
         }
         Ok(node)
     }

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::groups::Groups;
 use crate::link::Watcher;
+use crate::members::MemberInfo;
 use crate::members::view::View;
 use crate::node::Node;
 use crate::table::Handle;
@@ -28,6 +29,8 @@ pub(crate) struct Cluster {
 pub(crate) struct Books {
     pub(crate) view: View,
     pub(crate) groups: Groups,
+    /// What this node says of itself since it was last told to say something else.
+    pub(crate) said: Option<MemberInfo>,
     /// Where the last process was placed, in turn.
     pub(crate) placed: Option<SocketAddr>,
     /// Processes of this node that are in groups or want news, and are watched for it.

@@ -16,7 +16,6 @@ use super::{ENTRIES_MAX, valid_name};
 use crate::context::Context;
 use crate::link::Exited;
 use crate::members::{MEMBERS_MAX, MemberEvent};
-use crate::node::{Node, SpawnError};
 use crate::pid::{Pid, Upid, valid_id};
 use crate::process::Process;
 
@@ -65,12 +64,11 @@ fn groups_at(address: SocketAddr) -> Pid<Grouping> {
 }
 
 impl GroupsProcess {
-    pub(crate) fn start(node: &Node) -> Result<(), SpawnError> {
-        let groups = GroupsProcess {
+    pub(crate) fn new() -> GroupsProcess {
+        GroupsProcess {
             followers: BTreeMap::new(),
             count: 0,
-        };
-        node.try_spawn(GROUPS, groups).map(drop)
+        }
     }
 
     /// Somebody of this node joined or left a group.

@@ -28,6 +28,8 @@
 
 mod chance;
 mod codec;
+#[cfg(test)]
+mod codec_tests;
 mod identity;
 mod info;
 mod process;
@@ -45,11 +47,15 @@ pub use view::{Member, MemberEvent};
 pub(crate) use codec::MEMBERS_MAX;
 
 use crate::context::{Context, Local};
-use crate::groups::GroupsProcess;
+use crate::groups::{GROUPS, GroupsProcess};
 use crate::node::Node;
+use crate::pid::{Pid, Upid};
 use crate::process::Process;
+use crate::supervisor::{ChildSpec, Shutdown, Supervising, Supervisor};
 use process::{MEMBERS, MembersProcess};
 
+/// The id of the supervisor of `members` and `groups`; no other process should take any of them.
+const CLUSTER: &str = "cluster";
 /// Most seeds of a node: each is tried until one answers.
 pub const SEEDS_MAX: usize = 64;
 /// Most processes of a node that are told of changes of the members, or of one group.
@@ -63,7 +69,7 @@ const PERIOD_MIN: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClusterError {
-    /// It is in one, or another process has the id `members` or `groups`.
+    /// It is in one, or another process has the id `cluster`.
     #[error("the node is in a cluster already")]
     InCluster,
     /// It is in none.
@@ -157,25 +163,26 @@ impl Node {
         if !options.info.is_valid() {
             return Err(ClusterError::InvalidInfo);
         }
-        let members = MembersProcess::new(self, options);
-        let members = self
-            .try_spawn(MEMBERS, members)
-            .map_err(|_| ClusterError::InCluster)?;
-        GroupsProcess::start(self).map_err(|_| {
-            self.terminate(members.upid());
-            ClusterError::InCluster
-        })
+        let node = self.clone();
+        let members = move || MembersProcess::new(&node, options.clone());
+        let supervisor = Supervisor::one_for_all()
+            .child(ChildSpec::local(MEMBERS, members))
+            .child(ChildSpec::local(GROUPS, GroupsProcess::new));
+        self.try_spawn(CLUSTER, supervisor)
+            .map(drop)
+            .map_err(|_| ClusterError::InCluster)
     }
 
     /// Leaves the cluster: the others are told so, and nothing is in a group for them any more. A
     /// node that is [shut down](Node::shutdown) leaves on its own.
     pub async fn leave_cluster(&self) {
-        for id in [crate::groups::GROUPS, MEMBERS] {
-            let upid = crate::Upid::resolved(id.into(), self.address(), None);
-            let gone = self.exit_of(&upid);
-            self.terminate(&upid);
-            gone.await;
-        }
+        let cluster = Upid::resolved(CLUSTER.into(), self.address(), None);
+        // Refused when it is in none.
+        let _ = self
+            .ask(&Pid::<Supervising>::assume(cluster.clone()), Shutdown {})
+            .await;
+        self.exit_of(&cluster).await;
+        self.cluster_state().books().said = None;
     }
 
     /// The members of the cluster as this node sees them, by address, itself included; none when it

@@ -4,7 +4,7 @@
 //! letters between the `members` of two nodes, its timers are timers of this process, its chance is
 //! that of [`env`](crate::env): so it is simulated by seed like everything else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::num::{NonZeroU8, NonZeroUsize};
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use tokio::time::Instant;
 
-use super::ClusterOptions;
 use super::chance::Chance;
 use super::codec::{Codec, Gate};
 use super::identity::{Identity, Says};
 use super::info::MemberInfo;
+use super::{ClusterOptions, SEEDS_MAX};
 use crate::cluster::Books;
 use crate::context::Context;
 use crate::env;
@@ -92,12 +92,16 @@ impl MembersProcess {
             info,
             period,
         } = options;
+        let books = node.cluster_state().books();
         let says = Says {
             incarnation: node.incarnation(),
-            info,
+            info: books.said.clone().unwrap_or(info),
             leaves: false,
         };
         let identity = Identity::unknown(node.address()).saying(says);
+        // Whom one before this one knew, if it has failed, are as good as seeds.
+        let known = books.view.members().map(|member| member.address);
+        let seeds: BTreeSet<SocketAddr> = seeds.into_iter().chain(known.take(SEEDS_MAX)).collect();
         let gate = Arc::default();
         let codec = Codec(Arc::clone(&gate));
         let seeds = seeds.into_iter().filter(|seed| *seed != node.address());
@@ -185,7 +189,7 @@ impl MembersProcess {
                 .get(seed)
                 .is_some_and(|(state, _)| *state != State::Down)
         };
-        let mut missing: Vec<SocketAddr> = self.seeds.iter().copied().collect();
+        let mut missing: Vec<SocketAddr> = self.seeds.clone();
         missing.retain(|seed| !is_member(seed));
         // Only one of the lost at a time: they are not coming back, most likely.
         let lost: Vec<SocketAddr> = known
@@ -258,6 +262,7 @@ impl MembersProcess {
 
     /// Says something else of this node from now on.
     pub(crate) fn say(&mut self, info: MemberInfo, ctx: &mut Context<Self>) {
+        ctx.node().cluster_state().books().said = Some(info.clone());
         self.become_one_who_says(info, false, ctx);
     }
 
@@ -273,6 +278,17 @@ impl MembersProcess {
             self.enter(&identity, ctx.node());
         }
         self.swim(ctx, |swim, effects| swim.change_identity(identity, effects));
+    }
+
+    /// Takes all members out.
+    fn part(node: &Node) {
+        let state = node.cluster_state();
+        let mut books = state.books();
+        for event in books.view.clear(node.address()) {
+            books.news(&event);
+        }
+        drop(books);
+        state.changed();
     }
 
     /// Enters this node itself among the members.
@@ -327,6 +343,7 @@ impl Actor for MembersProcess {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         let own = self.swim.identity().clone();
+        Self::part(ctx.node()); // from whom one before this one knew
         self.enter(&own, ctx.node());
         self.reach(ctx);
     }
@@ -337,13 +354,7 @@ impl Actor for MembersProcess {
         let info = says.map(|says| says.info.clone()).unwrap_or_default();
         self.become_one_who_says(info, true, ctx);
         self.swim(ctx, |swim, effects| swim.leave_cluster(effects));
-        let state = ctx.node().cluster_state();
-        let mut books = state.books();
-        for event in books.view.clear(ctx.node().address()) {
-            books.news(&event);
-        }
-        drop(books);
-        state.changed();
+        Self::part(ctx.node());
     }
 }
 
