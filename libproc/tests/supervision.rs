@@ -84,10 +84,7 @@ impl Handler<Refuse> for Worker {
 }
 
 /// Runs on one simulated node.
-fn on_a_node<F: Future<Output = ()>>(test: impl FnOnce(Node) -> F + 'static)
-where
-    F: 'static,
-{
+fn on_a_node<F: Future<Output = ()> + 'static>(test: impl FnOnce(Node) -> F + 'static) {
     let mut sim = simulation(1, Duration::from_secs(3600));
     sim.client("here", async move {
         test(node_of("here").await?).await;

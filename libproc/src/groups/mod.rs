@@ -4,25 +4,6 @@
 //! exits is in no group any more, and so is everyone on a node that is lost. What one node sees
 //! follows what another does by a message's way, and as long as the two cannot hear each other it
 //! stays as it was.
-//!
-//! ```
-//! use libproc::prelude::*;
-//! # protocol! { /// Nothing.
-//! # pub protocol Working {} }
-//! # struct Worker;
-//! # impl Actor for Worker { type Context = Context<Self>; }
-//! # impl Process for Worker { type Protocol = Working; }
-//! # fn main() -> std::io::Result<()> { libproc::run_alone(async {
-//! let node = Node::bind("127.0.0.1:0").await?;
-//! let worker = node.spawn("worker", Worker);
-//! node.join("workers", worker.upid()).expect("it lives here");
-//! assert_eq!(node.group::<Working>("workers"), [worker.clone()]);
-//! node.terminate(worker.upid());
-//! node.exit_of(worker.upid()).await;
-//! assert_eq!(node.group::<Working>("workers"), []);
-//! node.shutdown().await;
-//! # Ok(()) }) }
-//! ```
 
 mod books;
 mod process;
@@ -81,6 +62,28 @@ fn checked(name: &str) -> Result<Arc<str>, GroupError> {
 impl Node {
     /// Puts a process of this node into a group, until it [leaves](Node::leave) or exits. In the
     /// group already, it stays there.
+    ///
+    /// The other members of the [cluster](Node::cluster) hear of it by a message's way, and keep it
+    /// until it is gone or this node is lost to them. A node in no cluster has groups of its own.
+    ///
+    /// ```
+    /// use libproc::prelude::*;
+    /// # protocol! { /// Nothing.
+    /// # pub protocol Working {} }
+    /// # struct Worker;
+    /// # impl Actor for Worker { type Context = Context<Self>; }
+    /// # impl Process for Worker { type Protocol = Working; }
+    /// # fn main() -> std::io::Result<()> { libproc::run_alone(async {
+    /// let node = Node::bind("127.0.0.1:0").await?;
+    /// let worker = node.spawn("worker", Worker);
+    /// node.join("workers", worker.upid()).expect("it lives here");
+    /// assert_eq!(node.group::<Working>("workers"), [worker.clone()]);
+    /// node.terminate(worker.upid());
+    /// node.exit_of(worker.upid()).await;
+    /// assert_eq!(node.group::<Working>("workers"), []);
+    /// node.shutdown().await;
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// [`GroupError`].

@@ -7,24 +7,6 @@
 //!
 //! The view of one member follows that of another after a while, not at once: two nodes may disagree
 //! on who is there. What needs agreement belongs into a replicated log.
-//!
-//! ```
-//! use libproc::prelude::*;
-//! # fn main() -> std::io::Result<()> { libproc::run_alone(async {
-//! let first = Node::bind("127.0.0.1:0").await?;
-//! first.cluster([])?;
-//! let second = Node::builder()
-//!     .seeds([first.address()])
-//!     .member(libproc::MemberInfo::new().role("worker"))
-//!     .bind("127.0.0.1:0")
-//!     .await?;
-//! let members = first.members_when(|members| members.len() == 2).await;
-//! assert!(members.iter().any(|member| member.info.get_role() == "worker"));
-//! second.shutdown().await; // it leaves, and says so
-//! first.members_when(|members| members.len() == 1).await;
-//! first.shutdown().await;
-//! # Ok(()) }) }
-//! ```
 
 mod chance;
 mod codec;
@@ -145,6 +127,29 @@ impl Node {
     /// Makes this node a member of a cluster, joined through any of `seeds`: they are tried until
     /// one answers, and again whenever this node is alone. Without seeds others join through this
     /// node.
+    ///
+    /// Each member probes another every period, has others probe one that does not answer, and tells
+    /// the rest (SWIM, with suspicion). A member that cannot be heard is lost after five to ten
+    /// periods of a second; when it can be heard again both sides find each other. Views follow each
+    /// other after a while, not at once: what needs agreement belongs into a replicated log.
+    ///
+    /// ```
+    /// use libproc::prelude::*;
+    /// # fn main() -> std::io::Result<()> { libproc::run_alone(async {
+    /// let first = Node::bind("127.0.0.1:0").await?;
+    /// first.cluster([])?;
+    /// let second = Node::builder()
+    ///     .seeds([first.address()])
+    ///     .member(libproc::MemberInfo::new().role("worker"))
+    ///     .bind("127.0.0.1:0")
+    ///     .await?;
+    /// let members = first.members_when(|members| members.len() == 2).await;
+    /// assert!(members.iter().any(|member| member.info.get_role() == "worker"));
+    /// second.shutdown().await; // it leaves, and says so
+    /// first.members_when(|members| members.len() == 1).await;
+    /// first.shutdown().await;
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// [`ClusterError`] when it is in a cluster already, or there are too many seeds.

@@ -12,17 +12,18 @@ use std::time::Duration;
 
 use actix::{Actor, Handler};
 use foca::{
-    AccumulatingRuntime, Foca, NoCustomBroadcast, OwnedNotification, PeriodicParams, State,
+    AccumulatingRuntime, Foca, Member, NoCustomBroadcast, OwnedNotification, PeriodicParams, State,
 };
 use parking_lot::Mutex;
 use rand::Rng as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::chance::Chance;
 use super::codec::{Codec, Gate};
-use super::identity::{Identity, Says};
+use super::identity::{Card, Identity, Says};
 use super::info::MemberInfo;
 use super::{ClusterOptions, SEEDS_MAX};
 use crate::cluster::Books;
@@ -31,6 +32,7 @@ use crate::env;
 use crate::node::Node;
 use crate::pid::{Pid, Upid};
 use crate::process::Process;
+use crate::reply::Reply;
 
 /// The id of the process; no other process should take it.
 pub(crate) const MEMBERS: &str = "members";
@@ -60,10 +62,18 @@ crate::protocol! {
             #[serde(with = "serde_bytes")]
             bytes: Vec<u8>,
         };
-        /// Asked before joining: the generation the sender, at this start of its node, has to
-        /// exceed in order to be taken for alive.
-        message Greet { incarnation: u64 } -> Option<u64>;
+        /// Asked before joining, by a node at this start of it.
+        message Greet { incarnation: u64 } -> Greeting;
     }
+}
+
+/// What a member says to one that wants to join.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Greeting {
+    /// Who it is.
+    own: Option<Card>,
+    /// The generation the other has to exceed in order to be taken for alive.
+    exceed: Option<u64>,
 }
 
 type Swim = Foca<Identity, Codec, Chance, NoCustomBroadcast>;
@@ -220,14 +230,19 @@ impl MembersProcess {
     fn greet(&mut self, address: SocketAddr, ctx: &mut Context<Self>) {
         let incarnation = ctx.node().incarnation();
         let asked = ctx.ask_within(&members_at(address), Greet { incarnation }, GREET);
-        ctx.defer(asked, move |members, exceed, ctx| {
-            let exceed = match exceed {
-                Ok(exceed) => exceed,
+        ctx.defer(asked, move |members, greeting, ctx| {
+            let Greeting { own, exceed } = match greeting {
+                Ok(greeting) => greeting,
                 Err(error) => {
                     return tracing::debug!(%address, %error, "member not reached");
                 }
             };
+            let greeted = own.and_then(Card::checked);
+            let greeted = greeted.filter(|identity| identity.address == address);
             members.swim(ctx, |swim, mut effects| {
+                // Known before it knows this node, so that it can be told of a goodbye.
+                let greeted = greeted.map(Member::alive);
+                swim.apply_many(greeted.into_iter(), true, &mut effects)?;
                 let late = exceed.filter(|generation| *generation >= swim.identity().generation);
                 if let Some(anew) = late.and_then(|late| swim.identity().after(late)) {
                     swim.change_identity(anew, &mut effects)?;
@@ -371,13 +386,17 @@ impl Handler<Packet> for MembersProcess {
 }
 
 impl Handler<Greet> for MembersProcess {
-    type Result = Option<u64>;
-    fn handle(&mut self, Greet { incarnation }: Greet, ctx: &mut Context<Self>) -> Option<u64> {
-        let address = ctx.sender()?.address();
+    type Result = Reply<Greeting>;
+    fn handle(&mut self, Greet { incarnation }: Greet, ctx: &mut Context<Self>) -> Self::Result {
+        let address = ctx.sender().map(Upid::address);
         let mut members = self.swim.iter_membership_state();
-        let member = members.find(|member| member.id().address == address)?;
-        let says = member.id().says.as_ref();
-        let same = says.is_some_and(|says| says.incarnation == incarnation);
-        (member.state() == State::Down || !same).then_some(member.id().generation)
+        let member = members.find(|member| Some(member.id().address) == address);
+        let exceed = member.and_then(|member| {
+            let says = member.id().says.as_ref();
+            let same = says.is_some_and(|says| says.incarnation == incarnation);
+            (member.state() == State::Down || !same).then_some(member.id().generation)
+        });
+        let own = Card::of(self.swim.identity());
+        Reply(Greeting { own, exceed })
     }
 }

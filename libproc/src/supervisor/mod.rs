@@ -2,34 +2,6 @@
 //!
 //! A supervisor is a process like any other, so supervisors form trees. Its children live on its own
 //! node or on others, and keep their ids: an address stays good over a restart.
-//!
-//! ```
-//! use libproc::prelude::*;
-//! use libproc::{Children, ChildSpec, ChildState, Restart, Supervisor};
-//! # protocol! { /// Works, or does not.
-//! # pub protocol Working { message Fail {}; } }
-//! # #[derive(Default)] struct Worker;
-//! # impl Actor for Worker { type Context = Context<Self>; }
-//! # impl Process for Worker { type Protocol = Working; }
-//! # impl Handler<Fail> for Worker {
-//! #     type Result = ();
-//! #     fn handle(&mut self, _: Fail, ctx: &mut Context<Self>) { ctx.fail("as told") }
-//! # }
-//! # fn main() -> std::io::Result<()> { libproc::run_alone(async {
-//! let node = Node::bind("127.0.0.1:0").await?;
-//! let supervisor = Supervisor::rest_for_one()
-//!     .child(ChildSpec::local("store", Worker::default))
-//!     .child(ChildSpec::local("worker", Worker::default).restart(Restart::Transient));
-//! let supervisor = node.spawn("supervisor", supervisor);
-//! // They are started in order; a failure of `store` takes `worker` along.
-//! let children = node.ask(&supervisor, Children {}).await.expect("it lives");
-//! assert!(children.iter().all(|child| child.state == ChildState::Running));
-//! let store: Pid<Working> = Pid::assume(children[0].upid.clone().expect("it runs"));
-//! node.tell(&store, Fail {});
-//! # node.ask(&supervisor, libproc::Shutdown {}).await.expect("it stops");
-//! # node.shutdown().await;
-//! # Ok(()) }) }
-//! ```
 
 mod process;
 mod spec;
@@ -123,6 +95,38 @@ pub enum ChildState {
 ///
 /// Told to stop by [`stop`](actix::ActorContext::stop) or [`Shutdown`] it stops its children first,
 /// each within its grace; terminated, it stops them all at once.
+///
+/// ```
+/// use libproc::prelude::*;
+/// use libproc::{Children, ChildSpec, ChildState, Restart, Supervisor};
+/// # protocol! { /// Works, or does not.
+/// # pub protocol Working { message Fail {}; } }
+/// # #[derive(Default)] struct Worker;
+/// # impl Actor for Worker { type Context = Context<Self>; }
+/// # impl Process for Worker { type Protocol = Working; }
+/// # impl Handler<Fail> for Worker {
+/// #     type Result = ();
+/// #     fn handle(&mut self, _: Fail, ctx: &mut Context<Self>) { ctx.fail("as told") }
+/// # }
+/// # fn main() -> std::io::Result<()> { libproc::run_alone(async {
+/// let node = Node::bind("127.0.0.1:0").await?;
+/// let supervisor = Supervisor::rest_for_one()
+///     .child(ChildSpec::local("store", Worker::default))
+///     .child(ChildSpec::local("worker", Worker::default).restart(Restart::Transient));
+/// let supervisor = node.spawn("supervisor", supervisor);
+/// // They are started in order; a failure of `store` takes `worker` along.
+/// let children = loop {
+///     let children = node.ask(&supervisor, Children {}).await.expect("it lives");
+///     if children.iter().all(|child| child.state == ChildState::Running) {
+///         break children;
+///     }
+/// };
+/// let store: Pid<Working> = Pid::assume(children[0].upid.clone().expect("it runs"));
+/// node.tell(&store, Fail {});
+/// # node.ask(&supervisor, libproc::Shutdown {}).await.expect("it stops");
+/// # node.shutdown().await;
+/// # Ok(()) }) }
+/// ```
 pub struct Supervisor {
     tree: Tree,
     children: Vec<Kept>,
