@@ -223,6 +223,7 @@ fn run(seed: u64) -> (History, Vec<String>) {
         }
         if now >= TROUBLE && !truth.done.get() {
             heal(&sim);
+            cut = None;
             truth.done.set(true);
         }
         let quiet = now >= TROUBLE && down.is_empty();
@@ -271,5 +272,46 @@ fn views_converge_groups_hold_the_living_and_no_child_has_a_twin() {
             events[events.len() - 1]
         );
         assert_eq!(run(seed).0, first, "seed {seed} replays");
+    }
+}
+
+/// Waits until the group has so many members.
+async fn grouped(node: &Node, count: usize) {
+    while node.group::<Counting>("workers").len() != count {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Two of three nodes cannot reach each other: both stay members, for the third hears both.
+fn apart(seed: u64) -> History {
+    let mut sim = simulation_in_steps(seed, Duration::from_secs(300), STEP);
+    let truth = Rc::new(Truth::default());
+    truth.done.set(true);
+    for name in ["b", "c"] {
+        let truth = truth.clone();
+        sim.host(name, move || host(name, truth.clone()));
+    }
+    sim.client("a", async move {
+        let address = |host: &str| SocketAddr::from((turmoil::lookup(host), 5050));
+        let node = Node::builder().seeds([address("b")]).silence(SILENCE);
+        let node = node.bind(&address("a").to_string()).await?;
+        grouped(&node, 2).await;
+        turmoil::partition("a", "c");
+        grouped(&node, 1).await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(node.members().len(), 3, "the third hears both");
+        assert_eq!(node.group::<Counting>("workers").len(), 1);
+        turmoil::repair("a", "c");
+        grouped(&node, 2).await;
+        Ok(())
+    });
+    sim.run().expect("the simulation succeeds");
+    history()
+}
+
+#[test]
+fn whom_a_node_cannot_reach_is_in_no_group_there_though_its_node_is_a_member() {
+    for seed in 0..2 {
+        assert_eq!(apart(seed), apart(seed), "seed {seed} replays");
     }
 }

@@ -1,9 +1,9 @@
 //! Groups: processes of any node of the cluster, found by the name of what they do.
 //!
 //! Each node says who of its own processes is in which group; the others follow it. A process that
-//! exits is in no group any more, and so is everyone on a node that is lost. What one node sees
-//! follows what another does by a message's way, and as long as the two cannot hear each other it
-//! stays as it was.
+//! exits is in no group any more, and so is everyone on a node that is lost, or that this node cannot
+//! reach. What one node sees follows what another does by a message's way, or by the time it takes to
+//! notice that it cannot be heard.
 
 mod books;
 mod process;
@@ -64,7 +64,8 @@ impl Node {
     /// group already, it stays there.
     ///
     /// The other members of the [cluster](Node::cluster) hear of it by a message's way, and keep it
-    /// until it is gone or this node is lost to them. A node in no cluster has groups of its own.
+    /// there until it is gone or they cannot reach this node. A node in no cluster has groups of its
+    /// own.
     ///
     /// ```
     /// use libproc::prelude::*;

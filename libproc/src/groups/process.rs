@@ -156,6 +156,8 @@ impl GroupsProcess {
         let answered = ctx.ask(&groups, Follow {});
         ctx.defer(answered, move |_, answer, ctx| {
             if answer.is_err() {
+                // Whom one cannot reach is of no use, and may have gone.
+                ctx.node().cluster_state().books().groups.lose(address);
                 ctx.after(AGAIN, move |groups, ctx| {
                     groups.follow(address, incarnation, ctx)
                 });
