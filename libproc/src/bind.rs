@@ -8,6 +8,7 @@ use actix::Actor;
 use rand::Rng as _;
 
 use crate::env;
+use crate::members::{ClusterOptions, MemberInfo};
 use crate::net::Listener;
 use crate::node::{Inner, Node};
 use crate::timer::Alarms;
@@ -25,6 +26,7 @@ pub struct NodeBuilder {
     workers: Option<usize>,
     advertise: Option<SocketAddr>,
     silence: Duration,
+    cluster: Option<ClusterOptions>,
 }
 
 impl Node {
@@ -45,6 +47,7 @@ impl Node {
             workers: None,
             advertise: None,
             silence: SILENCE,
+            cluster: None,
         }
     }
 }
@@ -71,6 +74,27 @@ impl NodeBuilder {
         self
     }
 
+    /// Nodes to join a cluster through; see [`Node::cluster`].
+    #[must_use]
+    pub fn seeds(mut self, seeds: impl IntoIterator<Item = SocketAddr>) -> NodeBuilder {
+        self.cluster = Some(self.cluster.unwrap_or_default().seeds(seeds));
+        self
+    }
+
+    /// What the node says of itself to the members of its cluster.
+    #[must_use]
+    pub fn member(mut self, info: MemberInfo) -> NodeBuilder {
+        self.cluster = Some(self.cluster.unwrap_or_default().info(info));
+        self
+    }
+
+    /// How the node joins a cluster, with all there is to choose.
+    #[must_use]
+    pub fn cluster(mut self, options: ClusterOptions) -> NodeBuilder {
+        self.cluster = Some(options);
+        self
+    }
+
     /// Starts the node on `address`; see [`Node::bind`].
     ///
     /// # Errors
@@ -87,6 +111,12 @@ impl NodeBuilder {
         start_workers(&node, self.workers);
         tokio::task::spawn_local(Alarms::run(node.clone()));
         tokio::task::spawn_local(listen(node.clone(), listener));
+        if let Some(options) = self.cluster
+            && let Err(error) = node.cluster_with(options)
+        {
+            node.shutdown().await;
+            return Err(error.into());
+        }
         Ok(node)
     }
 }

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use crate::ask::{AskError, Asked, Asks, Deferred};
 use crate::letter::{Asker, ReplyTo, Sender, System, Work};
-use crate::link::{ExitReason, Exited};
+use crate::link::{ExitReason, Exited, Watcher};
 use crate::metrics::{Metrics, Owned};
-use crate::node::Node;
+use crate::node::{Node, SpawnError};
 use crate::pid::{Pid, Upid};
 use crate::process::Process;
 use crate::protocol::{Accepts, Wire};
@@ -129,7 +129,7 @@ impl<A: Process> Context<A> {
         !matches!(self.phase, Phase::Running)
     }
 
-    fn at(&self) -> Handle {
+    pub(crate) fn at(&self) -> Handle {
         let at = self.kept.upid.handle();
         at.expect("the node that made the address of a process wrote its place into it")
     }
@@ -293,11 +293,53 @@ impl<A: Process> Context<A> {
     where
         A: Handler<Exited>,
     {
-        let extras = self.extras();
-        extras.exited = Some(|actor, exited, ctx| actor.handle(exited, ctx).handle(ctx, None));
-        if extras.links.insert(to.clone()) {
+        if self.adopt(to) {
             self.node().link(self.at(), to);
         }
+    }
+
+    /// Expects an `Exited` of `to` that somebody has arranged for; false when one was expected.
+    pub(crate) fn adopt(&mut self, to: &Upid) -> bool
+    where
+        A: Handler<Exited>,
+    {
+        let extras = self.extras();
+        extras.exited = Some(|actor, exited, ctx| actor.handle(exited, ctx).handle(ctx, None));
+        extras.links.insert(to.clone())
+    }
+
+    /// Whether an `Exited` of `to` is to come.
+    pub(crate) fn expects(&self, to: &Upid) -> bool {
+        let extras = self.kept.extras.as_ref();
+        extras.is_some_and(|extras| extras.links.contains(to))
+    }
+
+    /// Starts `actor` as the process `id` of this node, linked before its first turn: however early
+    /// it ends, its `Exited` comes, with its reason.
+    ///
+    /// # Errors
+    /// [`SpawnError`] when a living process has that id, or it cannot be one.
+    pub fn spawn_linked<B: Process + Send>(
+        &mut self,
+        id: &str,
+        actor: B,
+    ) -> Result<Pid<B::Protocol>, SpawnError>
+    where
+        A: Handler<Exited>,
+    {
+        if Upid::new(id, self.node().address()).is_ok_and(|upid| self.expects(&upid)) {
+            // Until we were told that it has gone.
+            return Err(SpawnError::IdTaken(id.to_owned()));
+        }
+        let watcher = Watcher::Process(self.at());
+        let pid = self.node().spawn_watched(id, actor, watcher)?;
+        self.adopt(pid.upid());
+        Ok(pid)
+    }
+
+    /// Ends this process for a reason that its links are told: [`ExitReason::Failed`].
+    pub fn fail(&mut self, why: impl Into<String>) {
+        self.phase = Phase::Stopped(ExitReason::Failed(why.into()));
     }
 
     /// Undoes a [`link`](Context::link): no `Exited` of `to` will come.
@@ -363,6 +405,11 @@ impl<A: Process> Clone for Local<A> {
 }
 
 impl<A: Process> Local<A> {
+    pub(crate) fn of(node: Node, at: Handle) -> Local<A> {
+        let of = PhantomData;
+        Local { node, at, of }
+    }
+
     /// Sends a local message, in order with everything else that this sender sends.
     pub fn tell<M: Message + Send + 'static>(&self, message: M)
     where

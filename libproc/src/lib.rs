@@ -68,20 +68,25 @@ mod adapter;
 mod ask;
 mod bind;
 mod blocking;
+mod cluster;
 mod context;
 mod counters;
 mod dead;
 pub mod env;
+mod groups;
 pub mod guide;
 pub mod http;
 mod lane;
 mod letter;
 mod link;
+mod lookup;
+mod members;
 pub mod metrics;
 mod net;
 mod node;
 mod overflow;
 mod pid;
+mod placement;
 mod probe;
 mod process;
 mod protocol;
@@ -89,7 +94,10 @@ mod reply;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod spawn_on;
+mod supervisor;
+mod system;
 mod table;
+mod tie;
 mod timer;
 pub mod trace;
 mod transport;
@@ -112,8 +120,19 @@ pub use probe::{Probe, Received};
 pub use process::Process;
 pub use protocol::{Accepts, Page, Speak, Wire};
 pub use reply::{Answer, Later, Reply};
-pub use spawn_on::{SpawnOnError, Spawnable};
+pub use spawn_on::{SpawnOnError, Spawnable, SpawnedOn};
 pub use timer::Timer;
+
+// Across hosts: the cluster, discovery, placement, supervision.
+pub use groups::{ENTRIES_MAX as GROUP_ENTRIES_MAX, GROUP_NAME_MAX, GroupError, GroupEvent};
+pub use lookup::LookupError;
+pub use members::{ClusterError, ClusterOptions, Member, MemberEvent, MemberInfo};
+pub use members::{ENTRIES_MAX, INFO_MAX, SEEDS_MAX, SUBSCRIBERS_MAX, WORD_MAX};
+pub use placement::Placement;
+pub use supervisor::{
+    Backoff, CHILDREN_MAX, ChildSpec, ChildState, ChildStatus, Restart, Supervisor,
+};
+pub use supervisor::{Children, Shutdown, StartChild, StopChild, Supervising};
 
 #[doc(hidden)]
 pub use adapter::pass;

@@ -35,6 +35,8 @@ pub enum ExitReason {
     Stopped,
     /// It panicked with this text.
     Panicked(String),
+    /// It gave up, and said why: see [`Context::fail`](crate::Context::fail).
+    Failed(String),
     /// There was no process at that address.
     NoProcess,
     /// The connection to its node broke, or the node fell silent; the process may live.
@@ -48,6 +50,7 @@ impl fmt::Display for ExitReason {
         match self {
             ExitReason::Stopped => f.write_str("stopped"),
             ExitReason::Panicked(text) => write!(f, "panicked: {text}"),
+            ExitReason::Failed(why) => write!(f, "failed: {why}"),
             ExitReason::NoProcess => f.write_str("no such process"),
             ExitReason::Disconnected => f.write_str("disconnected"),
             ExitReason::Unreachable => f.write_str("unreachable"),
@@ -63,6 +66,11 @@ pub(crate) enum Watcher {
     Peer(PeerWatch),
     /// A task that waits for the exit.
     Task(oneshot::Sender<ExitReason>),
+    /// This node, which keeps things on behalf of the process: see
+    /// [`Node::forget_process`](crate::node::Node::forget_process).
+    Keeper(Handle),
+    /// A process of the same node that is to stop then.
+    Bound(Handle),
 }
 
 impl Watcher {
@@ -78,6 +86,8 @@ impl Watcher {
             Watcher::Peer(watch) => watch.tell(upid, reason),
             // A task that stopped waiting wants no news.
             Watcher::Task(sender) => drop(sender.send(reason.clone())),
+            Watcher::Keeper(at) => node.forget_process(at),
+            Watcher::Bound(at) => node.urgent(at, System::Stop(Box::new(ExitReason::Stopped))),
         }
     }
 }

@@ -45,7 +45,7 @@ fn a_process_is_spawned_where_its_kind_is_offered() {
         let none = here
             .spawn_on::<Counter>(there.address(), "counter", 40)
             .await;
-        assert_eq!(none, Err(SpawnOnError::Node(AskError::NoProcess)));
+        assert_eq!(none, Err(SpawnOnError::UnknownKind("counter".to_owned())));
         there.offer::<Counter>();
         let counter = here
             .spawn_on::<Counter>(there.address(), "counter", 40)

@@ -1,18 +1,15 @@
 //! Ending: of one process, whoever wished it, and of the node.
 
-use std::future::Future;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-use tokio::sync::oneshot;
 
 use super::Node;
 use super::finding::ANONYMOUS;
 use crate::dead::DeadReason;
 use crate::lane::AnyLane;
 use crate::letter::System;
-use crate::link::{ExitReason, Watcher};
+use crate::link::ExitReason;
 use crate::pid::Upid;
 use crate::process::Run;
 use crate::table::{Handle, Slot};
@@ -30,19 +27,6 @@ impl Node {
         if let Some(at) = self.locate(upid) {
             self.urgent(at, System::Stop(Box::new(ExitReason::Stopped)));
         }
-    }
-
-    /// Waits until the process at `upid` of this node has gone.
-    pub fn exit_of(
-        &self,
-        upid: &Upid,
-    ) -> impl Future<Output = ExitReason> + Send + 'static + use<> {
-        let (sender, exited) = oneshot::channel();
-        match self.locate(upid) {
-            Some(at) => self.watch(at, Watcher::Task(sender)),
-            None => Watcher::Task(sender).tell(self, upid, &ExitReason::NoProcess),
-        }
-        async move { exited.await.unwrap_or(ExitReason::NoProcess) }
     }
 
     /// Buries a process: nobody finds it any more, and everybody who waits for it is told.
@@ -113,6 +97,7 @@ impl Node {
     /// handled as well, so a node that is always busy uses all of it.
     pub async fn drain(&self, within: Duration) {
         self.0.draining.send_replace(true);
+        self.refuse_spawns();
         let handled = async {
             let mut look = DRAIN_LOOK;
             while self.is_at_work() {
@@ -144,6 +129,7 @@ impl Node {
     ///
     /// Takes a few seconds at most, whatever processes and peers do.
     pub async fn shutdown(&self) {
+        self.refuse_spawns();
         let emptied = self.0.emptied.notified();
         for (index, slot) in self.0.table.slots() {
             let mailbox = slot.0.lock();

@@ -55,7 +55,7 @@ impl Node {
     }
 
     /// The living process at `upid` of this node.
-    pub(super) fn locate(&self, upid: &Upid) -> Option<Handle> {
+    pub(crate) fn locate(&self, upid: &Upid) -> Option<Handle> {
         self.open_mailbox(upid).map(|(at, _)| at)
     }
 
@@ -86,7 +86,7 @@ impl Node {
 
     pub(crate) fn find(&self, id: &str) -> Option<Handle> {
         let Some(anonymous) = id.strip_prefix(ANONYMOUS) else {
-            return self.0.names.lock().find(id);
+            return self.named(id).or_else(|| self.start_on_demand(id));
         };
         let (index, generation) = anonymous.split_once('.')?;
         let at = Handle {
@@ -95,6 +95,21 @@ impl Node {
         };
         let mailbox = self.0.table.slot(at.index)?.0.lock();
         (mailbox.alive && mailbox.generation == at.generation).then_some(at)
+    }
+
+    pub(crate) fn named(&self, id: &str) -> Option<Handle> {
+        self.0.names.lock().find(id)
+    }
+
+    /// The names of the messages that the process `id` accepts.
+    pub(crate) fn page_of(&self, id: &str) -> Option<Vec<String>> {
+        let at = self.find(id)?;
+        let mailbox = self.0.table.slot(at.index)?.0.lock();
+        let living = mailbox.alive && mailbox.generation == at.generation;
+        living.then(|| {
+            let names = mailbox.kind.map_or(&[][..], |kind| kind.messages).iter();
+            names.map(|message| message.name.to_owned()).collect()
+        })
     }
 
     pub(crate) fn target(&self, id: &str) -> Target {

@@ -14,7 +14,7 @@ impl Node {
             return self.peer(to.address()).link(watcher, to.id());
         }
         match self.locate(to) {
-            Some(at) => self.watch(at, Watcher::Process(watcher)),
+            Some(at) => self.watch(at, to, Watcher::Process(watcher)),
             None => Watcher::Process(watcher).tell(self, to, &ExitReason::NoProcess),
         }
     }
@@ -36,7 +36,8 @@ impl Node {
     pub(crate) fn watch_for(&self, id: &str, watch: PeerWatch) -> Option<Handle> {
         let at = self.find(id)?;
         self.forget_peer(at, watch.peer.address());
-        self.watch(at, Watcher::Peer(watch));
+        let upid = self.upid_at(at);
+        self.watch(at, &upid, Watcher::Peer(watch));
         Some(at)
     }
 
@@ -47,28 +48,35 @@ impl Node {
         );
     }
 
-    pub(super) fn watch(&self, at: Handle, watcher: Watcher) {
-        let Some(slot) = self.0.table.slot(at.index) else {
-            return;
-        };
-        let mut mailbox = slot.0.lock();
-        match mailbox.upid.clone() {
-            Some(_) if mailbox.generation == at.generation && mailbox.alive => {
-                mailbox
-                    .waiting
-                    .get_or_insert_default()
-                    .watchers
-                    .push(watcher);
-            }
-            upid => {
-                drop(mailbox);
-                let gone = || Upid::elsewhere("~", self.address());
-                watcher.tell(self, &upid.unwrap_or_else(gone), &ExitReason::NoProcess);
-            }
+    /// Has `watcher` told when the process at `at`, known as `upid`, has gone: at once if it has.
+    pub(crate) fn watch(&self, at: Handle, upid: &Upid, watcher: Watcher) {
+        if let Err(watcher) = self.watch_living(at, watcher) {
+            watcher.tell(self, upid, &ExitReason::NoProcess);
         }
     }
 
-    fn unwatch(&self, at: Handle, whom: impl Fn(&Watcher) -> bool) {
+    /// Has `watcher` told when the process at `at` goes.
+    ///
+    /// # Errors
+    /// The watcher comes back when that has gone.
+    pub(crate) fn watch_living(&self, at: Handle, watcher: Watcher) -> Result<(), Watcher> {
+        let Some(slot) = self.0.table.slot(at.index) else {
+            return Err(watcher);
+        };
+        let mut mailbox = slot.0.lock();
+        if mailbox.generation != at.generation || !mailbox.alive {
+            return Err(watcher);
+        }
+        let watchers = &mut mailbox.waiting.get_or_insert_default().watchers;
+        if watchers.len() == watchers.capacity() {
+            // Before it grows: tasks that stopped waiting need no place.
+            watchers.retain(|other| !matches!(other, Watcher::Task(task) if task.is_closed()));
+        }
+        watchers.push(watcher);
+        Ok(())
+    }
+
+    pub(crate) fn unwatch(&self, at: Handle, whom: impl Fn(&Watcher) -> bool) {
         if let Some(slot) = self.0.table.slot(at.index) {
             let mut mailbox = slot.0.lock();
             if mailbox.generation == at.generation

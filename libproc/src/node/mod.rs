@@ -4,6 +4,7 @@ mod ending;
 mod finding;
 mod links;
 mod looking;
+mod monitor;
 mod names;
 mod sending;
 mod spawning;
@@ -18,6 +19,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use crate::cluster::Cluster;
 use crate::counters::Counters;
 use crate::dead::DeadLetters;
 use crate::metrics::Registry;
@@ -60,6 +62,7 @@ pub(crate) struct Inner {
     kinds: Mutex<BTreeMap<&'static str, Factory>>,
     /// Takes no new processes any more.
     draining: watch::Sender<bool>,
+    cluster: Cluster,
     over: AtomicBool,
     down: watch::Sender<bool>,
     #[cfg(feature = "sim")]
@@ -88,6 +91,7 @@ impl Inner {
             bound: Instant::now(),
             kinds: Mutex::default(),
             draining: watch::Sender::new(false),
+            cluster: Cluster::default(),
             over: AtomicBool::new(false),
             down: watch::Sender::new(false),
             #[cfg(feature = "sim")]
@@ -142,11 +146,6 @@ impl Node {
         self.0.over.load(Ordering::SeqCst)
     }
 
-    /// Turns true when the node begins to [drain](Node::drain).
-    pub(crate) fn draining(&self) -> watch::Receiver<bool> {
-        self.0.draining.subscribe()
-    }
-
     pub(crate) fn down(&self) -> watch::Receiver<bool> {
         self.0.down.subscribe()
     }
@@ -165,6 +164,10 @@ impl Node {
 
     pub(crate) fn kinds(&self) -> &Mutex<BTreeMap<&'static str, Factory>> {
         &self.0.kinds
+    }
+
+    pub(crate) fn cluster_state(&self) -> &Cluster {
+        &self.0.cluster
     }
 
     #[inline]

@@ -14,6 +14,7 @@ use crate::lane::{self, AnyLane, Refused};
 use crate::letter::{Asker, Letter, ReplyTo, Sender, System};
 use crate::overflow::Overflow;
 use crate::pid::{Pid, Upid};
+use crate::process::Kind;
 use crate::protocol::{Accepts, Page, Wire};
 use crate::table::{Handle, Opened};
 use crate::worker::Here;
@@ -278,7 +279,9 @@ impl Node {
         let mut mailbox = slot.0.lock();
         if mailbox.generation != at.generation || !mailbox.alive {
             drop(mailbox);
-            target.at = None;
+            if self.succeeded(target, at) {
+                return self.deliver(target, letters);
+            }
             return self.refuse_all(DeadReason::NoProcess, &target.id, letters);
         }
         let (Some(kind), Some(lane)) = (mailbox.kind, &mut mailbox.lane) else {
@@ -320,6 +323,20 @@ impl Node {
         if let Some(reply) = reply {
             reply.fail(AskError::Busy, self);
         }
+    }
+
+    /// Whether the process a target stood for, at `before`, has a successor under its id that takes
+    /// the same messages: it was started again.
+    fn succeeded(&self, target: &mut Target, before: Handle) -> bool {
+        let kind = target.kind.take();
+        target.at = None;
+        if !self.resolve(target) || target.at == Some(before) {
+            target.at = None;
+            return false;
+        }
+        // The letters lie in a lane of the old one's protocol: only the same can take them.
+        let protocol = |kind: Option<&'static Kind>| kind.map(|kind| (kind.lane)().protocol());
+        protocol(kind) == protocol(target.kind)
     }
 
     /// Wakes a process whose timer is due.

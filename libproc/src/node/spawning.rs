@@ -6,6 +6,7 @@ use compact_str::CompactString;
 
 use super::Node;
 use super::finding::{ANONYMOUS, anonymous};
+use crate::link::Watcher;
 use crate::pid::{Pid, Upid, valid_id};
 use crate::process::{Body, Kind, OfKind, Process, Run};
 use crate::table::{Handle, Mailbox};
@@ -60,6 +61,22 @@ impl Node {
             Ok(upid) => Pid::assume(upid),
             Err(error) => unreachable!("only given ids are refused: {error}"),
         }
+    }
+
+    /// Starts `actor` as the process `id`, with `watcher` in place before its first turn.
+    pub(crate) fn spawn_watched<A: Process + Send>(
+        &self,
+        id: &str,
+        actor: A,
+        watcher: Watcher,
+    ) -> Result<Pid<A::Protocol>, SpawnError> {
+        let (upid, at) = self.prepare(Some(id), A::KIND, |mailbox, upid| {
+            mailbox.body = Some(Box::new(Body::new(actor, upid.clone())));
+            let waiting = mailbox.waiting.get_or_insert_default();
+            waiting.watchers.push(watcher);
+        })?;
+        self.0.pool.schedule(self.number(), at.index, None);
+        Ok(Pid::assume(upid))
     }
 
     /// Starts the actor that `make` makes as the process `id@address`, on one worker where it stays:

@@ -124,6 +124,7 @@ impl Outbox {
     pub(crate) fn exited(&mut self, id: &str, reason: &ExitReason) {
         let text: ExitReason = match reason {
             ExitReason::Panicked(text) => ExitReason::Panicked(text.chars().take(1000).collect()),
+            ExitReason::Failed(why) => ExitReason::Failed(why.chars().take(1000).collect()),
             ExitReason::Stopped
             | ExitReason::NoProcess
             | ExitReason::Disconnected
