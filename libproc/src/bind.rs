@@ -8,14 +8,13 @@ use actix::Actor;
 use rand::Rng as _;
 
 use crate::env;
+use crate::limits::Limits;
 use crate::net::Listener;
 use crate::node::{Inner, Node};
 use crate::timer::Alarms;
 use crate::transport;
 use crate::worker::Host;
 
-/// How long a peer may be silent before its connection counts as broken.
-const SILENCE: Duration = Duration::from_secs(15);
 /// Wait after a connection could not be accepted, for lack of file descriptors most likely.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
@@ -24,7 +23,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 pub struct NodeBuilder {
     workers: Option<usize>,
     advertise: Option<SocketAddr>,
-    silence: Duration,
+    pub(crate) limits: Limits,
 }
 
 impl Node {
@@ -44,7 +43,7 @@ impl Node {
         NodeBuilder {
             workers: None,
             advertise: None,
-            silence: SILENCE,
+            limits: Limits::default(),
         }
     }
 }
@@ -64,13 +63,6 @@ impl NodeBuilder {
         self
     }
 
-    /// How long a peer may be silent before its connection counts as broken; 15 s unless given.
-    #[must_use]
-    pub fn silence(mut self, silence: Duration) -> NodeBuilder {
-        self.silence = silence.max(Duration::from_millis(30));
-        self
-    }
-
     /// Starts the node on `address`; see [`Node::bind`].
     ///
     /// # Errors
@@ -83,7 +75,7 @@ impl NodeBuilder {
         let listener = Listener::bind(address.parse().map_err(invalid)?).await?;
         let bound = listener.local_addr()?;
         let address = self.advertise.unwrap_or_else(|| reachable(bound));
-        let node = Node::from_inner(Inner::new(address, env::rng().random(), self.silence));
+        let node = Node::from_inner(Inner::new(address, env::rng().random(), self.limits));
         start_workers(&node, self.workers);
         tokio::task::spawn_local(Alarms::run(node.clone()));
         tokio::task::spawn_local(listen(node.clone(), listener));

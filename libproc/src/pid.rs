@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -28,6 +28,8 @@ struct Shared {
     address: SocketAddr,
     /// Where the process was last found in its node's table; a hint, checked by generation.
     handle: AtomicU64,
+    /// What it was last numbered on a connection to its node; a hint, checked there.
+    number: AtomicU32,
 }
 
 impl Upid {
@@ -50,6 +52,7 @@ impl Upid {
             id,
             address,
             handle,
+            number: AtomicU32::new(u32::MAX),
         }))
     }
 
@@ -69,6 +72,19 @@ impl Upid {
 
     pub(crate) fn remember(&self, at: Handle) {
         self.0.handle.store(at.pack(), Relaxed);
+    }
+
+    pub(crate) fn number(&self) -> u32 {
+        self.0.number.load(Relaxed)
+    }
+
+    pub(crate) fn remember_number(&self, number: u32) {
+        self.0.number.store(number, Relaxed);
+    }
+
+    /// Whether this is a clone of `other`: the same value in the same place.
+    pub(crate) fn is(&self, other: &Upid) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 

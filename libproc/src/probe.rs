@@ -10,6 +10,7 @@ use crate::ask::AskError;
 use crate::letter::{Letter, Parcel, ReplyTo};
 use crate::link::ExitReason;
 use crate::node::Node;
+use crate::overflow::Overflow;
 use crate::pid::{Pid, Upid};
 use crate::process::Run;
 use crate::protocol::{Accepts, Page, Wire};
@@ -70,10 +71,13 @@ impl Node {
     /// When the id is taken or no id.
     pub fn probe<P: Page>(&self, id: &str) -> Probe<P> {
         let (tape, received) = mpsc::unbounded_channel();
-        let settled = self.settle(Some(id), "probe", P::MESSAGES, u32::MAX, |_, _| Recorder {
-            tape,
-            ended: None,
-        });
+        let settled = self.settle(
+            Some(id),
+            "probe",
+            P::MESSAGES,
+            (u32::MAX, Overflow::Grow),
+            |_, _| Recorder { tape, ended: None },
+        );
         let upid = settled.unwrap_or_else(|error| panic!("could not start a probe: {error}"));
         Probe {
             node: self.clone(),

@@ -12,6 +12,7 @@ use crate::context::{Context, Phase};
 use crate::http::Routes;
 use crate::letter::{Letter, Parcel};
 use crate::link::ExitReason;
+use crate::overflow::Overflow;
 use crate::pid::Upid;
 use crate::protocol::{Speak, Wire};
 
@@ -27,6 +28,9 @@ pub trait Process: Actor<Context = Context<Self>> + Send {
     /// How many letters may wait for it. Past that a `tell` is a counted dead letter and an `ask`
     /// fails with [`AskError::Busy`]; letters of the system itself always get in.
     const CAPACITY: u32 = 65_536;
+
+    /// What becomes of messages that find the mailbox full.
+    const OVERFLOW: Overflow = Overflow::Block;
 
     /// Its doors for HTTP, served below `/<id>/`.
     fn routes(_routes: &mut Routes<Self>) {}

@@ -50,10 +50,11 @@ pub trait Page: 'static {
     const MESSAGES: &'static [MessageInfo];
 }
 
-type Decode = fn(
-    &[u8],
-    Option<ReplyTo>,
-) -> Result<Box<dyn Any + Send>, (rmp_serde::decode::Error, Option<ReplyTo>)>;
+pub(crate) type Decode =
+    fn(
+        &[u8],
+        Option<ReplyTo>,
+    ) -> Result<Box<dyn Any + Send>, (rmp_serde::decode::Error, Option<ReplyTo>)>;
 
 /// What the transport needs to know about a message: its name, and how to decode it.
 #[doc(hidden)]

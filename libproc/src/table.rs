@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use crate::letter::Letter;
 use crate::link::Watcher;
+use crate::overflow::Overflow;
 use crate::pid::Upid;
 use crate::process::Run;
 use crate::protocol::MessageInfo;
@@ -56,6 +57,7 @@ pub(crate) struct Mailbox {
     /// Accepts letters.
     pub(crate) alive: bool,
     pub(crate) capacity: u32,
+    pub(crate) overflow: Overflow,
     pub(crate) handled: u64,
     pub(crate) queue: VecDeque<Letter>,
     pub(crate) body: Option<Box<dyn Run>>,

@@ -10,14 +10,14 @@ mod spawning;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use crate::counters::Counters;
 use crate::dead::DeadLetters;
+use crate::limits::Limits;
 use crate::spawn_on::Factory;
 use crate::table::{Handle, Table};
 use crate::timer::Alarms;
@@ -38,7 +38,7 @@ pub struct Node(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) address: SocketAddr,
     pub(crate) incarnation: u64,
-    pub(crate) silence: Duration,
+    pub(crate) limits: Limits,
     pub(crate) simulated: bool,
     table: Table,
     names: Mutex<HashMap<Box<str>, Handle>>,
@@ -48,6 +48,7 @@ pub(crate) struct Inner {
     pool: Pool,
     alarms: Alarms,
     peers: Mutex<BTreeMap<SocketAddr, Arc<Peer>>>,
+    connections: AtomicUsize,
     dead: DeadLetters,
     counters: Counters,
     kinds: Mutex<BTreeMap<&'static str, Factory>>,
@@ -57,12 +58,16 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    pub(crate) fn new(address: SocketAddr, incarnation: u64, silence: Duration) -> Inner {
+    pub(crate) fn new(address: SocketAddr, incarnation: u64, mut limits: Limits) -> Inner {
+        let simulated = crate::net::in_simulation();
+        if simulated {
+            limits.stay_awake = std::time::Duration::ZERO; // real time must decide nothing
+        }
         Inner {
             address,
             incarnation,
-            silence,
-            simulated: crate::net::in_simulation(),
+            limits,
+            simulated,
             table: Table::new(),
             names: Mutex::default(),
             front: Mutex::default(),
@@ -71,6 +76,7 @@ impl Inner {
             pool: Pool::default(),
             alarms: Alarms::default(),
             peers: Mutex::default(),
+            connections: AtomicUsize::new(0),
             dead: DeadLetters::default(),
             counters: Counters::default(),
             kinds: Mutex::default(),
@@ -109,8 +115,13 @@ impl Node {
         self.0.incarnation
     }
 
-    pub(crate) fn silence(&self) -> Duration {
-        self.0.silence
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// How many connections there are.
+    pub(crate) fn connections(&self) -> &AtomicUsize {
+        &self.0.connections
     }
 
     pub(crate) fn is_simulated(&self) -> bool {

@@ -9,9 +9,11 @@ use crate::ask::{AskError, unbox};
 use crate::dead::DeadReason;
 use crate::http::Call;
 use crate::letter::{Asker, Letter, Parcel, ReplyTo};
+use crate::overflow::Overflow;
 use crate::pid::{Pid, Upid};
 use crate::protocol::{Accepts, Wire};
 use crate::table::Handle;
+use crate::transport;
 
 impl Node {
     /// Sends `message` from outside any process: at most once.
@@ -42,9 +44,7 @@ impl Node {
     ) {
         let upid = to.upid();
         if upid.address() != self.0.address {
-            return self
-                .peer(upid.address())
-                .letter(from.as_ref(), upid, &message, reply);
+            return transport::letter(self, from.as_ref(), upid, &message, reply);
         }
         let parcel = Box::new(Parcel { message, reply });
         let letter = Letter::Message {
@@ -116,7 +116,8 @@ impl Node {
         Ok(())
     }
 
-    /// Puts letters from a peer into a mailbox; those that do not fit stay in `letters`.
+    /// Puts letters from a peer into a mailbox; those that do not fit stay in `letters` when its
+    /// process holds up the connection, and are dead otherwise.
     pub(crate) fn deliver(&self, target: &mut Target, letters: &mut Vec<Letter>) {
         let slot = target
             .at
@@ -130,14 +131,31 @@ impl Node {
             target.at = None;
             return self.refuse_all(DeadReason::NoProcess, letters.drain(..));
         }
+        let overflow = mailbox.overflow;
         let room = (mailbox.capacity as usize).saturating_sub(mailbox.queue.len());
-        mailbox
-            .queue
-            .extend(letters.drain(..room.min(letters.len())));
+        let fit = match overflow {
+            Overflow::Grow | Overflow::DropOldest => letters.len(),
+            Overflow::Reject | Overflow::Block => room.min(letters.len()),
+        };
+        mailbox.queue.extend(letters.drain(..fit));
+        let mut oldest = Vec::new();
+        if overflow == Overflow::DropOldest {
+            for _ in room..fit {
+                let message = |letter: &Letter| matches!(letter, Letter::Message { .. });
+                let place = mailbox.queue.iter().position(message);
+                oldest.extend(place.and_then(|place| mailbox.queue.remove(place)));
+            }
+        }
         if !mailbox.scheduled && !mailbox.queue.is_empty() {
             mailbox.scheduled = true;
             drop(mailbox);
             self.schedule(at.index);
+        } else {
+            drop(mailbox);
+        }
+        self.refuse_all(DeadReason::MailboxFull, oldest.into_iter());
+        if overflow != Overflow::Block {
+            self.refuse_all(DeadReason::MailboxFull, letters.drain(..));
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use super::Node;
 use super::finding::ANONYMOUS;
 use crate::context::Context;
+use crate::overflow::Overflow;
 use crate::pid::{Pid, Upid, valid_id};
 use crate::process::{Body, Process, Run};
 use crate::protocol::{MessageInfo, Page};
@@ -51,7 +52,7 @@ impl Node {
             Some(id),
             std::any::type_name::<A>(),
             messages,
-            A::CAPACITY,
+            (A::CAPACITY, A::OVERFLOW),
             make,
         )?;
         Ok(Pid::assume(upid))
@@ -68,7 +69,7 @@ impl Node {
             None,
             std::any::type_name::<A>(),
             messages,
-            A::CAPACITY,
+            (A::CAPACITY, A::OVERFLOW),
             make,
         ) {
             Ok(upid) => Pid::assume(upid),
@@ -82,7 +83,7 @@ impl Node {
         id: Option<&str>,
         kind: &'static str,
         messages: &'static [MessageInfo],
-        capacity: u32,
+        (capacity, overflow): (u32, Overflow),
         make: impl FnOnce(Upid, Handle) -> B,
     ) -> Result<Upid, SpawnError> {
         if let Some(id) = id
@@ -123,6 +124,7 @@ impl Node {
         mailbox.kind = kind;
         mailbox.messages = messages;
         mailbox.capacity = capacity;
+        mailbox.overflow = overflow;
         mailbox.handled = 0;
         mailbox.body = Some(Box::new(make(upid.clone(), at)));
         mailbox.fresh = true;

@@ -17,7 +17,7 @@ use crate::node::Node;
 /// The bytes that open a connection of frames; any other opening is HTTP.
 pub(crate) const PREFACE: &[u8; 8] = b"\x00tepui\r\n";
 /// Raised when frames change in a way that older nodes cannot read.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// Longest time for connecting, and for the greetings.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest greeting, in bytes.

@@ -1,13 +1,23 @@
 //! Between nodes: one connection a peer, over which frames pass.
 //!
-//! `frame` is the format, `outbox` what waits to be sent, `peer` what a node knows of another,
-//! `handshake` how two nodes meet, `connection` how bytes become letters.
+//! `frame` is the format. `peer` is what a node knows of another, `sending` and `linking` what it
+//! does with that, `outbox` what waits to be sent, `numbers` how ids are shortened there.
+//! `handshake` is how two nodes meet, `connection` what serves them then, `reader` how bytes become
+//! letters, `arrivals` how shortened ids are understood, `awake` when a thread may sleep.
 
+mod arrivals;
+mod awake;
 mod connection;
 mod frame;
 mod handshake;
+mod linking;
+mod numbers;
 mod outbox;
 mod peer;
+mod reader;
+mod sending;
 
 pub(crate) use connection::accept;
-pub(crate) use peer::{Peer, PeerReply, PeerWatch};
+pub(crate) use linking::PeerWatch;
+pub(crate) use peer::Peer;
+pub(crate) use sending::{PeerReply, letter};
