@@ -100,6 +100,7 @@ pub use protocol::{Accepts, Page, Speak, Wire};
 pub use reply::{Answer, Later, Reply};
 pub use spawn_on::{SpawnOnError, Spawnable};
 pub use timer::Timer;
+pub use transport::Backlog;
 
 #[doc(hidden)]
 pub use process::{Body, Door, open};

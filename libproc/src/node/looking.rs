@@ -7,6 +7,7 @@ use crate::dead::DeadReason;
 use crate::http::introspection::ProcessPage;
 use crate::letter::Letter;
 use crate::table::Slot;
+use crate::transport::Backlog;
 
 impl Node {
     /// How many letters could not be delivered, by reason.
@@ -17,6 +18,12 @@ impl Node {
     /// How many processes live here.
     pub fn process_count(&self) -> u64 {
         self.0.living.load(Ordering::SeqCst)
+    }
+
+    /// What waits between this node and each of its peers, by address.
+    pub fn backlogs(&self) -> Vec<Backlog> {
+        let peers: Vec<_> = self.0.peers.lock().values().cloned().collect();
+        peers.iter().map(|peer| peer.backlog()).collect()
     }
 
     pub(crate) fn pages(&self) -> Vec<ProcessPage> {

@@ -19,5 +19,6 @@ mod sending;
 
 pub(crate) use connection::accept;
 pub(crate) use linking::PeerWatch;
+pub use peer::Backlog;
 pub(crate) use peer::Peer;
 pub(crate) use sending::{PeerReply, letter};

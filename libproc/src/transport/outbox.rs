@@ -111,7 +111,6 @@ impl Outbox {
     }
 
     /// Bytes of the ordered lane that wait.
-    #[cfg(test)]
     pub(crate) fn queued(&self) -> usize {
         self.queued
     }

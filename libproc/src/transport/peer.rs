@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
+use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -24,6 +26,17 @@ use crate::table::Handle;
 /// Shortest time between two attempts to connect.
 const REDIAL: Duration = Duration::from_millis(50);
 
+/// What waits between a node and one of its peers, for [`Node::backlogs`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Backlog {
+    /// The address of the peer.
+    pub peer: SocketAddr,
+    /// Bytes of letters and answers that wait to be sent, or are being written.
+    pub unsent_bytes: u64,
+    /// Bytes that came from the peer and wait for a process whose mailbox is full.
+    pub held_bytes: u64,
+}
+
 pub(crate) struct Peer {
     pub(super) node: Node,
     address: SocketAddr,
@@ -32,6 +45,8 @@ pub(crate) struct Peer {
     wake: Notify,
     /// Less waits than the high-water mark: whoever waits for that tries again, and passes it on.
     pub(super) room: Notify,
+    /// Bytes that came from the peer and wait for a full mailbox.
+    held: AtomicUsize,
 }
 
 pub(super) struct State {
@@ -100,6 +115,7 @@ impl Peer {
             state: Mutex::new(State::new(outbox)),
             wake: Notify::new(),
             room: Notify::new(),
+            held: AtomicUsize::new(0),
         }
     }
 
@@ -303,16 +319,30 @@ impl Peer {
         self.state.lock().outbox.trim();
     }
 
-    /// Whether answers to the peer would be refused.
-    pub(crate) fn is_busy(&self, epoch: u64) -> bool {
+    /// Whether answers to the peer would be refused, and whether it reads so little of what it
+    /// causes to be sent that nothing more is to be taken in from it.
+    pub(super) fn pressure(&self, epoch: u64) -> (bool, bool) {
         let state = self.state.lock();
-        state.epoch == epoch && state.outbox.is_busy()
+        let outbox = &state.outbox;
+        match state.is_epoch(epoch) {
+            true => (outbox.is_busy(), outbox.is_overfull()),
+            false => (false, false),
+        }
     }
 
-    /// Whether the peer does not read what it causes to be sent.
-    pub(crate) fn is_overfull(&self, epoch: u64) -> bool {
-        let state = self.state.lock();
-        state.epoch == epoch && state.outbox.is_overfull()
+    /// Bytes came that wait for a full mailbox, as many as this in all.
+    pub(super) fn holds(&self, bytes: usize) {
+        self.held.store(bytes, Relaxed);
+    }
+
+    /// What waits between the node and this peer.
+    pub(crate) fn backlog(&self) -> Backlog {
+        let unsent = self.state.lock().outbox.queued();
+        Backlog {
+            peer: self.address,
+            unsent_bytes: unsent as u64,
+            held_bytes: self.held.load(Relaxed) as u64,
+        }
     }
 
     /// Ends its days if it has no connection; then nothing is sent through it any more.

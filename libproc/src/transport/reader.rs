@@ -36,7 +36,9 @@ const SMALL_READS: u32 = 64;
 /// Letters taken in before the processes of this thread get to handle them: so few are still in the
 /// fastest caches, and in those of the allocator.
 const SLICE_LETTERS: usize = 64;
-/// How often a full mailbox is looked at.
+/// Turns that others of this thread have before a mailbox is taken to be full for longer.
+const FULL_LOOKS: u32 = 16;
+/// How often one is looked at then.
 const FULL_LOOK: Duration = Duration::from_millis(1);
 
 pub(super) struct Reader<'a> {
@@ -58,6 +60,8 @@ pub(super) struct Reader<'a> {
     busy: bool,
     /// Frames of the ordered lane that came while something was full.
     held: BytesMut,
+    /// How many bytes that was when it was last said.
+    noted: usize,
     /// Bytes of the ordered lane that were taken in, and how many of them the peer knows of.
     taken: u64,
     told: u64,
@@ -78,6 +82,7 @@ impl<'a> Reader<'a> {
             overfull: false,
             busy: false,
             held: BytesMut::new(),
+            noted: 0,
             taken: 0,
             told: 0,
         }
@@ -123,17 +128,21 @@ impl<'a> Reader<'a> {
 
     /// Takes in what was read, a slice at a time.
     async fn digest(&mut self, unread: &mut BytesMut) -> io::Result<()> {
+        let mut looks = 0;
         loop {
-            self.busy = self.peer.is_busy(self.epoch);
-            self.overfull = self.peer.is_overfull(self.epoch);
+            (self.busy, self.overfull) = self.peer.pressure(self.epoch);
             self.deliver();
             let digested = self.digest_slice(unread);
             self.deliver();
             let more = digested.map_err(|bad| self.refuse(&bad))?;
             self.tell_taken();
-            if !more {
+            self.note_held();
+            // What fills a mailbox is often handled at once.
+            let look = self.waits() && looks < FULL_LOOKS;
+            if !more && !look {
                 return Ok(());
             }
+            looks += u32::from(look);
             self.slice = 0;
             yield_once().await;
         }
@@ -217,6 +226,14 @@ impl<'a> Reader<'a> {
         if self.taken - self.told >= WINDOW_STEP as u64 {
             self.told = self.taken;
             self.peer.took_in(self.epoch, self.taken);
+        }
+    }
+
+    /// Lets those who look see how much waits.
+    fn note_held(&mut self) {
+        if self.noted != self.held.len() {
+            self.noted = self.held.len();
+            self.peer.holds(self.noted);
         }
     }
 
@@ -350,6 +367,15 @@ impl Drop for Reader<'_> {
         // What waited for room never got it.
         let (reason, run) = (DeadReason::MailboxFull, std::mem::take(&mut self.run));
         self.node.refuse_all(reason, run.into_iter());
+        let (mut letters, mut held) = (0, &self.held[..]);
+        while let Ok(Some(frame)) = frame::split(held) {
+            letters += u64::from(matches!(frame.kind, Kind::Letter | Kind::Ask));
+            held = &held[frame.length()..];
+        }
+        if letters > 0 {
+            self.node.dead(reason, letters);
+        }
+        self.peer.holds(0);
     }
 }
 
