@@ -59,6 +59,7 @@ extern crate self as libproc;
 
 mod ask;
 mod bind;
+mod body;
 mod context;
 mod counters;
 mod dead;

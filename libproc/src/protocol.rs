@@ -79,7 +79,7 @@ fn decode_parcel<M: Wire>(
     body: &[u8],
     reply: Option<ReplyTo>,
 ) -> Result<Box<dyn Any + Send>, (rmp_serde::decode::Error, Option<ReplyTo>)> {
-    match rmp_serde::from_slice::<M>(body) {
+    match crate::body::decode::<M>(body) {
         Ok(message) => Ok(Box::new(Parcel { message, reply })),
         Err(error) => Err((error, reply)),
     }

@@ -58,7 +58,23 @@ pub fn simulation_in_steps<'a>(seed: u64, limit: Duration, step: Duration) -> tu
     builder.build()
 }
 
+/// Bytes under way in one direction of a connection in memory.
+const MEMORY_CAPACITY: usize = 64 << 10;
+
 impl Node {
+    /// Connects to this node without a network: what is written there, the node reads as from a
+    /// socket. For fuzzing what it does with any bytes.
+    ///
+    /// # Panics
+    /// Outside a `LocalSet`.
+    #[must_use]
+    pub fn connect_in_memory(&self) -> tokio::io::DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(MEMORY_CAPACITY);
+        let stream = crate::net::Stream::Memory(theirs);
+        tokio::task::spawn_local(crate::transport::accept(self.clone(), stream));
+        ours
+    }
+
     /// Ends the connection to the node at `peer`, if there is one, as a reset on its way would: what
     /// was sent and has not arrived is lost, and either side may connect again.
     pub fn sever(&self, peer: SocketAddr) {

@@ -76,7 +76,7 @@ impl Node {
     pub fn offer<A: Spawnable>(&self) {
         let factory: Factory = |node, id, args| {
             let bad = |_| SpawnOnError::BadArgs(A::KIND.to_owned());
-            let args = rmp_serde::from_slice(args).map_err(bad)?;
+            let args = crate::body::decode(args).map_err(bad)?;
             Ok(node.try_spawn(id, A::from_args(args))?.upid().clone())
         };
         self.kinds().lock().insert(A::KIND, factory);

@@ -130,7 +130,7 @@ async fn read(stream: &mut Stream, unread: &mut BytesMut) -> io::Result<Hello> {
                 return Err(invalid("a greeting that is too long"));
             }
             if let Some(body) = rest.get(..length) {
-                let hello: Hello = rmp_serde::from_slice(body)
+                let hello: Hello = crate::body::decode(body)
                     .map_err(|_| invalid("a greeting that does not decode"))?;
                 unread.advance(4 + length);
                 if hello.version != VERSION {

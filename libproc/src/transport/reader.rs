@@ -297,9 +297,9 @@ impl<'a> Reader<'a> {
             Kind::Name => self.arrivals.define_name(frame::text(body)?)?,
             Kind::Forget => self.arrivals.forget(),
             Kind::Exited => {
-                let exited = rmp_serde::from_slice::<(&str, crate::ExitReason)>(body);
+                let exited = crate::body::decode::<(Box<str>, crate::ExitReason)>(body);
                 let (id, reason) = exited.map_err(|_| BadFrame::Text)?;
-                self.peer.exited(epoch, id, &reason);
+                self.peer.exited(epoch, &id, &reason);
             }
             // The other lane's.
             Kind::Link

@@ -176,7 +176,7 @@ impl Peer {
 
     pub(crate) fn failed(&self, epoch: u64, number: u64, body: &[u8]) {
         if let Some(pending) = self.pending(epoch, number) {
-            let error = rmp_serde::from_slice(body).unwrap_or(AskError::Undecodable);
+            let error = crate::body::decode(body).unwrap_or(AskError::Undecodable);
             pending.reply.fail(error);
         }
     }
@@ -191,6 +191,119 @@ impl Peer {
 }
 
 fn decode<T: serde::de::DeserializeOwned + Send + 'static>(body: &[u8]) -> Outcome {
-    let value: T = rmp_serde::from_slice(body).map_err(|_| AskError::Undecodable)?;
+    let value: T = crate::body::decode(body).map_err(|_| AskError::Undecodable)?;
     Ok(Box::new(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    protocol! {
+        /// What a sink accepts.
+        protocol Sinking {
+            message Load { sender: u64, number: u64, text: String };
+            message Count {} -> u64;
+        }
+    }
+
+    /// Counts letters, and checks that those of each sender come in order.
+    #[derive(Default)]
+    struct Sink([u64; SENDERS as usize]);
+
+    impl Actor for Sink {
+        type Context = Context<Self>;
+    }
+
+    impl Process for Sink {
+        type Protocol = Sinking;
+        const CAPACITY: u32 = 8;
+    }
+
+    impl Handler<Load> for Sink {
+        type Result = ();
+        fn handle(&mut self, load: Load, _: &mut Context<Self>) {
+            let next = &mut self.0[load.sender as usize];
+            assert_eq!(load.number, *next);
+            *next += 1;
+        }
+    }
+
+    impl Handler<Count> for Sink {
+        type Result = u64;
+        fn handle(&mut self, _: Count, _: &mut Context<Self>) -> u64 {
+            self.0.iter().sum()
+        }
+    }
+
+    const SENDERS: u64 = 32;
+    const LETTERS: u64 = 60;
+
+    /// Two nodes, one with little room for what it sends.
+    async fn nodes() -> (Node, Node) {
+        let here = Node::builder().peer_buffer(0).bind("127.0.0.1:0").await;
+        let there = Node::bind("127.0.0.1:0").await;
+        (here.expect("a free port"), there.expect("a free port"))
+    }
+
+    fn alone(test: impl Future<Output = ()>) {
+        let bounded = async {
+            let minute = std::time::Duration::from_secs(60);
+            let ended = tokio::time::timeout(minute, test).await;
+            ended.expect("a test ends in a minute");
+            Ok(())
+        };
+        crate::run_alone(bounded).expect("a runtime starts");
+    }
+
+    async fn send_all(here: Node, to: Upid, sender: u64, letters: u64) {
+        for number in 0..letters {
+            let text = "x".repeat(8 << 10);
+            let load = Load {
+                sender,
+                number,
+                text,
+            };
+            let sent = letter_when_room(&here, None, to.clone(), load, None).await;
+            assert_eq!(sent, Ok(()));
+        }
+    }
+
+    #[test]
+    fn whoever_waits_for_room_gets_it_in_turn_and_nothing_is_lost() {
+        alone(async {
+            let (here, there) = nodes().await;
+            let sink = there.spawn("sink", Sink::default());
+            let send = |sender| send_all(here.clone(), sink.upid().clone(), sender, LETTERS);
+            let all = (0..SENDERS).map(|sender| tokio::task::spawn_local(send(sender)));
+            for sender in all.collect::<Vec<_>>() {
+                sender.await.expect("it ends well");
+            }
+            while here.ask(&sink, Count {}).await != Ok(SENDERS * LETTERS) {}
+            here.shutdown().await;
+            there.shutdown().await;
+        });
+    }
+
+    #[test]
+    fn whoever_waits_for_room_goes_on_when_the_connection_falls() {
+        alone(async {
+            let (here, there) = nodes().await;
+            let none = Upid::new("none", there.address()).expect("an address");
+            let full = |outbox: &crate::Backlog| outbox.unsent_bytes > 64 << 10;
+            let send = |sender| send_all(here.clone(), none.clone(), sender, LETTERS / 10);
+            let all = (0..SENDERS).map(|sender| tokio::task::spawn_local(send(sender)));
+            let all: Vec<_> = all.collect();
+            while !here.backlogs().iter().any(full) {
+                tokio::task::yield_now().await;
+            }
+            there.shutdown().await;
+            // Nobody listens there any more: each connection that is tried falls with what waits.
+            for sender in all {
+                sender.await.expect("it ends well");
+            }
+            here.shutdown().await;
+        });
+    }
 }
