@@ -1,14 +1,22 @@
 //! Bodies of messages: decoded only when they are not nested too deep.
 //!
 //! A decoder goes one call deeper for each container in a container, so that a few kilobytes of
-//! nothing but openings would overflow the stack of its thread. How deep a body goes is counted
-//! before, without recursion.
+//! nothing but openings would overflow the stack of its thread. Ours counts lists and maps, but not
+//! the choices of an enum; so how deep a body goes is counted before, without recursion, where it
+//! is long enough for that to matter.
 
+use rmp_serde::Deserializer;
 use rmp_serde::decode::Error;
 use serde::de::DeserializeOwned;
 
 /// Most containers within each other. What programs say to each other has hardly ten.
 pub(crate) const DEPTH_MAX: usize = 64;
+/// What the decoder counts down from: it refuses at zero.
+const DECODER_DEPTH: usize = DEPTH_MAX + 1;
+
+/// Bytes up to which a body is decoded without being counted first: five hundred choices, each of
+/// which takes two of them, take a small part of a stack.
+const SHORT: usize = 1 << 10;
 
 /// Decodes a value.
 ///
@@ -16,60 +24,64 @@ pub(crate) const DEPTH_MAX: usize = 64;
 /// When the bytes are no such value, or nested deeper than [`DEPTH_MAX`].
 #[inline]
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    // Each container takes a byte at least.
-    if bytes.len() > DEPTH_MAX && is_deep(bytes) {
+    if bytes.len() > SHORT && is_deep(bytes) {
         return Err(Error::DepthLimitExceeded);
     }
-    rmp_serde::from_slice(bytes)
+    let mut decoder = Deserializer::from_read_ref(bytes);
+    decoder.set_max_depth(DECODER_DEPTH);
+    T::deserialize(&mut decoder)
 }
 
 /// Whether the first value of `bytes` is nested deeper than [`DEPTH_MAX`]; false when it is cut off
 /// before that shows.
 fn is_deep(bytes: &[u8]) -> bool {
     // Values that are still to come, of each container that is open.
-    let mut open = [0u64; DEPTH_MAX];
+    let mut open = [0u32; DEPTH_MAX];
     let mut depth = 0;
-    let mut rest = bytes;
-    loop {
-        let Some(values) = next(&mut rest) else {
-            return false;
-        };
+    let mut at = 0;
+    while let Some(values) = next(bytes, &mut at) {
         if values > 0 {
             if depth == DEPTH_MAX {
                 return true;
             }
-            open[depth] = values;
+            // More than a frame can hold counts as that.
+            open[depth] = values.try_into().unwrap_or(u32::MAX);
             depth += 1;
             continue;
         }
         // A value is whole, and with it each container of which it is the last.
-        while depth > 0 {
-            open[depth - 1] -= 1;
-            if open[depth - 1] > 0 {
+        loop {
+            let Some(outer) = depth.checked_sub(1) else {
+                return false;
+            };
+            open[outer] -= 1;
+            if open[outer] > 0 {
                 break;
             }
-            depth -= 1;
-        }
-        if depth == 0 {
-            return false;
+            depth = outer;
         }
     }
+    false
 }
 
 /// Passes one marker and what belongs to it alone; how many values it announces. None at the end.
-fn next(rest: &mut &[u8]) -> Option<u64> {
-    let marker = take(rest, 1)?;
+#[inline]
+fn next(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let marker = *bytes.get(*at)?;
+    *at += 1;
     let (length, values) = match marker {
-        0x80..=0x8f => (0, 2 * (marker - 0x80)),
-        0x90..=0x9f => (0, marker - 0x90),
-        0xa0..=0xbf => (marker - 0xa0, 0),
-        0xc4 | 0xd9 => (take(rest, 1)?, 0),
-        0xc5 | 0xda => (take(rest, 2)?, 0),
-        0xc6 | 0xdb => (take(rest, 4)?, 0),
+        // Small numbers, nil, truth; and 0xc1, which is nothing.
+        0x00..=0x7f | 0xc0..=0xc3 | 0xe0..=0xff => (0, 0),
+        0x80..=0x8f => (0, 2 * u64::from(marker - 0x80)),
+        0x90..=0x9f => (0, u64::from(marker - 0x90)),
+        0xa0..=0xbf => (u64::from(marker - 0xa0), 0),
+        0xc4 | 0xd9 => (number::<1>(bytes, at)?, 0),
+        0xc5 | 0xda => (number::<2>(bytes, at)?, 0),
+        0xc6 | 0xdb => (number::<4>(bytes, at)?, 0),
         // Extensions have a type beside their bytes.
-        0xc7 => (1 + take(rest, 1)?, 0),
-        0xc8 => (1 + take(rest, 2)?, 0),
-        0xc9 => (1 + take(rest, 4)?, 0),
+        0xc7 => (1 + number::<1>(bytes, at)?, 0),
+        0xc8 => (1 + number::<2>(bytes, at)?, 0),
+        0xc9 => (1 + number::<4>(bytes, at)?, 0),
         0xcc | 0xd0 => (1, 0),
         0xcd | 0xd1 | 0xd4 => (2, 0),
         0xd5 => (3, 0),
@@ -78,23 +90,23 @@ fn next(rest: &mut &[u8]) -> Option<u64> {
         0xcb | 0xcf | 0xd3 => (8, 0),
         0xd7 => (9, 0),
         0xd8 => (17, 0),
-        0xdc => (0, take(rest, 2)?),
-        0xdd => (0, take(rest, 4)?),
-        0xde => (0, 2 * take(rest, 2)?),
-        0xdf => (0, 2 * take(rest, 4)?),
-        // Small numbers, nil, truth; and 0xc1, which is nothing.
-        _ => (0, 0),
+        0xdc => (0, number::<2>(bytes, at)?),
+        0xdd => (0, number::<4>(bytes, at)?),
+        0xde => (0, 2 * number::<2>(bytes, at)?),
+        0xdf => (0, 2 * number::<4>(bytes, at)?),
     };
-    *rest = rest.get(usize::try_from(length).ok()?..)?;
+    // Past the end, the next marker is not found.
+    *at = at.saturating_add(length as usize);
     Some(values)
 }
 
-/// Takes a big-endian number of `width` bytes off.
-fn take(rest: &mut &[u8], width: usize) -> Option<u64> {
-    let (number, tail) = rest.split_at_checked(width)?;
-    *rest = tail;
+/// Passes a big-endian number.
+#[inline]
+fn number<const WIDTH: usize>(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let digits = bytes.get(*at..)?.first_chunk::<WIDTH>()?;
+    *at += WIDTH;
     let digit = |number: u64, byte: &u8| (number << 8) | u64::from(*byte);
-    Some(number.iter().fold(0, digit))
+    Some(digits.iter().fold(0, digit))
 }
 
 #[cfg(test)]
@@ -129,6 +141,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_short_to_be_counted_overflows_nothing_either() {
+        for opening in [&[0x91][..], &[0x81, 0], &[0x81, 1]] {
+            let body = opening.repeat(SHORT / opening.len());
+            assert!(decode::<Nest>(&body).is_err());
+            assert!(decode::<serde_json::Value>(&body).is_err());
+            assert!(decode::<serde::de::IgnoredAny>(&body).is_err());
+        }
+    }
+
+    #[test]
     fn what_is_nested_as_deep_as_allowed_is_decoded() {
         let nest = |depth| (0..depth).fold(Nest::Out, |nest, _| Nest::In(Box::new(nest)));
         for depth in [0, 1, DEPTH_MAX - 1, DEPTH_MAX] {
@@ -138,8 +160,16 @@ mod tests {
                 nest(depth)
             );
         }
-        let body = rmp_serde::to_vec_named(&nest(DEPTH_MAX + 1)).expect("it encodes");
-        assert!(decode::<Nest>(&body).is_err());
+        for (depth, allowed) in [(DEPTH_MAX, true), (DEPTH_MAX + 1, false)] {
+            for length in [0, SHORT] {
+                // A list in a list, and after them what makes the body long.
+                let mut body = vec![0x92];
+                body.extend(vec![0x91; depth - 1]);
+                body.extend(rmp_serde::to_vec("x").expect("it encodes"));
+                body.extend(rmp_serde::to_vec(&"x".repeat(length)).expect("it encodes"));
+                assert_eq!(decode::<serde_json::Value>(&body).is_ok(), allowed);
+            }
+        }
     }
 
     #[test]
@@ -186,13 +216,12 @@ mod tests {
                 vec![(); 3],
             );
             let body = rmp_serde::to_vec_named(&long).expect("it encodes");
-            let mut rest = &body[..];
-            let mut values = 1;
+            let (mut at, mut values) = (0, 1);
             while values > 0 {
-                values += next(&mut rest).expect("it is whole");
+                values += next(&body, &mut at).expect("it is whole");
                 values -= 1;
             }
-            assert!(rest.is_empty(), "{} bytes are left", rest.len());
+            assert_eq!(at, body.len());
             assert!(!is_deep(&body));
         }
     }

@@ -16,7 +16,7 @@ use crate::protocol::Wire;
 /// how much a ping may have to wait for.
 const CHUNK: usize = 64 << 10;
 /// Chunks that were sent and are kept to be filled again.
-const SPARE_CHUNKS: usize = 2;
+const SPARE_CHUNKS: usize = 8;
 /// Largest answer, in bytes, that is sent however much waits: it is hardly longer than a refusal.
 const SMALL_REPLY: usize = 1 << 10;
 /// Past this many bytes unsent of what is never refused, nothing more is taken in from the peer:
@@ -298,7 +298,14 @@ impl Outbox {
             .back()
             .is_none_or(|last| last.bytes.len() >= CHUNK);
         if full {
-            let bytes = self.spare.pop().unwrap_or_default();
+            // The first of a burst grows as it needs to, those that follow are likely to be filled.
+            let room = if self.chunks.is_empty() {
+                0
+            } else {
+                CHUNK + CHUNK / 4
+            };
+            let spare = self.spare.pop();
+            let bytes = spare.unwrap_or_else(|| Vec::with_capacity(room));
             self.chunks.push_back(Chunk {
                 bytes,
                 ..Chunk::default()
