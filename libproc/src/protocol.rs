@@ -12,8 +12,8 @@ use crate::process::{Door, Process};
 /// A message that may cross the network, made by [`protocol!`](crate::protocol!).
 ///
 /// Fields may be added to a message later: bodies carry field names, and a receiver ignores those
-/// it does not know (give a field that older senders lack `#[serde(default)]`). A message must not
-/// contain a type that contains itself: decoding a deep nesting of it would overflow the stack.
+/// it does not know (give a field that older senders lack `#[serde(default)]`). A type that contains
+/// itself is decoded only so deep: a message of more than 64 containers in each other is refused.
 pub trait Wire:
     Message<Result: Serialize + DeserializeOwned + Send> + Serialize + DeserializeOwned + Send + 'static
 {
