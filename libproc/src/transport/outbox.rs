@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use super::frame::{FRAME_MAX, HEAD, Kind, LENGTH, NOBODY, WINDOW};
+use super::encode::{TooLarge, begin, failure, finish, plain};
+use super::frame::{HEAD, Kind, LENGTH, NOBODY, WINDOW};
 use super::numbers::Numbers;
 use crate::ask::AskError;
 use crate::link::ExitReason;
@@ -208,7 +209,7 @@ impl Outbox {
         if let Some(number) = number {
             chunk.bytes.extend_from_slice(&number.to_le_bytes());
         }
-        let length = finish(&mut chunk.bytes, start, message)?;
+        let length = finish(&mut chunk.bytes, start, message).map_err(too_large)?;
         chunk.letters += 1;
         self.queued += length;
         Ok(())
@@ -221,7 +222,7 @@ impl Outbox {
         let start = chunk.bytes.len();
         begin(&mut chunk.bytes, Kind::Reply);
         chunk.bytes.extend_from_slice(&number.to_le_bytes());
-        let length = finish(&mut chunk.bytes, start, value)?;
+        let length = finish(&mut chunk.bytes, start, value).map_err(too_large)?;
         if busy && length > SMALL_REPLY {
             chunk.bytes.truncate(start);
             return Err(Refused::Busy);
@@ -324,47 +325,14 @@ impl Outbox {
     }
 }
 
-/// Begins a frame whose length is not known yet.
-fn begin(bytes: &mut Vec<u8>, kind: Kind) {
-    bytes.extend_from_slice(&[0, 0, 0, 0, kind as u8]);
-}
-
-/// Ends the frame that begins at `start` with `value`; its length, or nothing of it.
-///
-/// Fields are written with their names, so that others can be added later.
-#[inline]
-fn finish<T: Serialize>(bytes: &mut Vec<u8>, start: usize, value: &T) -> Result<usize, Refused> {
-    let encoded = rmp_serde::encode::write_named(bytes, value);
-    let length = bytes.len() - start - LENGTH;
-    if encoded.is_err() || length > FRAME_MAX {
-        bytes.truncate(start);
-        bytes.shrink_to(2 * CHUNK);
-        return Err(Refused::TooLarge);
-    }
-    bytes[start..start + LENGTH].copy_from_slice(&(length as u32).to_le_bytes());
-    Ok(LENGTH + length)
-}
-
-/// Adds a frame of a few bytes.
-fn plain(bytes: &mut Vec<u8>, kind: Kind, body: &[u8]) {
-    bytes.extend_from_slice(&(1 + body.len() as u32).to_le_bytes());
-    bytes.push(kind as u8);
-    bytes.extend_from_slice(body);
-}
-
-/// Adds why an ask has no answer; how many bytes that took.
-fn failure(bytes: &mut Vec<u8>, kind: Kind, number: u64, error: &AskError) -> usize {
-    let start = bytes.len();
-    begin(bytes, kind);
-    bytes.extend_from_slice(&number.to_le_bytes());
-    // Never too large: an error is a few bytes.
-    finish(bytes, start, error).unwrap_or(0)
+fn too_large(_: TooLarge) -> Refused {
+    Refused::TooLarge
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::frame::split;
+    use crate::transport::frame::{FRAME_MAX, split};
 
     /// Everything that may be sent at present, as a peer that takes nothing in would read it.
     fn drain(outbox: &mut Outbox) -> Vec<Kind> {

@@ -33,9 +33,9 @@ const READ_MAX: usize = 128 << 10;
 const READ_MIN: usize = 4 << 10;
 /// So many reads in a row that bring little make the next one small again.
 const SMALL_READS: u32 = 64;
-/// Letters taken in before the processes of this thread get to handle them: so few are still in the
-/// fastest caches, and in those of the allocator.
-const SLICE_LETTERS: usize = 64;
+/// Frames taken in before the processes of this thread get to handle them: so few letters are still
+/// in the fastest caches, and in those of the allocator.
+const SLICE: usize = 64;
 /// Turns that others of this thread have before a mailbox is taken to be full for longer.
 const FULL_LOOKS: u32 = 16;
 /// How often one is looked at then.
@@ -50,7 +50,7 @@ pub(super) struct Reader<'a> {
     /// Letters for one process that wait to be put into its mailbox together.
     run: Vec<Letter>,
     run_to: usize,
-    /// Letters taken in since the processes of this thread had their turn.
+    /// Frames taken in since the processes of this thread had their turn.
     slice: usize,
     /// The run is for a process whose mailbox is full, and that wants senders to wait.
     full: bool,
@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
             held.advance(*passed.as_ref().unwrap_or(&0));
             self.held = held;
             passed?;
-            if self.slice >= SLICE_LETTERS {
+            if self.slice >= SLICE {
                 return Ok(true);
             }
             if self.held.is_empty() {
@@ -165,18 +165,19 @@ impl<'a> Reader<'a> {
         }
         let passed = self.pass(unread, true)?;
         unread.advance(passed);
-        Ok(self.slice >= SLICE_LETTERS)
+        Ok(self.slice >= SLICE)
     }
 
     /// Takes in frames until a slice is full; those of the ordered lane only while nothing waits,
     /// and else holds them if they are `fresh`. How many bytes that took.
     fn pass(&mut self, bytes: &[u8], fresh: bool) -> Result<usize, BadFrame> {
         let mut taken = 0;
-        while self.slice < SLICE_LETTERS {
+        while self.slice < SLICE {
             let Some(frame) = frame::split(&bytes[taken..])? else {
                 break;
             };
             let length = frame.length();
+            self.slice += 1;
             if frame.kind.is_control() {
                 self.control(frame)?;
                 taken += length;
@@ -318,7 +319,6 @@ impl<'a> Reader<'a> {
         if reply.is_some() {
             body = frame::number(body)?.1;
         }
-        self.slice += 1;
         let (reason, error, reply) = match self.arrivals.find(&self.node, address)? {
             Wanted::Message(from, index, decode) => match decode(body, reply) {
                 Ok(parcel) => {
