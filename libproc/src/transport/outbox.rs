@@ -140,7 +140,7 @@ impl Outbox {
     }
 
     fn keep(&mut self, mut spent: Vec<u8>) {
-        let useful = (CHUNK..=2 * CHUNK).contains(&spent.capacity());
+        let useful = (1..=2 * CHUNK).contains(&spent.capacity());
         if useful && self.spare.len() < SPARE_CHUNKS {
             spent.clear();
             self.spare.push(spent);
