@@ -8,6 +8,7 @@ use actix::Actor;
 use rand::Rng as _;
 
 use crate::env;
+use crate::limits::Limits;
 use crate::members::{ClusterOptions, MemberInfo};
 use crate::net::Listener;
 use crate::node::{Inner, Node};
@@ -15,8 +16,6 @@ use crate::timer::Alarms;
 use crate::transport;
 use crate::worker::Host;
 
-/// How long a peer may be silent before its connection counts as broken.
-const SILENCE: Duration = Duration::from_secs(15);
 /// Wait after a connection could not be accepted, for lack of file descriptors most likely.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
@@ -25,7 +24,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 pub struct NodeBuilder {
     workers: Option<usize>,
     advertise: Option<SocketAddr>,
-    silence: Duration,
+    pub(crate) limits: Limits,
     cluster: Option<ClusterOptions>,
 }
 
@@ -46,7 +45,7 @@ impl Node {
         NodeBuilder {
             workers: None,
             advertise: None,
-            silence: SILENCE,
+            limits: Limits::default(),
             cluster: None,
         }
     }
@@ -64,13 +63,6 @@ impl NodeBuilder {
     #[must_use]
     pub fn advertise(mut self, address: SocketAddr) -> NodeBuilder {
         self.advertise = Some(address);
-        self
-    }
-
-    /// How long a peer may be silent before its connection counts as broken; 15 s unless given.
-    #[must_use]
-    pub fn silence(mut self, silence: Duration) -> NodeBuilder {
-        self.silence = silence.max(Duration::from_millis(30));
         self
     }
 
@@ -107,7 +99,7 @@ impl NodeBuilder {
         let listener = Listener::bind(address.parse().map_err(invalid)?).await?;
         let bound = listener.local_addr()?;
         let address = self.advertise.unwrap_or_else(|| reachable(bound));
-        let node = Node::from_inner(Inner::new(address, env::rng().random(), self.silence));
+        let node = Node::from_inner(Inner::new(address, env::rng().random(), self.limits));
         start_workers(&node, self.workers);
         tokio::task::spawn_local(Alarms::run(node.clone()));
         tokio::task::spawn_local(listen(node.clone(), listener));

@@ -68,6 +68,7 @@ mod adapter;
 mod ask;
 mod bind;
 mod blocking;
+mod body;
 mod cluster;
 mod context;
 mod counters;
@@ -78,6 +79,7 @@ pub mod guide;
 pub mod http;
 mod lane;
 mod letter;
+mod limits;
 mod link;
 mod lookup;
 mod members;
@@ -122,6 +124,7 @@ pub use protocol::{Accepts, Page, Speak, Wire};
 pub use reply::{Answer, Later, Reply};
 pub use spawn_on::{SpawnOnError, Spawnable, SpawnedOn};
 pub use timer::Timer;
+pub use transport::Backlog;
 
 // Across hosts: the cluster, discovery, placement, supervision.
 pub use groups::{ENTRIES_MAX as GROUP_ENTRIES_MAX, GROUP_NAME_MAX, GroupError, GroupEvent};

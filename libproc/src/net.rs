@@ -26,18 +26,25 @@ pub(crate) enum Stream {
     Real(tokio::net::TcpStream),
     #[cfg(feature = "sim")]
     Sim(turmoil::net::TcpStream),
+    /// No network at all.
+    #[cfg(feature = "sim")]
+    Memory(tokio::io::DuplexStream),
 }
 
 pub(crate) enum ReadHalf {
     Real(tokio::net::tcp::OwnedReadHalf),
     #[cfg(feature = "sim")]
     Sim(turmoil::net::tcp::OwnedReadHalf),
+    #[cfg(feature = "sim")]
+    Memory(tokio::io::ReadHalf<tokio::io::DuplexStream>),
 }
 
 pub(crate) enum WriteHalf {
     Real(tokio::net::tcp::OwnedWriteHalf),
     #[cfg(feature = "sim")]
     Sim(turmoil::net::tcp::OwnedWriteHalf),
+    #[cfg(feature = "sim")]
+    Memory(tokio::io::WriteHalf<tokio::io::DuplexStream>),
 }
 
 impl Listener {
@@ -96,6 +103,11 @@ impl Stream {
                 let (read, write) = stream.into_split();
                 (ReadHalf::Sim(read), WriteHalf::Sim(write))
             }
+            #[cfg(feature = "sim")]
+            Stream::Memory(stream) => {
+                let (read, write) = tokio::io::split(stream);
+                (ReadHalf::Memory(read), WriteHalf::Memory(write))
+            }
         }
     }
 }
@@ -121,6 +133,8 @@ macro_rules! either {
             Self::Real($inner) => $call,
             #[cfg(feature = "sim")]
             Self::Sim($inner) => $call,
+            #[cfg(feature = "sim")]
+            Self::Memory($inner) => $call,
         }
     };
 }

@@ -17,9 +17,10 @@ pub enum Overflow {
     /// It gets in, and the oldest message is a dead letter in its stead; the oldest ask fails
     /// with [`Busy`](crate::AskError::Busy).
     DropOldest,
-    /// From another node: the connection it came over is not read on until there is room, so that
-    /// its senders are held up, and no message is lost. From a process of this node, which may
-    /// not be held up: as under `Reject`.
+    /// From another node: what its connection carries waits until there is room, so that its
+    /// senders are held up, and no message is lost. Whoever else is reached over that connection
+    /// waits as well; links and heartbeats do not. From a process of this node, which may not be
+    /// held up: as under `Reject`.
     #[default]
     Block,
     /// It gets in: the capacity counts for nothing.

@@ -36,6 +36,16 @@ struct Shared {
 /// Where a node is reached; every address the node makes shares one, by which it knows its own.
 pub(crate) struct Home {
     pub(crate) address: SocketAddr,
+    /// It is that of a node of this OS process, and its addresses say where their processes live.
+    pub(crate) is_node: bool,
+}
+
+impl Home {
+    /// That of a node that only the network knows.
+    pub(crate) fn elsewhere(address: SocketAddr) -> Arc<Home> {
+        let is_node = false;
+        Arc::new(Home { address, is_node })
+    }
 }
 
 impl Upid {
@@ -54,7 +64,7 @@ impl Upid {
 
     /// The address of a process that is not known to be of this node.
     pub(crate) fn elsewhere(id: &str, address: SocketAddr) -> Upid {
-        Upid::of(id.into(), Arc::new(Home { address }), 0)
+        Upid::of(id.into(), Home::elsewhere(address), 0)
     }
 
     /// The address of a process of the node whose home this is.
@@ -98,6 +108,21 @@ impl Upid {
     #[inline]
     pub(crate) fn is(&self, other: &Upid) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// What it was last numbered on a connection to its node; a hint, checked there.
+    #[inline]
+    pub(crate) fn number(&self) -> u32 {
+        match self.0.home.is_node {
+            true => u32::MAX,
+            false => (self.0.hint.load(Relaxed) as u32).wrapping_sub(1),
+        }
+    }
+
+    pub(crate) fn remember_number(&self, number: u32) {
+        if !self.0.home.is_node {
+            self.0.hint.store(u64::from(number) + 1, Relaxed);
+        }
     }
 }
 

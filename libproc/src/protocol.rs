@@ -15,8 +15,8 @@ use crate::process::Process;
 /// A message that may cross the network, made by [`protocol!`](crate::protocol!).
 ///
 /// Fields may be added to a message later: bodies carry field names, and a receiver ignores those
-/// it does not know (give a field that older senders lack `#[serde(default)]`). A message must not
-/// contain a type that contains itself: decoding a deep nesting of it would overflow the stack.
+/// it does not know (give a field that older senders lack `#[serde(default)]`). A type that contains
+/// itself is decoded only so deep: a message of more than 64 containers in each other is refused.
 pub trait Wire:
     Message<Result: Serialize + DeserializeOwned + Send> + Serialize + DeserializeOwned + Send + 'static
 {
@@ -124,7 +124,8 @@ impl<M: Send + 'static> Hold<M> for Held<true> {
 /// A message that did not decode, and whoever waits for its answer.
 pub(crate) type Undecoded = (rmp_serde::decode::Error, Option<ReplyTo>);
 
-type Decode = fn(&[u8], Sender, Option<ReplyTo>, &mut dyn AnyLane) -> Result<(), Undecoded>;
+pub(crate) type Decode =
+    fn(&[u8], Sender, Option<ReplyTo>, &mut dyn AnyLane) -> Result<(), Undecoded>;
 
 /// What the transport needs to know about a message: its name, and how to decode it into a lane.
 #[doc(hidden)]
@@ -161,7 +162,7 @@ fn decode<P: Accepts<M>, M: Wire>(
     reply: Option<ReplyTo>,
     lane: &mut dyn AnyLane,
 ) -> Result<(), Undecoded> {
-    match rmp_serde::from_slice::<M>(body) {
+    match crate::body::decode::<M>(body) {
         Ok(message) => {
             if let Some(lane) = lane::typed::<P>(lane) {
                 let letter = Letter::new(from, P::wrap(message), reply);

@@ -61,7 +61,7 @@ async fn greet_and_send(node: &Node, frames: &[u8]) -> Vec<u8> {
     }
     let address = "127.0.0.1:9".parse().expect("an address");
     let hello = Hello {
-        version: 1,
+        version: 2,
         address,
         incarnation: 1,
         accepted: true,

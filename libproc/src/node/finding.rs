@@ -157,7 +157,7 @@ impl Node {
     /// Forgets a peer that nobody but its caller holds: nodes come and go.
     pub(crate) fn forget(&self, peer: &Arc<Peer>) {
         let mut peers = self.0.peers.lock();
-        if Arc::strong_count(peer) <= 2 && peer.is_idle() {
+        if Arc::strong_count(peer) <= 2 && peer.retire() {
             peers.remove(&peer.address());
         }
     }

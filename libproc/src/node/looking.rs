@@ -10,7 +10,7 @@ use crate::http::introspection::{LETTERS_SEEN, OnePage, ProcessPage, State};
 use crate::metrics::Metrics;
 use crate::pid::Upid;
 use crate::table::{Mailbox, Slot};
-use crate::transport::PeerLook;
+use crate::transport::{Backlog, PeerLook};
 
 impl Node {
     /// How many processes live here.
@@ -27,6 +27,12 @@ impl Node {
     pub(crate) fn peer_looks(&self) -> Vec<PeerLook> {
         let peers: Vec<_> = self.0.peers.lock().values().cloned().collect();
         peers.iter().map(|peer| peer.look()).collect()
+    }
+
+    /// What waits between this node and each of its peers, by address.
+    pub fn backlogs(&self) -> Vec<Backlog> {
+        let peers: Vec<_> = self.0.peers.lock().values().cloned().collect();
+        peers.iter().map(|peer| peer.backlog()).collect()
     }
 
     /// The processes in this part of the table whose ids begin with `prefix`.

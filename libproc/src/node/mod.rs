@@ -12,8 +12,7 @@ mod spawning;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -22,6 +21,7 @@ use tokio::time::Instant;
 use crate::cluster::Cluster;
 use crate::counters::Counters;
 use crate::dead::DeadLetters;
+use crate::limits::Limits;
 use crate::metrics::Registry;
 use crate::pid::Home;
 use crate::spawn_on::Factory;
@@ -44,7 +44,7 @@ pub struct Node(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) incarnation: u64,
-    pub(crate) silence: Duration,
+    pub(crate) limits: Limits,
     pub(crate) simulated: bool,
     table: Table,
     home: Arc<Home>,
@@ -55,6 +55,7 @@ pub(crate) struct Inner {
     pool: Pool,
     alarms: Alarms,
     peers: Mutex<BTreeMap<SocketAddr, Arc<Peer>>>,
+    connections: AtomicUsize,
     dead: DeadLetters,
     counters: Counters,
     metrics: Arc<Registry>,
@@ -71,12 +72,19 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    pub(crate) fn new(address: SocketAddr, incarnation: u64, silence: Duration) -> Inner {
+    pub(crate) fn new(address: SocketAddr, incarnation: u64, mut limits: Limits) -> Inner {
+        let simulated = crate::net::in_simulation();
+        if simulated {
+            limits.stay_awake = std::time::Duration::ZERO; // real time must decide nothing
+        }
         Inner {
-            home: Arc::new(Home { address }),
+            home: Arc::new(Home {
+                address,
+                is_node: true,
+            }),
             incarnation,
-            silence,
-            simulated: crate::net::in_simulation(),
+            limits,
+            simulated,
             table: Table::new(),
             names: Mutex::default(),
             front: Mutex::default(),
@@ -85,6 +93,7 @@ impl Inner {
             pool: Pool::default(),
             alarms: Alarms::default(),
             peers: Mutex::default(),
+            connections: AtomicUsize::new(0),
             dead: DeadLetters::default(),
             counters: Counters::default(),
             metrics: Arc::default(),
@@ -134,8 +143,13 @@ impl Node {
         self.0.incarnation
     }
 
-    pub(crate) fn silence(&self) -> Duration {
-        self.0.silence
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// How many connections there are.
+    pub(crate) fn connections(&self) -> &AtomicUsize {
+        &self.0.connections
     }
 
     pub(crate) fn is_simulated(&self) -> bool {

@@ -17,6 +17,7 @@ use crate::pid::{Pid, Upid};
 use crate::process::Kind;
 use crate::protocol::{Accepts, Page, Wire};
 use crate::table::{Handle, Opened};
+use crate::transport;
 use crate::worker::Here;
 
 /// A message that found no mailbox, and why.
@@ -88,8 +89,7 @@ impl Node {
         let (node, to) = (self.clone(), to.clone());
         async move {
             let Some(_) = node.place_of(to.upid()) else {
-                let peer = node.peer(to.upid().address());
-                return peer.send(to.upid(), &message).await;
+                return transport::letter_when_room(&node, to.upid(), &message).await;
             };
             let mut letter = Letter::<P>::new(Sender::Nobody, P::wrap(message), None);
             loop {
@@ -120,9 +120,7 @@ impl Node {
     ) {
         let upid = to.upid();
         if !upid.is_of(self.home()) && upid.address() != self.address() {
-            return self
-                .peer(upid.address())
-                .letter(from, upid, &message, reply);
+            return transport::letter(self, from, upid, &message, reply);
         }
         let from_here = from.and_then(Upid::handle);
         let sender = from_here.map_or(Sender::Nobody, Sender::Here);

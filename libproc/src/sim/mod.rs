@@ -81,6 +81,9 @@ pub(crate) use sift::{sift, sift_for_probe};
 use crate::node::Node;
 
 /// Segments in flight on one simulated connection before its writer waits.
+/// Bytes under way in one direction of a connection in memory.
+const MEMORY_CAPACITY: usize = 64 << 10;
+
 const TCP_CAPACITY: usize = 1024;
 /// How long a packet takes at least, and at most, unless a link is made slow.
 const LATENCY: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(10));
@@ -120,5 +123,18 @@ impl Node {
     /// what was sent and has not arrived is lost, and either side may connect again.
     pub fn sever(&self, peer: SocketAddr) {
         self.peer(peer).sever();
+    }
+
+    /// Connects to this node without a network: what is written there, the node reads as from a
+    /// socket. For fuzzing what it does with any bytes.
+    ///
+    /// # Panics
+    /// Outside a `LocalSet`.
+    #[must_use]
+    pub fn connect_in_memory(&self) -> tokio::io::DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(MEMORY_CAPACITY);
+        let stream = crate::net::Stream::Memory(theirs);
+        tokio::task::spawn_local(crate::transport::accept(self.clone(), stream));
+        ours
     }
 }

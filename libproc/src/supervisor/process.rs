@@ -84,7 +84,7 @@ impl Kept {
         if !elsewhere {
             return Duration::ZERO;
         }
-        let wait = node.silence() * 2 + NOTICE;
+        let wait = node.limits().silence * 2 + NOTICE;
         self.not_before = Instant::now() + wait;
         wait
     }

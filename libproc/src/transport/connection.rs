@@ -1,39 +1,53 @@
-//! One connection: bytes become letters, letters become bytes, silence is noticed.
+//! One connection: who may open one, and what serves it: a reader, a writer, a listener for silence.
 
 use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
-use super::frame::{self, BadFrame, Frame, Kind, NOBODY, TABLE_MAX};
+use super::frame::Kind;
 use super::handshake::{self, PREFACE};
-use super::peer::{Peer, PeerReply};
-use crate::ask::AskError;
-use crate::dead::DeadReason;
+use super::peer::Peer;
+use super::reader::Reader;
 use crate::http;
-use crate::lane::AnyLane;
-use crate::letter::{Asker, ReplyTo, Sender};
-use crate::net::{ReadHalf, Stream, WriteHalf};
-use crate::node::{Node, Target};
-use crate::pid::{Home, Upid, valid_id};
+use crate::net::{Stream, WriteHalf};
+use crate::node::Node;
 
-/// Bytes read at once at most: what one read brings should still be in the cache when it is handled.
-const READ_MAX: usize = 128 << 10;
-/// Bytes read at once at first: most connections never bring more.
-const READ_MIN: usize = 4 << 10;
-/// How long a reader waits for room in a full mailbox before letters for it are dropped.
-const FULL_WAIT: Duration = Duration::from_millis(500);
-/// Letters gathered for one process before they are put into its mailbox.
-const RUN_MAX: usize = 1024;
-/// How often it looks.
-const FULL_LOOK: Duration = Duration::from_millis(1);
+/// A connection that counts against the node's limit for as long as this lives.
+struct Seat<'a>(&'a AtomicUsize);
+
+impl Seat<'_> {
+    /// Counts a connection, and how many there are with it.
+    fn take(node: &Node) -> (Seat<'_>, usize) {
+        let count = node.connections();
+        (Seat(count), count.fetch_add(1, Relaxed) + 1)
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
 
 /// Serves whatever connected: frames when it opens with our preface, else HTTP.
 pub(crate) async fn accept(node: Node, mut stream: Stream) {
+    let (_seat, taken) = Seat::take(&node);
+    let most = node.limits().connections;
+    if taken > most {
+        let refused = &node.counters().refused_connections;
+        refused.add(1);
+        if refused.get().is_power_of_two() {
+            let refused = refused.get();
+            tracing::warn!(most, refused, "too many connections: one was closed");
+        }
+        return;
+    }
     let mut opening = BytesMut::with_capacity(1024);
     let frames = timeout(
         handshake::TIMEOUT,
@@ -47,7 +61,7 @@ pub(crate) async fn accept(node: Node, mut stream: Stream) {
                 tracing::debug!(%error, "connection refused");
             }
         }
-        Ok(Ok(false)) => http::server::serve(node, stream, opening).await,
+        Ok(Ok(false)) => http::server::serve(node.clone(), stream, opening).await,
         Ok(Err(_)) | Err(_) => {} // gone, or silent
     }
 }
@@ -70,6 +84,7 @@ async fn opens_with_preface(stream: &mut Stream, opening: &mut BytesMut) -> io::
 
 /// Serves the connection `epoch` of `peer` until it ends.
 pub(crate) async fn serve(peer: Arc<Peer>, epoch: u64, stream: Stream, unread: BytesMut) {
+    let _seat = Seat::take(peer.node());
     let (read, write) = stream.into_split();
     let heard = Cell::new(Instant::now());
     let mut down = peer.node().down();
@@ -90,26 +105,21 @@ pub(crate) async fn serve(peer: Arc<Peer>, epoch: u64, stream: Stream, unread: B
     peer.node().forget(&peer);
 }
 
-/// Writes what is put into the outbox, as much at once as has gathered.
+/// Writes what is put into the outbox, a chunk at once.
 async fn write_all(peer: &Peer, epoch: u64, mut write: WriteHalf) {
-    let mut spare = BytesMut::new();
-    while let Some(mut bytes) = peer.outgoing(epoch, spare).await {
+    let mut spent = Vec::new();
+    while let Some(bytes) = peer.outgoing(epoch, spent).await {
         peer.node().counters().bytes_sent.add(bytes.len() as u64);
         if write.write_all(&bytes).await.is_err() {
             return;
         }
-        bytes.clear();
-        spare = if bytes.capacity() > 2 * READ_MAX {
-            BytesMut::new()
-        } else {
-            bytes
-        };
+        spent = bytes;
     }
 }
 
 /// Pings a peer that is quiet; returns when it has been silent too long.
 async fn listen(peer: &Peer, epoch: u64, heard: &Cell<Instant>) {
-    let silence = peer.node().silence();
+    let silence = peer.node().limits().silence;
     let mut quiet = Duration::ZERO;
     loop {
         // No longer than the peer may still be silent.
@@ -120,248 +130,7 @@ async fn listen(peer: &Peer, epoch: u64, heard: &Cell<Instant>) {
         }
         if quiet >= silence / 3 {
             peer.beat(epoch, Kind::Ping);
+            peer.trim();
         }
-    }
-}
-
-/// The receiving side: the numbers the peer has defined, and what they stand for here.
-struct Reader<'a> {
-    peer: Arc<Peer>,
-    node: Node,
-    epoch: u64,
-    heard: &'a Cell<Instant>,
-    to: Vec<Target>,
-    from: Vec<Upid>,
-    /// Whom letters come from that were sent there from outside any process.
-    nobody: Upid,
-    names: Vec<Box<str>>,
-    /// Letters for one process that wait to be put into its mailbox together.
-    run: Option<Box<dyn AnyLane>>,
-    run_to: usize,
-    home: Arc<Home>,
-    /// So many answers wait to be read by the peer that it may ask nothing.
-    busy: bool,
-}
-
-impl<'a> Reader<'a> {
-    fn new(peer: Arc<Peer>, epoch: u64, heard: &'a Cell<Instant>) -> Reader<'a> {
-        let node = peer.node().clone();
-        let home = Arc::new(Home {
-            address: peer.address(),
-        });
-        let nobody = Upid::of("~".into(), home.clone(), 0);
-        let (to, from, names) = (Vec::new(), Vec::new(), Vec::new());
-        Reader {
-            nobody,
-            peer,
-            node,
-            epoch,
-            heard,
-            to,
-            from,
-            names,
-            run: None,
-            run_to: 0,
-            home,
-            busy: false,
-        }
-    }
-
-    async fn run(&mut self, mut read: ReadHalf, mut unread: BytesMut) -> io::Result<()> {
-        let mut room = READ_MIN;
-        loop {
-            let (mut taken, mut frames) = (0, 0);
-            self.busy = self.peer.is_busy(self.epoch);
-            loop {
-                let split = frame::split(&unread[taken..]);
-                let Some((frame, length)) = split.map_err(|bad| self.refuse(&bad))? else {
-                    break;
-                };
-                if !self.continues_run(&frame) {
-                    self.deliver().await;
-                }
-                self.frame(frame).map_err(|bad| self.refuse(&bad))?;
-                taken += length;
-                frames += 1;
-            }
-            unread.advance(taken);
-            self.node.counters().frames_received.add(frames);
-            self.deliver().await;
-            if taken > 0 {
-                // Lets the processes of this thread handle what came before more is read.
-                tokio::task::yield_now().await;
-            }
-            while self.peer.is_overfull(self.epoch) {
-                tokio::time::sleep(FULL_LOOK).await; // until it reads, or counts as silent
-            }
-            unread.reserve(room);
-            let count = (&mut read).take(room as u64).read_buf(&mut unread).await?;
-            if count == room {
-                room = READ_MAX.min(4 * room);
-            }
-            if count == 0 {
-                return Ok(());
-            }
-            self.heard.set(Instant::now());
-            self.node.counters().bytes_received.add(count as u64);
-        }
-    }
-
-    /// Whether a frame is one more letter for the process that the gathered ones are for. Anything
-    /// else waits until those are delivered, so that nothing overtakes them.
-    fn continues_run(&self, frame: &Frame<'_>) -> bool {
-        match frame {
-            Frame::Letter { to, .. } | Frame::Ask { to, .. } => {
-                self.run_to == *to as usize && self.run_len() < RUN_MAX
-            }
-            _ => false,
-        }
-    }
-
-    fn run_len(&self) -> usize {
-        self.run.as_ref().map_or(0, |run| run.len())
-    }
-
-    fn refuse(&self, bad: &BadFrame) -> io::Error {
-        self.node.counters().bad_frames.add(1);
-        io::Error::new(io::ErrorKind::InvalidData, bad.to_string())
-    }
-
-    fn frame(&mut self, frame: Frame<'_>) -> Result<(), BadFrame> {
-        let epoch = self.epoch;
-        match frame {
-            Frame::To(id) => define(&mut self.to, self.node.target(checked(id)?))?,
-            Frame::From(id) => {
-                let upid = Upid::of(checked(id)?.into(), self.home.clone(), 0);
-                define(&mut self.from, upid)?;
-            }
-            Frame::Name(name) => define(&mut self.names, name.into())?,
-            Frame::Forget => {
-                (self.to, self.from, self.names) = (Vec::new(), Vec::new(), Vec::new());
-            }
-            Frame::Letter {
-                to,
-                from,
-                name,
-                body,
-            } => self.letter(to, from, name, body, None)?,
-            Frame::Ask {
-                to,
-                from,
-                name,
-                number,
-                body,
-            } => {
-                let asker = PeerReply {
-                    peer: self.peer.clone(),
-                    epoch,
-                    number,
-                };
-                let reply = ReplyTo(Asker::Peer(Box::new(asker)));
-                if self.busy {
-                    // Not worth a turn of the process: the answer could not be sent.
-                    reply.fail(AskError::Busy, &self.node);
-                    return Ok(());
-                }
-                self.letter(to, from, name, body, Some(reply))?;
-            }
-            Frame::Reply { number, body } => self.peer.answered(epoch, number, body),
-            Frame::Failed { number, body } => self.peer.failed(epoch, number, body),
-            Frame::Link(id) => self.peer.watch(epoch, checked(id)?),
-            Frame::Unlink(id) => self.peer.unwatch(epoch, id),
-            Frame::Exited { body } => {
-                let exited = rmp_serde::from_slice::<(&str, crate::ExitReason)>(body);
-                let (id, reason) = exited.map_err(|_| BadFrame::Text)?;
-                self.peer.exited(epoch, id, &reason);
-            }
-            Frame::Ping => self.peer.beat(epoch, Kind::Pong),
-            Frame::Pong => {}
-        }
-        Ok(())
-    }
-
-    fn letter(
-        &mut self,
-        to: u32,
-        from: u32,
-        name: u16,
-        body: &[u8],
-        reply: Option<ReplyTo>,
-    ) -> Result<(), BadFrame> {
-        let to = to as usize;
-        let name = self
-            .names
-            .get(usize::from(name))
-            .ok_or(BadFrame::Undefined)?;
-        let from = match from {
-            NOBODY => &self.nobody,
-            from => self.from.get(from as usize).ok_or(BadFrame::Undefined)?,
-        };
-        let from = Sender::Afar(from.clone());
-        let target = self.to.get_mut(to).ok_or(BadFrame::Undefined)?;
-        let resolved = self.node.resolve(target);
-        let Some(kind) = target.kind.filter(|_| resolved) else {
-            self.node
-                .dead_here(DeadReason::NoProcess, &target.id, &from, name);
-            reply
-                .into_iter()
-                .for_each(|reply| reply.fail(AskError::NoProcess, &self.node));
-            return Ok(());
-        };
-        let Some(message) = kind.messages.iter().find(|message| message.name == &**name) else {
-            self.node
-                .dead_here(DeadReason::NotAccepted, &target.id, &from, name);
-            tracing::debug!(to = %target.id, peer = %self.peer.address(), %name, "message not accepted");
-            reply
-                .into_iter()
-                .for_each(|reply| reply.fail(AskError::NotAccepted, &self.node));
-            return Ok(());
-        };
-        let run = self.run.get_or_insert_with(kind.lane);
-        if let Err((error, reply)) = (message.decode)(body, from.clone(), reply, &mut **run) {
-            self.node
-                .dead_here(DeadReason::Undecodable, &target.id, &from, name);
-            tracing::warn!(to = %target.id, peer = %self.peer.address(), %name, %error, "undecodable message");
-            reply
-                .into_iter()
-                .for_each(|reply| reply.fail(AskError::Undecodable, &self.node));
-        }
-        self.run_to = to;
-        Ok(())
-    }
-
-    /// Puts the gathered letters into the mailbox, not reading on while it is full: the peer's
-    /// senders feel it. Not for ever: other processes live behind this connection too.
-    async fn deliver(&mut self) {
-        let Some(mut run) = self.run.take() else {
-            return;
-        };
-        let since = Instant::now();
-        loop {
-            self.node.deliver(&mut self.to[self.run_to], &mut *run);
-            if run.len() == 0 || since.elapsed() > FULL_WAIT {
-                break;
-            }
-            self.heard.set(Instant::now()); // it is we who do not listen
-            tokio::time::sleep(FULL_LOOK).await;
-        }
-        let id = &self.to[self.run_to].id;
-        self.node.refuse_all(DeadReason::MailboxFull, id, &mut *run);
-    }
-}
-
-fn define<T>(table: &mut Vec<T>, entry: T) -> Result<(), BadFrame> {
-    if table.len() > TABLE_MAX {
-        return Err(BadFrame::TooMany);
-    }
-    table.push(entry);
-    Ok(())
-}
-
-fn checked(id: &str) -> Result<&str, BadFrame> {
-    if valid_id(id) {
-        Ok(id)
-    } else {
-        Err(BadFrame::Text)
     }
 }

@@ -17,7 +17,7 @@ use crate::node::Node;
 /// The bytes that open a connection of frames; any other opening is HTTP.
 pub(crate) const PREFACE: &[u8; 8] = b"\x00tepui\r\n";
 /// Raised when frames change in a way that older nodes cannot read.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// Longest time for connecting, and for the greetings.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest greeting, in bytes.
@@ -130,7 +130,7 @@ async fn read(stream: &mut Stream, unread: &mut BytesMut) -> io::Result<Hello> {
                 return Err(invalid("a greeting that is too long"));
             }
             if let Some(body) = rest.get(..length) {
-                let hello: Hello = rmp_serde::from_slice(body)
+                let hello: Hello = crate::body::decode(body)
                     .map_err(|_| invalid("a greeting that does not decode"))?;
                 unread.advance(4 + length);
                 if hello.version != VERSION {

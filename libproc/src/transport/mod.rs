@@ -1,13 +1,26 @@
 //! Between nodes: one connection a peer, over which frames pass.
 //!
-//! `frame` is the format, `outbox` what waits to be sent, `peer` what a node knows of another,
-//! `handshake` how two nodes meet, `connection` how bytes become letters.
+//! `frame` is the format. `peer` is what a node knows of another, `sending` and `linking` what it
+//! does with that, `outbox` what waits to be sent, `encode` how it is written, `numbers` how ids are
+//! shortened there. `handshake` is how two nodes meet, `connection` what serves them then, `reader`
+//! how bytes become letters, `arrivals` how shortened ids are understood, `awake` when a thread may
+//! sleep.
 
+mod arrivals;
+mod awake;
 mod connection;
+mod encode;
 mod frame;
 mod handshake;
+mod linking;
+mod numbers;
 mod outbox;
 mod peer;
+mod reader;
+mod sending;
 
 pub(crate) use connection::accept;
-pub(crate) use peer::{Peer, PeerLook, PeerReply, PeerWatch};
+pub(crate) use linking::PeerWatch;
+pub use peer::Backlog;
+pub(crate) use peer::{Peer, PeerLook};
+pub(crate) use sending::{PeerReply, letter, letter_when_room};

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use bytes::BytesMut;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -14,66 +14,27 @@ use tokio::time::Instant;
 use super::connection;
 use super::frame::Kind;
 use super::handshake::{self, Met};
-use super::outbox::{Outbox, Refused};
+use super::linking;
+use super::outbox::Outbox;
+use super::sending::Pending;
 use crate::ask::AskError;
 use crate::dead::DeadReason;
-use crate::letter::{Outcome, ReplyTo, System};
-use crate::link::{ExitReason, Exited};
+use crate::link::ExitReason;
 use crate::node::Node;
-use crate::pid::Upid;
-use crate::protocol::Wire;
 use crate::table::Handle;
 
 /// Shortest time between two attempts to connect.
 const REDIAL: Duration = Duration::from_millis(50);
 
-pub(crate) struct Peer {
-    node: Node,
-    address: SocketAddr,
-    state: Mutex<State>,
-    /// Something to send, or the connection is to end.
-    wake: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    phase: Phase,
-    /// How many connections there have been: what belongs to an older one is late.
-    epoch: u64,
-    outbox: Outbox,
-    asks: HashMap<u64, Pending>,
-    next_ask: u64,
-    /// Processes there, by id, and those here that are linked to them.
-    links: BTreeMap<Box<str>, Vec<Handle>>,
-    /// Processes here that somebody there is linked to.
-    watched: BTreeMap<Box<str>, Handle>,
-    dialed: Option<Instant>,
-    since: Option<Instant>,
-    /// Which start of the node at the address is connected.
-    incarnation: u64,
-    /// Bytes were taken from the outbox and are being written.
-    writing: bool,
-}
-
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    #[default]
-    Idle,
-    Dialing,
-    Connected,
-}
-
-/// An ask that waits for the peer's answer.
-struct Pending {
-    reply: ReplyTo,
-    decode: fn(&[u8]) -> Outcome,
-}
-
-/// The way back to whoever asked from another node.
-pub(crate) struct PeerReply {
-    pub(crate) peer: Arc<Peer>,
-    pub(crate) epoch: u64,
-    pub(crate) number: u64,
+/// What waits between a node and one of its peers, for [`Node::backlogs`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Backlog {
+    /// The address of the peer.
+    pub peer: SocketAddr,
+    /// Bytes of letters and answers that wait to be sent, or are being written.
+    pub unsent_bytes: u64,
+    /// Bytes that came from the peer and wait for a process whose mailbox is full.
+    pub held_bytes: u64,
 }
 
 /// What a peer looks like from outside.
@@ -86,44 +47,85 @@ pub(crate) struct PeerLook {
     pub(crate) asks: usize,
 }
 
-/// A node that wants to hear of an exit.
-pub(crate) struct PeerWatch {
-    pub(crate) peer: Arc<Peer>,
-    pub(crate) epoch: u64,
+pub(crate) struct Peer {
+    pub(super) node: Node,
+    address: SocketAddr,
+    state: Mutex<State>,
+    /// Something may be sent that could not be before, or the connection is to end.
+    wake: Notify,
+    /// Less waits than the high-water mark: whoever waits for that tries again, and passes it on.
+    pub(super) room: Notify,
+    /// Bytes that came from the peer and wait for a full mailbox.
+    held: AtomicUsize,
 }
 
-impl PeerReply {
-    pub(crate) fn send<T: Serialize>(self, outcome: &Result<T, AskError>) {
-        self.peer.on_connection(self.epoch, |state| {
-            let error = match outcome {
-                Ok(value) => match state.outbox.reply(self.number, value) {
-                    Ok(()) => return,
-                    Err(Refused::Busy) => &AskError::Busy,
-                    Err(Refused::TooLarge) => &AskError::TooLarge,
-                },
-                Err(error) => error,
-            };
-            state.outbox.failed(self.number, error);
-        });
+pub(super) struct State {
+    phase: Phase,
+    /// How many connections there have been: what belongs to an older one is late.
+    epoch: u64,
+    pub(super) outbox: Outbox,
+    pub(super) asks: HashMap<u64, Pending>,
+    pub(super) next_ask: u64,
+    /// Processes there, by id, and those here that are linked to them.
+    pub(super) links: BTreeMap<Box<str>, Vec<Handle>>,
+    /// Processes here that somebody there is linked to.
+    pub(super) watched: BTreeMap<Box<str>, Handle>,
+    dialed: Option<Instant>,
+    since: Option<Instant>,
+    /// Which start of the node at the address is connected.
+    incarnation: u64,
+    /// Bytes were taken from the outbox and are being written.
+    writing: bool,
+    /// The writer waits for something to send.
+    asleep: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Dialing,
+    Connected,
+    /// The node has forgotten it: another stands for the address now.
+    Retired,
+}
+
+impl State {
+    fn new(outbox: Outbox) -> State {
+        State {
+            phase: Phase::Idle,
+            epoch: 0,
+            outbox,
+            asks: HashMap::new(),
+            next_ask: 0,
+            links: BTreeMap::new(),
+            watched: BTreeMap::new(),
+            dialed: None,
+            since: None,
+            incarnation: 0,
+            writing: false,
+            asleep: false,
+        }
     }
-}
 
-impl PeerWatch {
-    pub(crate) fn tell(self, upid: &Upid, reason: &ExitReason) {
-        self.peer.on_connection(self.epoch, |state| {
-            state.watched.remove(upid.id());
-            state.outbox.exited(upid.id(), reason);
-        });
+    pub(super) fn is_epoch(&self, epoch: u64) -> bool {
+        self.epoch == epoch && self.phase == Phase::Connected
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.phase == Phase::Retired
     }
 }
 
 impl Peer {
     pub(crate) fn new(node: Node, address: SocketAddr) -> Peer {
+        let outbox = Outbox::new(node.limits().peer_buffer);
         Peer {
             node,
             address,
-            state: Mutex::default(),
+            state: Mutex::new(State::new(outbox)),
             wake: Notify::new(),
+            room: Notify::new(),
+            held: AtomicUsize::new(0),
         }
     }
 
@@ -135,88 +137,14 @@ impl Peer {
         &self.node
     }
 
-    /// Sends a message, connecting first when there is no connection.
-    pub(crate) fn letter<M: Wire>(
-        self: &Arc<Self>,
-        from: Option<&Upid>,
-        to: &Upid,
-        message: &M,
-        reply: Option<ReplyTo>,
-    ) {
-        let mut state = self.state.lock();
-        let number = reply.is_some().then(|| {
-            state.next_ask += 1;
-            state.next_ask
-        });
-        let put = state.outbox.letter(to, from, message, number);
-        if let Err(refused) = put {
-            drop(state);
-            let (reason, error) = match refused {
-                Refused::Busy => (DeadReason::PeerBusy, AskError::Busy),
-                Refused::TooLarge => (DeadReason::TooLarge, AskError::TooLarge),
-            };
-            self.node.dead(reason, to, from, M::NAME);
-            return reply
-                .into_iter()
-                .for_each(|reply| reply.fail(error.clone(), &self.node));
-        }
-        if let (Some(number), Some(reply)) = (number, reply) {
-            state.asks.insert(
-                number,
-                Pending {
-                    reply,
-                    decode: decode::<M::Result>,
-                },
-            );
-        }
-        self.sent(state);
-    }
-
-    /// Sends a message once there is room for it.
-    ///
-    /// # Errors
-    /// When it is too large to send.
-    pub(crate) async fn send<M: Wire>(
-        self: &Arc<Self>,
-        to: &Upid,
-        message: &M,
-    ) -> Result<(), AskError> {
-        while self.state.lock().outbox.is_busy() {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
-        self.letter(None, to, message, None);
-        Ok(())
-    }
-
-    pub(crate) fn link(self: &Arc<Self>, watcher: Handle, id: &str) {
-        let mut state = self.state.lock();
-        let watchers = state.links.entry(id.into()).or_default();
-        let first = watchers.is_empty();
-        watchers.push(watcher);
-        if first {
-            state.outbox.link(id);
-        }
-        self.sent(state);
-    }
-
-    pub(crate) fn unlink(self: &Arc<Self>, watcher: Handle, id: &str) {
-        let mut state = self.state.lock();
-        let Some(watchers) = state.links.get_mut(id) else {
-            return;
-        };
-        watchers.retain(|other| *other != watcher);
-        if watchers.is_empty() {
-            state.links.remove(id);
-            state.outbox.unlink(id);
-            self.sent(state);
-        }
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
     }
 
     /// After something was put into the outbox: wakes the writer, or connects.
-    fn sent(self: &Arc<Self>, mut state: parking_lot::MutexGuard<'_, State>) {
+    pub(super) fn sent(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         if state.phase != Phase::Idle {
-            drop(state);
-            return self.wake.notify_one();
+            return self.rouse(state);
         }
         state.phase = Phase::Dialing;
         let dialed = state.dialed;
@@ -229,15 +157,23 @@ impl Peer {
         });
     }
 
+    /// Wakes the writer if it sleeps and there is something it may send.
+    fn rouse(&self, mut state: MutexGuard<'_, State>) {
+        if state.asleep && state.outbox.has_next() {
+            state.asleep = false;
+            drop(state);
+            self.wake.notify_one();
+        }
+    }
+
     /// Changes the state if `epoch` is still the connection, and wakes its writer.
-    fn on_connection(&self, epoch: u64, change: impl FnOnce(&mut State)) -> bool {
+    pub(super) fn on_connection(&self, epoch: u64, change: impl FnOnce(&mut State)) -> bool {
         let mut state = self.state.lock();
-        if state.epoch != epoch || state.phase != Phase::Connected {
+        if !state.is_epoch(epoch) {
             return false;
         }
         change(&mut state);
-        drop(state);
-        self.wake.notify_one();
+        self.rouse(state);
         true
     }
 
@@ -249,7 +185,7 @@ impl Peer {
         let state = self.state.lock();
         let ours_first = self.node.address() < self.address;
         match state.phase {
-            Phase::Idle => true,
+            Phase::Idle | Phase::Retired => true,
             Phase::Dialing => !ours_first,
             Phase::Connected => {
                 let fresh = state
@@ -297,16 +233,16 @@ impl Peer {
             } else {
                 AskError::Unreachable
             };
-            self.fall(state, ExitReason::Unreachable, &error);
+            self.fall(state, &ExitReason::Unreachable, &error);
         }
     }
 
     /// The connection `epoch` has ended.
     pub(crate) fn disconnected(&self, epoch: u64) {
         let state = self.state.lock();
-        if state.epoch == epoch && state.phase == Phase::Connected {
+        if state.is_epoch(epoch) {
             tracing::debug!(peer = %self.address, "node disconnected");
-            self.fall(state, ExitReason::Disconnected, &AskError::Unreachable);
+            self.fall(state, &ExitReason::Disconnected, &AskError::Unreachable);
         }
     }
 
@@ -318,105 +254,32 @@ impl Peer {
     }
 
     /// Everything that hung on the connection is told, once, that it is gone.
-    fn fall(
-        &self,
-        mut state: parking_lot::MutexGuard<'_, State>,
-        reason: ExitReason,
-        error: &AskError,
-    ) {
-        let fallen = std::mem::take(&mut *state);
-        state.epoch = fallen.epoch;
-        state.next_ask = fallen.next_ask;
-        state.dialed = fallen.dialed;
+    fn fall(&self, mut state: MutexGuard<'_, State>, reason: &ExitReason, error: &AskError) {
+        let next = State {
+            epoch: state.epoch,
+            next_ask: state.next_ask,
+            dialed: state.dialed,
+            ..State::new(Outbox::new(self.node.limits().peer_buffer))
+        };
+        let fallen = std::mem::replace(&mut *state, next);
         drop(state);
         self.wake.notify_one();
-        if !fallen.outbox.is_empty() {
-            self.node.dead_office().add(DeadReason::Unreachable, 1);
+        self.room.notify_one();
+        match fallen.outbox.letters() {
+            0 => {}
+            letters => self
+                .node
+                .dead_office()
+                .add(DeadReason::Unreachable, letters),
         }
         let asks: BTreeMap<u64, Pending> = fallen.asks.into_iter().collect();
         for pending in asks.into_values() {
             pending.reply.fail(error.clone(), &self.node);
         }
         for (id, watchers) in fallen.links {
-            let upid = Upid::elsewhere(&id, self.address);
-            for watcher in watchers {
-                let exited = Exited {
-                    upid: upid.clone(),
-                    reason: reason.clone(),
-                };
-                self.node.urgent(watcher, System::Exited(Box::new(exited)));
-            }
+            linking::tell(&self.node, self.address, id, watchers, reason);
         }
         for at in fallen.watched.into_values() {
-            self.node.forget_peer(at, self.address);
-        }
-    }
-
-    pub(crate) fn answered(&self, epoch: u64, number: u64, body: &[u8]) {
-        if let Some(pending) = self.pending(epoch, number) {
-            pending.reply.pass((pending.decode)(body), &self.node, None);
-        }
-    }
-
-    pub(crate) fn failed(&self, epoch: u64, number: u64, body: &[u8]) {
-        if let Some(pending) = self.pending(epoch, number) {
-            let error = rmp_serde::from_slice(body).unwrap_or(AskError::Undecodable);
-            pending.reply.fail(error, &self.node);
-        }
-    }
-
-    fn pending(&self, epoch: u64, number: u64) -> Option<Pending> {
-        let mut state = self.state.lock();
-        (state.epoch == epoch)
-            .then(|| state.asks.remove(&number))
-            .flatten()
-    }
-
-    /// The peer says that its process `id` has gone.
-    pub(crate) fn exited(&self, epoch: u64, id: &str, reason: &ExitReason) {
-        let mut state = self.state.lock();
-        if state.epoch != epoch {
-            return;
-        }
-        let Some((id, watchers)) = state.links.remove_entry(id) else {
-            return;
-        };
-        drop(state);
-        let upid = Upid::elsewhere(&id, self.address);
-        for watcher in watchers {
-            let exited = Exited {
-                upid: upid.clone(),
-                reason: reason.clone(),
-            };
-            self.node.urgent(watcher, System::Exited(Box::new(exited)));
-        }
-    }
-
-    /// Somebody there links to a process here.
-    pub(crate) fn watch(self: &Arc<Self>, epoch: u64, id: &str) {
-        match self.node.watch_for(
-            id,
-            PeerWatch {
-                peer: self.clone(),
-                epoch,
-            },
-        ) {
-            Some(at) => {
-                self.on_connection(epoch, |state| {
-                    state.watched.insert(id.into(), at);
-                });
-            }
-            None => {
-                let gone = |state: &mut State| state.outbox.exited(id, &ExitReason::NoProcess);
-                self.on_connection(epoch, gone);
-            }
-        }
-    }
-
-    pub(crate) fn unwatch(&self, epoch: u64, id: &str) {
-        let mut at = None;
-        self.on_connection(epoch, |state| at = state.watched.remove(id));
-        if let Some(at) = at {
             self.node.forget_peer(at, self.address);
         }
     }
@@ -425,34 +288,71 @@ impl Peer {
         self.on_connection(epoch, |state| state.outbox.beat(kind));
     }
 
-    /// The next bytes to write; none once the connection is no longer `epoch`.
-    pub(crate) async fn outgoing(&self, epoch: u64, mut spare: BytesMut) -> Option<BytesMut> {
+    /// Tells the peer how many bytes of its ordered lane were taken in.
+    pub(crate) fn took_in(&self, epoch: u64, bytes: u64) {
+        self.on_connection(epoch, |state| state.outbox.took_in(bytes));
+    }
+
+    /// The peer says how many bytes of our ordered lane it has taken in; false when it lies.
+    pub(crate) fn consumed(&self, epoch: u64, bytes: u64) -> bool {
+        let mut possible = true;
+        self.on_connection(epoch, |state| possible = state.outbox.consumed(bytes));
+        possible
+    }
+
+    /// The next bytes to write, after those that come back in `spent`; none once the connection is
+    /// no longer `epoch`.
+    pub(crate) async fn outgoing(&self, epoch: u64, spent: Vec<u8>) -> Option<Vec<u8>> {
+        let mut spent = spent;
         loop {
             {
                 let mut state = self.state.lock();
-                if state.epoch != epoch || state.phase != Phase::Connected {
+                if !state.is_epoch(epoch) {
                     self.wake.notify_one(); // whoever serves the newer connection
                     return None;
                 }
-                state.writing = !state.outbox.is_empty();
-                if state.writing {
-                    return Some(state.outbox.take(std::mem::take(&mut spare)));
+                let was_busy = state.outbox.is_busy();
+                let next = state.outbox.next(std::mem::take(&mut spent));
+                state.writing = next.is_some();
+                state.asleep = next.is_none();
+                let room = was_busy && !state.outbox.is_busy();
+                drop(state);
+                if room {
+                    self.room.notify_one();
+                }
+                if next.is_some() {
+                    return next;
                 }
             }
             self.wake.notified().await;
         }
     }
 
-    /// Whether answers to the peer would be refused.
-    pub(crate) fn is_busy(&self, epoch: u64) -> bool {
-        let state = self.state.lock();
-        state.epoch == epoch && state.outbox.is_busy()
+    /// Gives back the memory that is kept for a next burst.
+    pub(crate) fn trim(&self) {
+        self.state.lock().outbox.trim();
     }
 
-    /// Whether the peer does not read what it causes to be sent.
-    pub(crate) fn is_overfull(&self, epoch: u64) -> bool {
+    /// Whether answers to the peer would be refused, and whether it reads so little of what it
+    /// causes to be sent that nothing more is to be taken in from it.
+    pub(super) fn pressure(&self, epoch: u64) -> (bool, bool) {
         let state = self.state.lock();
-        state.epoch == epoch && state.outbox.is_overfull()
+        let outbox = &state.outbox;
+        match state.is_epoch(epoch) {
+            true => (outbox.is_busy(), outbox.is_overfull()),
+            false => (false, false),
+        }
+    }
+
+    /// Whether the peer has us owe it far more than it reads.
+    pub(super) fn is_swamped(&self, epoch: u64) -> bool {
+        let state = self.state.lock();
+        state.is_epoch(epoch) && state.outbox.is_swamped()
+    }
+
+    /// Bytes came that wait for a full mailbox, as many as this in all.
+    pub(super) fn holds(&self, bytes: usize) {
+        self.held.store(bytes, Relaxed);
     }
 
     pub(crate) fn look(&self) -> PeerLook {
@@ -463,23 +363,36 @@ impl Peer {
                 Phase::Idle => "idle",
                 Phase::Dialing => "dialing",
                 Phase::Connected => "connected",
+                Phase::Retired => "retired",
             },
-            outbox_bytes: state.outbox.len(),
+            outbox_bytes: state.outbox.queued(),
             asks: state.asks.len(),
         }
     }
 
-    pub(crate) fn is_idle(&self) -> bool {
-        self.state.lock().phase == Phase::Idle
+    /// What waits between the node and this peer.
+    pub(crate) fn backlog(&self) -> Backlog {
+        let unsent = self.state.lock().outbox.queued();
+        Backlog {
+            peer: self.address,
+            unsent_bytes: unsent as u64,
+            held_bytes: self.held.load(Relaxed) as u64,
+        }
+    }
+
+    /// Ends its days if it has no connection; then nothing is sent through it any more.
+    pub(crate) fn retire(&self) -> bool {
+        let mut state = self.state.lock();
+        let idle = state.phase == Phase::Idle;
+        if idle {
+            state.phase = Phase::Retired;
+        }
+        idle
     }
 
     pub(crate) fn is_flushed(&self) -> bool {
         let state = self.state.lock();
-        state.phase == Phase::Idle || (state.outbox.is_empty() && !state.writing)
+        let connected = matches!(state.phase, Phase::Dialing | Phase::Connected);
+        !connected || (state.outbox.is_empty() && !state.writing)
     }
-}
-
-fn decode<T: serde::de::DeserializeOwned + Send + 'static>(body: &[u8]) -> Outcome {
-    let value: T = rmp_serde::from_slice(body).map_err(|_| AskError::Undecodable)?;
-    Ok(Box::new(value))
 }

@@ -1,6 +1,8 @@
 //! The actors that tests of this crate share.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses some of it")]
 
+pub mod raw;
+
 use std::time::Duration;
 
 use libproc::DeadReason;
