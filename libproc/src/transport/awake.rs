@@ -1,7 +1,7 @@
 //! Staying awake: after a read a thread goes on polling its sockets for a moment before it sleeps.
 //!
-//! To be woken costs a thread some tens of microseconds, more than a fast network takes to bring the
-//! next message. The clock here is the real one and nothing but the time of a sleep depends on it;
+//! To be woken costs a thread some tens of microseconds, more than a fast network takes to bring
+//! the next message. The clock here is the real one and nothing but the time of a sleep depends on it;
 //! in a simulation it is not used.
 
 use std::cell::Cell;

@@ -1,4 +1,4 @@
-//! One connection: who may open one, and what serves it: a reader, a writer, a listener for silence.
+//! One connection: who may open one, and the reader, writer and listener that serve it.
 
 use std::cell::Cell;
 use std::io;

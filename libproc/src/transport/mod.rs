@@ -1,8 +1,8 @@
 //! Between nodes: one connection a peer, over which frames pass.
 //!
 //! `frame` is the format. `peer` is what a node knows of another, `sending` and `linking` what it
-//! does with that, `outbox` what waits to be sent, `encode` how it is written, `numbers` how ids are
-//! shortened there. `handshake` is how two nodes meet, `connection` what serves them then, `reader`
+//! does with that, `outbox` what waits to be sent, `encode` how it is written, `numbers` how ids
+//! are shortened there. `handshake` is how two nodes meet, `connection` what serves them then, `reader`
 //! how bytes become letters, `arrivals` how shortened ids are understood, `awake` when a thread may
 //! sleep.
 
