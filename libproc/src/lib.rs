@@ -73,6 +73,7 @@ mod probe;
 mod process;
 mod protocol;
 mod reply;
+pub mod security;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod spawn_on;
@@ -95,6 +96,7 @@ pub use probe::{Probe, Received};
 pub use process::Process;
 pub use protocol::{Accepts, Page, Speak, Wire};
 pub use reply::{Answer, Later, Reply};
+pub use security::{Denied, Security, SecurityError};
 pub use spawn_on::{SpawnOnError, Spawnable};
 pub use timer::Timer;
 

@@ -1,11 +1,17 @@
-//! The one way to sockets: the operating system's, or in a simulation turmoil's.
+//! The one way to sockets: the operating system's, or in a simulation turmoil's, with TLS over
+//! either.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::{Buf, BytesMut};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 /// Whether this thread runs a host of a simulation.
 pub(crate) fn in_simulation() -> bool {
@@ -26,18 +32,27 @@ pub(crate) enum Stream {
     Real(tokio::net::TcpStream),
     #[cfg(feature = "sim")]
     Sim(turmoil::net::TcpStream),
+    Tls(Box<TlsStream<Rewound>>),
 }
 
 pub(crate) enum ReadHalf {
     Real(tokio::net::tcp::OwnedReadHalf),
     #[cfg(feature = "sim")]
     Sim(turmoil::net::tcp::OwnedReadHalf),
+    Tls(tokio::io::ReadHalf<Box<TlsStream<Rewound>>>),
 }
 
 pub(crate) enum WriteHalf {
     Real(tokio::net::tcp::OwnedWriteHalf),
     #[cfg(feature = "sim")]
     Sim(turmoil::net::tcp::OwnedWriteHalf),
+    Tls(tokio::io::WriteHalf<Box<TlsStream<Rewound>>>),
+}
+
+/// A stream whose first bytes were read already.
+pub(crate) struct Rewound {
+    pub(crate) opening: BytesMut,
+    pub(crate) stream: Stream,
 }
 
 impl Listener {
@@ -85,6 +100,71 @@ impl Stream {
         Ok(Stream::Real(stream))
     }
 
+    /// Begins TLS as the one who dialed `ip`, whose certificate must name that.
+    pub(crate) async fn dial_tls(
+        self,
+        config: Arc<ClientConfig>,
+        ip: IpAddr,
+    ) -> io::Result<Stream> {
+        let name = ServerName::IpAddress(ip.into());
+        let opening = BytesMut::new();
+        let rewound = Rewound {
+            opening,
+            stream: self,
+        };
+        let stream = TlsConnector::from(config).connect(name, rewound).await?;
+        Ok(Stream::Tls(Box::new(TlsStream::Client(stream))))
+    }
+
+    /// Begins TLS as the one who was dialed, by a client of whom `opening` was read; if that fails,
+    /// gives back the stream below.
+    pub(crate) async fn answer_tls(
+        self,
+        config: Arc<ServerConfig>,
+        opening: BytesMut,
+    ) -> Result<Stream, (io::Error, Stream)> {
+        let rewound = Rewound {
+            opening,
+            stream: self,
+        };
+        let accepted = TlsAcceptor::from(config)
+            .accept(rewound)
+            .into_fallible()
+            .await;
+        let stream = accepted.map_err(|(error, rewound)| (error, rewound.stream))?;
+        Ok(Stream::Tls(Box::new(TlsStream::Server(stream))))
+    }
+
+    /// The certificate that the other side has shown, and what leads from there to an authority.
+    pub(crate) fn certificates(&self) -> Option<&[CertificateDer<'static>]> {
+        match self {
+            Stream::Tls(stream) => stream.get_ref().1.peer_certificates(),
+            Stream::Real(_) => None,
+            #[cfg(feature = "sim")]
+            Stream::Sim(_) => None,
+        }
+    }
+
+    /// Where this side of the connection is.
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Stream::Real(stream) => stream.local_addr(),
+            #[cfg(feature = "sim")]
+            Stream::Sim(stream) => stream.local_addr(),
+            Stream::Tls(stream) => stream.get_ref().0.stream.local_addr(),
+        }
+    }
+
+    /// Where the other side of the connection is.
+    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Stream::Real(stream) => stream.peer_addr(),
+            #[cfg(feature = "sim")]
+            Stream::Sim(stream) => stream.peer_addr(),
+            Stream::Tls(stream) => stream.get_ref().0.stream.peer_addr(),
+        }
+    }
+
     pub(crate) fn into_split(self) -> (ReadHalf, WriteHalf) {
         match self {
             Stream::Real(stream) => {
@@ -95,6 +175,10 @@ impl Stream {
             Stream::Sim(stream) => {
                 let (read, write) = stream.into_split();
                 (ReadHalf::Sim(read), WriteHalf::Sim(write))
+            }
+            Stream::Tls(stream) => {
+                let (read, write) = tokio::io::split(stream);
+                (ReadHalf::Tls(read), WriteHalf::Tls(write))
             }
         }
     }
@@ -121,6 +205,7 @@ macro_rules! either {
             Self::Real($inner) => $call,
             #[cfg(feature = "sim")]
             Self::Sim($inner) => $call,
+            Self::Tls($inner) => $call,
         }
     };
 }
@@ -157,3 +242,35 @@ macro_rules! write_through {
 
 read_through!(Stream, ReadHalf);
 write_through!(Stream, WriteHalf);
+
+impl AsyncRead for Rewound {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.opening.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let count = self.opening.len().min(buffer.remaining());
+        buffer.put_slice(&self.opening[..count]);
+        self.opening.advance(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Rewound {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

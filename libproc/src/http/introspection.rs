@@ -26,6 +26,18 @@ pub(crate) struct ProcessPage {
     pub(crate) links: Option<usize>,
 }
 
+/// Whether a path belongs to the node.
+pub(crate) fn is_page(path: &str) -> bool {
+    let pages = [
+        "processes",
+        "__processes__",
+        "metrics/snapshot",
+        "metrics",
+        "help",
+    ];
+    pages.contains(&path)
+}
+
 /// Answers the paths that belong to the node; none when `path` is a process's.
 pub(crate) async fn answer(node: &Node, path: &str) -> Option<Response> {
     match path {
@@ -71,10 +83,20 @@ fn values(node: &Node) -> Vec<(String, u64)> {
             counters.refused_connections.get(),
         ),
         (
+            "libproc/evicted_connections".to_owned(),
+            counters.evicted_connections.get(),
+        ),
+        (
             "libproc/http_requests".to_owned(),
             counters.http_requests.get(),
         ),
+        (
+            "libproc/denied_requests".to_owned(),
+            counters.denied_requests.get(),
+        ),
     ];
+    let denials = node.denials().by_reason();
+    values.extend(denials.map(|(why, count)| (format!("libproc/denied/{why:?}"), count)));
     for (reason, count) in node.dead_letters() {
         let reason = serde_json::to_value(reason).ok();
         let reason = reason

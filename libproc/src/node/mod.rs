@@ -18,6 +18,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::counters::Counters;
 use crate::dead::DeadLetters;
+use crate::security::{Acquaintances, Denials, Denied, STRANGERS_MAX, Security, Strangers};
 use crate::spawn_on::Factory;
 use crate::table::{Handle, Table};
 use crate::timer::Alarms;
@@ -53,6 +54,10 @@ pub(crate) struct Inner {
     kinds: Mutex<BTreeMap<&'static str, Factory>>,
     over: AtomicBool,
     down: watch::Sender<bool>,
+    pub(crate) security: Security,
+    pub(crate) strangers: Strangers,
+    acquaintances: Acquaintances,
+    denials: Denials,
     pub(crate) arbiters: Mutex<Vec<actix_rt::Arbiter>>,
 }
 
@@ -76,6 +81,10 @@ impl Inner {
             kinds: Mutex::default(),
             over: AtomicBool::new(false),
             down: watch::Sender::new(false),
+            security: Security::none(),
+            strangers: Strangers::new(STRANGERS_MAX),
+            acquaintances: Acquaintances::default(),
+            denials: Denials::default(),
             arbiters: Mutex::default(),
         }
     }
@@ -127,6 +136,29 @@ impl Node {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.0.counters
+    }
+
+    /// How this node and others show that they belong together.
+    pub fn security(&self) -> &Security {
+        &self.0.security
+    }
+
+    pub(crate) fn strangers(&self) -> &Strangers {
+        &self.0.strangers
+    }
+
+    pub(crate) fn acquaintances(&self) -> &Acquaintances {
+        &self.0.acquaintances
+    }
+
+    pub(crate) fn denials(&self) -> &Denials {
+        &self.0.denials
+    }
+
+    /// Counts that somebody may not come in who came from `from`, as the node at `claimed`.
+    pub(crate) fn denies(&self, from: SocketAddr, claimed: Option<SocketAddr>, why: Denied) {
+        self.0.counters.refused_connections.add(1);
+        self.0.denials.of_caller(from, claimed, why);
     }
 
     pub(crate) fn kinds(&self) -> &Mutex<BTreeMap<&'static str, Factory>> {

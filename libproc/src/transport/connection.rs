@@ -7,14 +7,12 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::frame::{self, BadFrame, Frame, Kind, NOBODY, TABLE_MAX};
-use super::handshake::{self, PREFACE};
 use super::peer::{Peer, PeerReply};
 use crate::ask::AskError;
 use crate::dead::DeadReason;
-use crate::http;
 use crate::letter::{Asker, Letter, ReplyTo};
 use crate::net::{ReadHalf, Stream, WriteHalf};
 use crate::node::{Node, Target};
@@ -30,42 +28,6 @@ const FULL_WAIT: Duration = Duration::from_millis(500);
 const RUN_MAX: usize = 1024;
 /// How often it looks.
 const FULL_LOOK: Duration = Duration::from_millis(1);
-
-/// Serves whatever connected: frames when it opens with our preface, else HTTP.
-pub(crate) async fn accept(node: Node, mut stream: Stream) {
-    let mut opening = BytesMut::with_capacity(1024);
-    let frames = timeout(
-        handshake::TIMEOUT,
-        opens_with_preface(&mut stream, &mut opening),
-    )
-    .await;
-    match frames {
-        Ok(Ok(true)) => {
-            if let Err(error) = handshake::answer(&node, stream, opening).await {
-                node.counters().refused_connections.add(1);
-                tracing::debug!(%error, "connection refused");
-            }
-        }
-        Ok(Ok(false)) => http::server::serve(node, stream, opening).await,
-        Ok(Err(_)) | Err(_) => {} // gone, or silent
-    }
-}
-
-async fn opens_with_preface(stream: &mut Stream, opening: &mut BytesMut) -> io::Result<bool> {
-    loop {
-        let seen = opening.len().min(PREFACE.len());
-        if opening[..seen] != PREFACE[..seen] {
-            return Ok(false);
-        }
-        if seen == PREFACE.len() {
-            opening.advance(seen);
-            return Ok(true);
-        }
-        if stream.read_buf(opening).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-}
 
 /// Serves the connection `epoch` of `peer` until it ends.
 pub(crate) async fn serve(peer: Arc<Peer>, epoch: u64, stream: Stream, unread: BytesMut) {
@@ -94,7 +56,8 @@ async fn write_all(peer: &Peer, epoch: u64, mut write: WriteHalf) {
     let mut spare = BytesMut::new();
     while let Some(mut bytes) = peer.outgoing(epoch, spare).await {
         peer.node().counters().bytes_sent.add(bytes.len() as u64);
-        if write.write_all(&bytes).await.is_err() {
+        // Flushed too: TLS keeps what the socket did not take.
+        if write.write_all(&bytes).await.is_err() || write.flush().await.is_err() {
             return;
         }
         bytes.clear();

@@ -187,3 +187,27 @@ pub fn alone(test: impl Future<Output = ()>) {
 pub async fn node() -> Node {
     Node::bind("127.0.0.1:0").await.expect("a free port")
 }
+
+/// A node where another was, once that has let go of the port.
+pub async fn node_again(address: std::net::SocketAddr, security: libproc::Security) -> Node {
+    loop {
+        let builder = Node::builder().security(security.clone());
+        match builder.bind(&address.to_string()).await {
+            Ok(node) => return node,
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                tokio::task::yield_now().await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Asks, once more if the connection was that to a node that has gone.
+pub async fn add_again(from: &Node, to: &Pid<Counting>, by: u64) -> Result<u64, AskError> {
+    loop {
+        match from.ask(to, Add { by }).await {
+            Err(AskError::Unreachable) => {}
+            answer => return answer,
+        }
+    }
+}

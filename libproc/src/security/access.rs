@@ -1,0 +1,68 @@
+//! What HTTP clients may do on the port of a node.
+
+use std::net::IpAddr;
+
+use super::{Rank, Scheme};
+
+/// What HTTP clients may do that do not show that they belong to the cluster, by a certificate or,
+/// where a secret is shared, by its token as `Authorization: Bearer TOKEN`. Those who do may do
+/// anything.
+///
+/// The pages of a node are `/processes`, `/metrics`, `/metrics/snapshot` and `/help`; everything
+/// else is answered by processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpAccess {
+    /// Nothing. Usual with TLS: they do not get past its handshake.
+    Members,
+    /// Read the pages of the node, from its own machine. Usual with a shared secret.
+    PagesOnLoopback,
+    /// Read the pages of the node: for collectors of metrics that have neither.
+    Pages,
+    /// Anything. Usual without security; with TLS they still see whom they talk to.
+    Anybody,
+}
+
+/// What is known of an HTTP client from its connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HttpClient {
+    pub(crate) ip: IpAddr,
+    /// What its certificate makes it.
+    pub(crate) rank: Option<Rank>,
+}
+
+impl HttpAccess {
+    /// Whether a client may have its request served.
+    pub(crate) fn allows(
+        self,
+        client: HttpClient,
+        scheme: &Scheme,
+        reads_page: bool,
+        authorization: Option<&str>,
+    ) -> bool {
+        let on_loopback = client.ip.to_canonical().is_loopback();
+        let open = match self {
+            HttpAccess::Members => false,
+            HttpAccess::PagesOnLoopback => reads_page && on_loopback,
+            HttpAccess::Pages => reads_page,
+            HttpAccess::Anybody => true,
+        };
+        open || client.rank == Some(Rank::Member) || shows_token(scheme, authorization)
+    }
+}
+
+fn shows_token(scheme: &Scheme, authorization: Option<&str>) -> bool {
+    let Scheme::Secret(secret) = scheme else {
+        return false;
+    };
+    let Some((kind, token)) = authorization.and_then(|text| text.split_once(' ')) else {
+        return false;
+    };
+    let is_token = || {
+        secret
+            .keys
+            .keys
+            .iter()
+            .any(|key| key.is_token(token.trim()))
+    };
+    kind.eq_ignore_ascii_case("bearer") && is_token()
+}
