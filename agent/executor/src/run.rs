@@ -1,8 +1,12 @@
 //! A program of an executor: who it is and where its agent is come from the environment.
 
 use std::io;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+
+use libproc::Security;
+use libproc::security::Delegation;
 
 use crate::start::{EXECUTOR, bind_near};
 use crate::{Executor, ExecutorProcess, Identity, environment};
@@ -17,6 +21,14 @@ pub enum ExecutorError {
     /// A variable that agents set is missing, or not what it should be.
     #[error("the variable {0} is not as an agent sets it")]
     Environment(&'static str),
+    /// What the executor is to show to its agent cannot be read.
+    #[error("could not use the credentials in {}", file.display())]
+    Credentials {
+        /// Where they should be.
+        file: PathBuf,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// There is no node to be had.
     #[error("could not start a node")]
     Node(#[source] io::Error),
@@ -34,8 +46,9 @@ pub fn run<E: Executor>(executor: E) -> Result<(), ExecutorError> {
         container_id: read(environment::CONTAINER_ID)?,
     };
     let grace = read(environment::SHUTDOWN_GRACE_MS).map_or(GRACE, Duration::from_millis);
+    let security = security()?;
     libproc::run_alone(async move {
-        let node = bind_near(agent.upid().address()).await?;
+        let node = bind_near(agent.upid().address(), security).await?;
         let process = ExecutorProcess::new(executor, identity, agent, grace);
         let pid = node.spawn(EXECUTOR, process);
         node.exit_of(pid.upid()).await;
@@ -43,6 +56,22 @@ pub fn run<E: Executor>(executor: E) -> Result<(), ExecutorError> {
         Ok(())
     })
     .map_err(ExecutorError::Node)
+}
+
+/// Takes what the agent has left for this executor; nobody else needs it.
+fn security() -> Result<Security, ExecutorError> {
+    let Some(file) = std::env::var_os(environment::CREDENTIALS_FILE).map(PathBuf::from) else {
+        return Ok(Security::none());
+    };
+    let take = || -> Result<Security, Box<dyn std::error::Error + Send + Sync>> {
+        let bytes = std::fs::read(&file)?;
+        std::fs::remove_file(&file)?;
+        Ok(Security::delegated(Delegation::from_bytes(&bytes)?)?)
+    };
+    take().map_err(|source| ExecutorError::Credentials {
+        file: file.clone(),
+        source,
+    })
 }
 
 fn read<T: FromStr>(name: &'static str) -> Result<T, ExecutorError> {

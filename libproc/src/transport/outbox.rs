@@ -122,7 +122,8 @@ impl Outbox {
             ExitReason::Stopped
             | ExitReason::NoProcess
             | ExitReason::Disconnected
-            | ExitReason::Unreachable => reason.clone(),
+            | ExitReason::Unreachable
+            | ExitReason::Denied(_) => reason.clone(),
         };
         let before = self.bytes.len();
         // Never refused: the only text in it was cut above.

@@ -265,7 +265,11 @@ impl Peer {
         let mut state = self.state.lock();
         if state.phase == Phase::Dialing {
             state.dialed = Some(Instant::now());
-            self.fall(state, ExitReason::Unreachable, error);
+            let reason = match error {
+                AskError::Denied(why) => ExitReason::Denied(*why),
+                _ => ExitReason::Unreachable,
+            };
+            self.fall(state, reason, error);
         }
     }
 

@@ -64,7 +64,8 @@ impl Stranger {
 
     /// Greets as a node that is reached at `address`, and waits for the answer.
     pub(crate) async fn greet(&mut self, address: SocketAddr) {
-        self.say(&[&PREFACE[..], &hello(VERSION, address)].concat()).await;
+        self.say(&[&PREFACE[..], &hello(VERSION, address)].concat())
+            .await;
         let mut length = [0; 4];
         let heard = self.stream.read_exact(&mut length);
         let heard = tokio::time::timeout(ANSWER, heard)
