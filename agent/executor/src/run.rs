@@ -1,7 +1,7 @@
 //! A program of an executor: who it is and where its agent is come from the environment.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -58,18 +58,22 @@ pub fn run<E: Executor>(executor: E) -> Result<(), ExecutorError> {
     .map_err(ExecutorError::Node)
 }
 
-/// Takes what the agent has left for this executor; nobody else needs it.
 fn security() -> Result<Security, ExecutorError> {
-    let Some(file) = std::env::var_os(environment::CREDENTIALS_FILE).map(PathBuf::from) else {
-        return Ok(Security::none());
-    };
+    match std::env::var_os(environment::CREDENTIALS_FILE) {
+        Some(file) => take_credentials(Path::new(&file)),
+        None => Ok(Security::none()),
+    }
+}
+
+/// Takes what the agent has left for this executor; nobody else needs it.
+fn take_credentials(file: &Path) -> Result<Security, ExecutorError> {
     let take = || -> Result<Security, Box<dyn std::error::Error + Send + Sync>> {
-        let bytes = std::fs::read(&file)?;
-        std::fs::remove_file(&file)?;
+        let bytes = std::fs::read(file)?;
+        std::fs::remove_file(file)?;
         Ok(Security::delegated(Delegation::from_bytes(&bytes)?)?)
     };
     take().map_err(|source| ExecutorError::Credentials {
-        file: file.clone(),
+        file: file.to_owned(),
         source,
     })
 }
@@ -77,4 +81,25 @@ fn security() -> Result<Security, ExecutorError> {
 fn read<T: FromStr>(name: &'static str) -> Result<T, ExecutorError> {
     let text = std::env::var(name).map_err(|_| ExecutorError::Environment(name))?;
     text.parse().map_err(|_| ExecutorError::Environment(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_taken_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("credentials");
+        std::fs::write(&file, Delegation::none().to_bytes()).unwrap();
+        assert!(take_credentials(&file).is_ok());
+        assert!(!file.exists());
+        let error = take_credentials(&file).unwrap_err().to_string();
+        assert!(
+            error.contains("could not use the credentials in"),
+            "{error}"
+        );
+        std::fs::write(&file, "nonsense").unwrap();
+        assert!(take_credentials(&file).is_err());
+    }
 }

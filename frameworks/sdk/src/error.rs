@@ -61,7 +61,7 @@ pub enum Error {
         master: String,
     },
     /// The master does not take this program for a member of its cluster, or the other way round.
-    #[error("the master at {master} denies this program: {reason}")]
+    #[error("no connection to the master at {master}: {reason}")]
     Denied {
         /// Where it is.
         master: String,

@@ -92,18 +92,18 @@ impl Client {
 
 /// What it means that somebody denied us, or we denied them, and which flag helps.
 pub(crate) fn denied(who: &str, why: Denied) -> anyhow::Error {
-    let advice = match why {
-        Denied::SecretWanted => "; name its file with --secret-file or TEPUI_SECRET_FILE",
-        Denied::TlsWanted | Denied::CertificateWanted => {
-            "; name the files with --tls-cert, --tls-key and --tls-ca"
+    let flags = match why {
+        Denied::SecretWanted | Denied::NoSecretThere | Denied::WrongSecret => {
+            " (--secret-file or TEPUI_SECRET_FILE)"
         }
-        Denied::NoSecretThere => "; start it with the same --secret-file, or leave that out here",
-        Denied::WrongSecret => "; --secret-file names the file",
-        Denied::NoTlsThere => "; start it with --tls-cert, or leave that out here",
-        Denied::OtherAddress => " with `tepui certs --hosts`",
+        Denied::TlsWanted
+        | Denied::NoTlsThere
+        | Denied::CertificateWanted
+        | Denied::BadCertificate => " (--tls-cert, --tls-key and --tls-ca)",
+        Denied::OtherAddress => " (`tepui certs --hosts`)",
         _ => "",
     };
-    anyhow!("{who} denies this program, or is denied by it: {why}{advice}")
+    anyhow!("no connection to {who}: {why}{flags}")
 }
 
 /// The process of this name on the node at an address.

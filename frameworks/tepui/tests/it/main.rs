@@ -6,5 +6,6 @@ mod daemons;
 mod errors;
 mod listings;
 mod run;
+mod security;
 mod support;
 mod up;
