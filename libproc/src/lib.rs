@@ -50,6 +50,10 @@
 //! [`Exited`] for every link over it, though the process may live. What cannot be delivered is a
 //! counted [dead letter](DeadReason), never a silent loss; an ask always gets an answer or an
 //! [`AskError`].
+//!
+//! # Who may talk to a node
+//! Anybody who reaches its port, unless it is built with [`NodeBuilder::security`]: nodes then prove
+//! to each other that they share a secret, or speak TLS with certificates on both sides.
 
 #[allow(
     unused_extern_crates,

@@ -9,6 +9,8 @@ use common::*;
 use libproc::prelude::*;
 use libproc::security::{Delegation, HttpAccess, Keys, SecurityError};
 use libproc::{Denied, Security};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -377,6 +379,62 @@ fn strangers_who_say_nothing_or_nonsense_keep_nobody_out() {
         let here = node_with(knowing(&[OLD])).await;
         assert_eq!(here.ask(&counter, Add { by: 1 }).await, Ok(1));
         assert!(metric(&there, "libproc/evicted_connections").await >= 56);
+        here.shutdown().await;
+        there.shutdown().await;
+    });
+}
+
+/// What a node that knows a secret says first.
+fn hello(to: SocketAddr) -> Vec<u8> {
+    #[derive(serde::Serialize)]
+    struct Hello {
+        version: u16,
+        address: SocketAddr,
+        incarnation: u64,
+        to: SocketAddr,
+        nonce: [u8; 16],
+        label: Option<String>,
+    }
+    let hello = Hello {
+        version: 2,
+        address: SocketAddr::from(([127, 0, 0, 1], 9)),
+        incarnation: 1,
+        to,
+        nonce: [5; 16],
+        label: Some("label".to_owned()),
+    };
+    let body = rmp_serde::to_vec_named(&hello).expect("it encodes");
+    let length = (body.len() as u32).to_le_bytes();
+    [b"\x00tepui\r\n", &length[..], &body].concat()
+}
+
+#[test]
+fn greetings_that_are_mangled_open_nothing_and_harm_nobody() {
+    const SEED: u64 = 20;
+    alone(async {
+        let there = node_with(knowing(&[OLD])).await;
+        let counter = there.spawn("counter", Counter::default());
+        let mut rng = StdRng::seed_from_u64(SEED);
+        let whole = [hello(there.address()), hello(there.address())[8..].to_vec()].concat();
+        for round in 0..300 {
+            let mut bytes = whole.clone();
+            for _ in 0..rng.random_range(0..8) {
+                let at = rng.random_range(8..bytes.len());
+                bytes[at] = rng.random();
+            }
+            bytes.truncate(rng.random_range(8..=bytes.len()));
+            let mut stream = TcpStream::connect(there.address())
+                .await
+                .expect("it listens");
+            // It may have hung up.
+            stream.write_all(&bytes).await.ok();
+            stream.shutdown().await.ok();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.ok();
+            assert!(!contains(&answer, b"welcome"), "seed {SEED}, round {round}");
+        }
+        let here = node_with(knowing(&[OLD])).await;
+        assert_eq!(here.ask(&counter, Add { by: 1 }).await, Ok(1));
         here.shutdown().await;
         there.shutdown().await;
     });

@@ -66,3 +66,58 @@ fn shows_token(scheme: &Scheme, authorization: Option<&str>) -> bool {
     };
     kind.eq_ignore_ascii_case("bearer") && is_token()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Keys, Security};
+    use super::*;
+
+    fn client(ip: &str, rank: Option<Rank>) -> HttpClient {
+        let ip = ip.parse().expect("an address");
+        HttpClient { ip, rank }
+    }
+
+    #[test]
+    fn pages_are_for_the_machine_itself_or_for_all_and_delegates_are_nobody() {
+        let scheme = Scheme::None;
+        let (near, far) = (client("::ffff:127.0.0.1", None), client("10.0.0.1", None));
+        let delegate = client("10.0.0.1", Some(Rank::Delegate));
+        let member = client("10.0.0.1", Some(Rank::Member));
+        for (access, pages, rest) in [
+            (HttpAccess::Members, [false, false], false),
+            (HttpAccess::PagesOnLoopback, [true, false], false),
+            (HttpAccess::Pages, [true, true], false),
+            (HttpAccess::Anybody, [true, true], true),
+        ] {
+            assert_eq!(
+                [near, far].map(|who| access.allows(who, &scheme, true, None)),
+                pages
+            );
+            for who in [near, far, delegate] {
+                assert_eq!(access.allows(who, &scheme, false, None), rest, "{access:?}");
+            }
+            assert!(access.allows(member, &scheme, false, None));
+        }
+    }
+
+    #[test]
+    fn a_token_of_any_of_the_secrets_opens() {
+        let keys = |keys: &[[u8; 32]]| Keys::from_bytes(keys).expect("long enough");
+        let scheme = Security::secret(keys(&[[1; 32], [2; 32]])).scheme();
+        let opens = |shown: &str| {
+            HttpAccess::Members.allows(client("10.0.0.1", None), &scheme, false, Some(shown))
+        };
+        for key in [[1; 32], [2; 32]] {
+            assert!(opens(&format!("Bearer {}", keys(&[key]).http_token())));
+        }
+        let token = keys(&[[3; 32]]).http_token();
+        for wrong in [
+            format!("Bearer {token}"),
+            token,
+            "Bearer".into(),
+            "Basic x".into(),
+        ] {
+            assert!(!opens(&wrong), "{wrong}");
+        }
+    }
+}

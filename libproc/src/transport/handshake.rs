@@ -142,22 +142,45 @@ pub(super) async fn answer(node: &Node, stream: Stream, unread: BytesMut) -> io:
         return deny(node, from, None, talk, Denied::Version).await;
     }
     let hello: Hello = decode(&said)?;
-    match admit(node, from, &mut talk, &hello, &said).await {
-        Ok((peer, accepted)) => {
-            if accepted {
-                let Talk { stream, unread } = talk;
-                let incarnation = hello.incarnation;
-                let met = Met {
-                    stream,
-                    unread,
-                    incarnation,
-                };
-                peer.connected(met, false);
-            }
-            Ok(())
+    let proven = match admit(node, from, &mut talk, &hello, &said).await {
+        Ok(proven) => proven,
+        Err(Failure::Network(error)) => return Err(error),
+        Err(Failure::Denied(denied)) => {
+            return deny(node, from, Some(hello.address), talk, denied).await;
         }
-        Err(Failure::Network(error)) => Err(error),
-        Err(Failure::Denied(denied)) => deny(node, from, Some(hello.address), talk, denied).await,
+    };
+    let peer = node.peer(hello.address);
+    let _unless_met = Forgotten { node, peer: &peer };
+    let accepted = peer.admits(hello.incarnation);
+    let welcome = encode(&Welcome {
+        incarnation: node.incarnation(),
+        accepted,
+    })?;
+    let proof =
+        proven.map(|Proven { key, heard }| key.prove(Side::Answerer, &[&said, &heard, &welcome]));
+    let sealed: Result<Sealed, Denied> = Ok(Sealed { welcome, proof });
+    talk.say(&[], &sealed).await?;
+    if accepted {
+        let Talk { stream, unread } = talk;
+        let met = Met {
+            stream,
+            unread,
+            incarnation: hello.incarnation,
+        };
+        peer.connected(met, false);
+    }
+    Ok(())
+}
+
+/// Forgets a peer that did not become connected, however that came.
+struct Forgotten<'a> {
+    node: &'a Node,
+    peer: &'a Arc<Peer>,
+}
+
+impl Drop for Forgotten<'_> {
+    fn drop(&mut self) {
+        self.node.forget(self.peer);
     }
 }
 
@@ -182,7 +205,7 @@ async fn admit(
     talk: &mut Talk,
     hello: &Hello,
     said: &[u8],
-) -> Result<(Arc<Peer>, bool), Failure> {
+) -> Result<Option<Proven>, Failure> {
     if hello.address == node.address() {
         return Err(Denied::SameAddress.into());
     }
@@ -207,21 +230,7 @@ async fn admit(
         }
     };
     node.acquaintances().came(hello.address, rank)?;
-    let peer = node.peer(hello.address);
-    let accepted = peer.admits(hello.incarnation);
-    let welcome = encode(&Welcome {
-        incarnation: node.incarnation(),
-        accepted,
-    })?;
-    let proof =
-        proven.map(|Proven { key, heard }| key.prove(Side::Answerer, &[said, &heard, &welcome]));
-    let sealed: Result<Sealed, Denied> = Ok(Sealed { welcome, proof });
-    let told = talk.say(&[], &sealed).await;
-    if told.is_err() {
-        node.forget(&peer);
-    }
-    told?;
-    Ok((peer, accepted))
+    Ok(proven)
 }
 
 /// What is left of a challenge that was met: the key it was met with, and how it was said.
