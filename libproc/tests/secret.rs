@@ -385,7 +385,7 @@ fn strangers_who_say_nothing_or_nonsense_keep_nobody_out() {
 }
 
 /// What a node that knows a secret says first.
-fn hello(to: SocketAddr) -> Vec<u8> {
+fn hello(to: SocketAddr, version: u16) -> Vec<u8> {
     #[derive(serde::Serialize)]
     struct Hello {
         version: u16,
@@ -396,7 +396,7 @@ fn hello(to: SocketAddr) -> Vec<u8> {
         label: Option<String>,
     }
     let hello = Hello {
-        version: 2,
+        version,
         address: SocketAddr::from(([127, 0, 0, 1], 9)),
         incarnation: 1,
         to,
@@ -409,13 +409,33 @@ fn hello(to: SocketAddr) -> Vec<u8> {
 }
 
 #[test]
+fn a_node_of_another_version_is_told_so() {
+    alone(async {
+        let there = node_with(knowing(&[OLD])).await;
+        let mut stream = TcpStream::connect(there.address())
+            .await
+            .expect("it listens");
+        let hello = hello(there.address(), 1);
+        stream.write_all(&hello).await.expect("it reads");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("it answers");
+        assert!(contains(&answer, b"Version"), "{answer:?}");
+        there.shutdown().await;
+    });
+}
+
+#[test]
 fn greetings_that_are_mangled_open_nothing_and_harm_nobody() {
     const SEED: u64 = 20;
     alone(async {
         let there = node_with(knowing(&[OLD])).await;
         let counter = there.spawn("counter", Counter::default());
         let mut rng = StdRng::seed_from_u64(SEED);
-        let whole = [hello(there.address()), hello(there.address())[8..].to_vec()].concat();
+        let whole = [
+            hello(there.address(), 2),
+            hello(there.address(), 2)[8..].to_vec(),
+        ]
+        .concat();
         for round in 0..300 {
             let mut bytes = whole.clone();
             for _ in 0..rng.random_range(0..8) {
