@@ -2,8 +2,10 @@
 
 use api::agent::{RunTask, TaskOf};
 use api::executor::{Launch as LaunchTask, Shutdown};
+use executor::environment::CREDENTIALS_FILE;
 use executor::{KillingState, Start};
 use libproc::Context;
+use libproc::security::Delegation;
 use nix::unistd::{User, geteuid};
 use std::time::Duration;
 use types::{ContainerId, ExecutorId, ExecutorKind, FrameworkCapability, FrameworkId};
@@ -149,17 +151,40 @@ impl Agent {
             executable: self.options.executable.as_deref(),
             user: user.as_deref(),
         };
+        let credentials = ctx.node().delegate(executor.container_id.as_str());
+        let credentials = credentials.map_err(explain)?;
+        let mut environment = surroundings.variables(&self.options.environment);
         let what = match &executor.info.command {
-            Some(command) => What::Command {
-                shell: command.shell,
-                value: command.value.clone(),
-                arguments: command.arguments.clone(),
-            },
-            None => builtin(framework, framework_id, executor, task, grace, ctx),
+            Some(command) => {
+                if credentials != Delegation::none() {
+                    let file = sandbox.entrust(&credentials.to_bytes(), user.as_deref());
+                    let file = file.map_err(explain)?.display().to_string();
+                    environment.insert(CREDENTIALS_FILE.to_owned(), file);
+                }
+                What::Command {
+                    shell: command.shell,
+                    value: command.value.clone(),
+                    arguments: command.arguments.clone(),
+                }
+            }
+            None => {
+                let start = start(
+                    framework,
+                    framework_id,
+                    executor,
+                    task,
+                    grace,
+                    credentials,
+                    ctx,
+                );
+                What::Builtin {
+                    start: start.to_bytes(),
+                }
+            }
         };
         Ok(LaunchRequest {
             container_id: executor.container_id.to_string(),
-            environment: surroundings.variables(&self.options.environment),
+            environment,
             sandbox: sandbox.directory().to_owned(),
             user,
             limits: Vec::new(),
@@ -274,17 +299,18 @@ impl Agent {
 }
 
 /// Our own executor, which starts with its task.
-fn builtin(
+fn start(
     framework: &FrameworkInfo,
     framework_id: &FrameworkId,
     executor: &Executor,
     task: &TaskInfo,
     grace: Duration,
+    credentials: Delegation,
     ctx: &Context<Agent>,
-) -> What {
+) -> Start {
     debug_assert_eq!(executor.info.kind, ExecutorKind::Command);
     let told = framework.has(FrameworkCapability::TaskKillingState);
-    let start = Start {
+    Start {
         agent: ctx.pid(),
         framework_id: framework_id.clone(),
         executor_id: executor.info.executor_id.clone(),
@@ -296,9 +322,7 @@ fn builtin(
             KillingState::Untold
         },
         task: task.clone(),
-    };
-    What::Builtin {
-        start: start.to_bytes(),
+        credentials,
     }
 }
 

@@ -12,9 +12,9 @@ pub use read::{Chunk, Entry, EntryKind, READ_BYTES_MAX};
 pub use remove::remove;
 
 use std::{
-    fs::{self, DirBuilder},
-    io,
-    os::unix::fs::{DirBuilderExt, chown, symlink},
+    fs::{self, DirBuilder, File},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt as _, chown, fchown, symlink},
     path::{Path, PathBuf},
 };
 
@@ -22,6 +22,8 @@ use nix::unistd::User;
 
 /// The name of the link beside the runs that leads to the latest of them.
 const LATEST: &str = "latest";
+/// The file in a sandbox with what an executor shows to its agent, until it has read it.
+const CREDENTIALS: &str = ".credentials";
 /// The longest file name Linux takes, in bytes.
 const NAME_BYTES_MAX: usize = 255;
 
@@ -149,6 +151,29 @@ impl Sandbox {
             .map_err(SandboxError::io("change the owner of", directory))?;
         }
         self.link_latest(runs)
+    }
+
+    /// Puts a secret into a sandbox that was just created and that nothing has run in, for its owner
+    /// alone: `user`, or the agent's own user.
+    ///
+    /// # Errors
+    /// When there is no such user, or something is there already.
+    pub fn entrust(&self, secret: &[u8], user: Option<&str>) -> Result<PathBuf, SandboxError> {
+        let path = self.directory.join(CREDENTIALS);
+        let made = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
+        let mut file = made.map_err(SandboxError::io("create", &path))?;
+        if let Some(name) = user {
+            let owner = find_user(name)?;
+            fchown(&file, Some(owner.uid.as_raw()), Some(owner.gid.as_raw()))
+                .map_err(SandboxError::io("change the owner of", &path))?;
+        }
+        file.write_all(secret)
+            .map_err(SandboxError::io("write", &path))?;
+        Ok(path)
     }
 
     /// Replaces `latest` in one step: whoever follows it finds the old run or this one.

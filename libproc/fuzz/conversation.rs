@@ -6,7 +6,7 @@
 )]
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use libproc::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -95,20 +95,23 @@ impl Handler<Hold> for Subject {
     }
 }
 
-/// The greeting of a node at `address`.
+/// What the node is told that it is called: the same in each run, as greetings name it.
+const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
+
+/// The greeting of a node at `address` to the [`subject`].
 pub fn hello(address: SocketAddr, incarnation: u64) -> Vec<u8> {
     #[derive(Serialize)]
     struct Hello {
         version: u16,
         address: SocketAddr,
         incarnation: u64,
-        accepted: bool,
+        to: SocketAddr,
     }
     let hello = Hello {
         version: 2,
         address,
         incarnation,
-        accepted: true,
+        to: HERE,
     };
     let body = rmp_serde::to_vec_named(&hello).expect("it encodes");
     [&(body.len() as u32).to_le_bytes()[..], &body].concat()
@@ -116,7 +119,8 @@ pub fn hello(address: SocketAddr, incarnation: u64) -> Vec<u8> {
 
 /// The node, with a process that is asked and one that is always full.
 pub async fn subject() -> (Node, Pid<Fuzzed>) {
-    let node = Node::bind("127.0.0.1:0").await.expect("a free port");
+    let builder = Node::builder().advertise(HERE);
+    let node = builder.bind("127.0.0.1:0").await.expect("a free port");
     let subject = node.spawn("subject", Subject::default());
     (node, subject)
 }

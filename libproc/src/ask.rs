@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::letter::Outcome;
 use crate::link::ExitReason;
 use crate::process::Process;
+use crate::security::Denied;
 use crate::trace;
 use crate::worker::panic_text;
 
@@ -33,6 +34,9 @@ pub enum AskError {
     /// Nobody listens at the address of its node: that is not running.
     #[error("the node of the receiver is not running")]
     Refused,
+    /// Its node, or this one, does not take the other for a member of its cluster.
+    #[error("the node of the receiver denies this one: {0}")]
+    Denied(Denied),
     /// No answer within the time the asker gave.
     #[error("no answer in time")]
     Timeout,

@@ -12,6 +12,7 @@ use crate::limits::Limits;
 use crate::members::{ClusterOptions, MemberInfo};
 use crate::net::Listener;
 use crate::node::{Inner, Node};
+use crate::security::{Delegation, STRANGERS_MAX, Security, SecurityError, Strangers};
 use crate::timer::Alarms;
 use crate::transport;
 use crate::worker::Host;
@@ -26,6 +27,8 @@ pub struct NodeBuilder {
     advertise: Option<SocketAddr>,
     pub(crate) limits: Limits,
     cluster: Option<ClusterOptions>,
+    security: Security,
+    strangers: usize,
 }
 
 impl Node {
@@ -47,7 +50,19 @@ impl Node {
             advertise: None,
             limits: Limits::default(),
             cluster: None,
+            security: Security::none(),
+            strangers: STRANGERS_MAX,
         }
+    }
+
+    /// Makes credentials for a process that this node starts, for talking with this node alone:
+    /// what runs there may be somebody else's. The other side takes them by
+    /// [`Security::delegated`]. `label` tells one such process from another, such as by its id.
+    ///
+    /// # Errors
+    /// When the label is longer than 255 bytes, or this node's own credentials were delegated.
+    pub fn delegate(&self, label: &str) -> Result<Delegation, SecurityError> {
+        self.security().delegate(self.address(), label)
     }
 }
 
@@ -87,6 +102,21 @@ impl NodeBuilder {
         self
     }
 
+    /// Who may talk to the node, and how it shows that it may talk to others; anybody unless given.
+    #[must_use]
+    pub fn security(mut self, security: Security) -> NodeBuilder {
+        self.security = security;
+        self
+    }
+
+    /// Most connections at once that have not shown who they are; 256 unless given. Beyond it, the
+    /// one that has been there longest is closed.
+    #[must_use]
+    pub fn strangers(mut self, strangers: usize) -> NodeBuilder {
+        self.strangers = strangers;
+        self
+    }
+
     /// Starts the node on `address`; see [`Node::bind`].
     ///
     /// # Errors
@@ -99,7 +129,10 @@ impl NodeBuilder {
         let listener = Listener::bind(address.parse().map_err(invalid)?).await?;
         let bound = listener.local_addr()?;
         let address = self.advertise.unwrap_or_else(|| reachable(bound));
-        let node = Node::from_inner(Inner::new(address, env::rng().random(), self.limits));
+        let mut inner = Inner::new(address, env::rng().random(), self.limits);
+        inner.security = self.security;
+        inner.strangers = Strangers::new(self.strangers);
+        let node = Node::from_inner(inner);
         start_workers(&node, self.workers);
         tokio::task::spawn_local(Alarms::run(node.clone()));
         tokio::task::spawn_local(listen(node.clone(), listener));
@@ -162,12 +195,15 @@ fn reachable(bound: SocketAddr) -> SocketAddr {
     if !bound.ip().is_unspecified() {
         return bound;
     }
+    let ip = outward().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    SocketAddr::new(ip, bound.port())
+}
+
+/// The address of this machine that traffic leaves by, if any does.
+pub(crate) fn outward() -> Option<IpAddr> {
     // Connecting a datagram socket sends nothing; it only chooses the interface.
-    let leaves_by = || {
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-        Some(socket.local_addr().ok()?.ip())
-    };
-    let ip = leaves_by().filter(|ip| !ip.is_unspecified());
-    SocketAddr::new(ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), bound.port())
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    (!ip.is_unspecified()).then_some(ip)
 }

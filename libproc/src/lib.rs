@@ -44,6 +44,10 @@
 //! }
 //! ```
 //!
+//! # Who may talk to a node
+//! Anybody who reaches its port, unless it is built with [`NodeBuilder::security`]: nodes then prove
+//! to each other that they share a secret, or speak TLS with certificates on both sides.
+//!
 //! # Where to go on
 //! - The [`guide`]: from a first process to many nodes, with [what is promised](guide::semantics)
 //!   said once, and a page for those who come [from elsewhere](guide::coming_from).
@@ -93,6 +97,7 @@ mod probe;
 mod process;
 mod protocol;
 mod reply;
+pub mod security;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod spawn_on;
@@ -122,6 +127,7 @@ pub use probe::{Probe, Received};
 pub use process::Process;
 pub use protocol::{Accepts, Page, Speak, Wire};
 pub use reply::{Answer, Later, Reply};
+pub use security::{Denied, Security, SecurityError};
 pub use spawn_on::{SpawnOnError, Spawnable, SpawnedOn};
 pub use timer::Timer;
 pub use transport::Backlog;

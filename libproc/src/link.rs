@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use crate::letter::System;
 use crate::node::Node;
 use crate::pid::Upid;
+use crate::security::Denied;
 use crate::table::Handle;
 use crate::transport::PeerWatch;
 
@@ -43,6 +44,8 @@ pub enum ExitReason {
     Disconnected,
     /// Its node could not be reached.
     Unreachable,
+    /// Its node, or this one, does not take the other for a member of its cluster.
+    Denied(Denied),
 }
 
 impl fmt::Display for ExitReason {
@@ -54,6 +57,7 @@ impl fmt::Display for ExitReason {
             ExitReason::NoProcess => f.write_str("no such process"),
             ExitReason::Disconnected => f.write_str("disconnected"),
             ExitReason::Unreachable => f.write_str("unreachable"),
+            ExitReason::Denied(why) => write!(f, "denied: {why}"),
         }
     }
 }

@@ -1,11 +1,21 @@
-//! The one way to sockets: the operating system's, or in a simulation turmoil's.
+//! The one way to sockets: the operating system's, or in a simulation turmoil's, with TLS over
+//! either.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::{Buf, BytesMut};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+/// Where both sides of a connection are that crosses no network.
+#[cfg(feature = "sim")]
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// Whether this thread runs a host of a simulation.
 pub(crate) fn in_simulation() -> bool {
@@ -29,6 +39,7 @@ pub(crate) enum Stream {
     /// No network at all.
     #[cfg(feature = "sim")]
     Memory(tokio::io::DuplexStream),
+    Tls(Box<TlsStream<Rewound>>),
 }
 
 pub(crate) enum ReadHalf {
@@ -37,6 +48,7 @@ pub(crate) enum ReadHalf {
     Sim(turmoil::net::tcp::OwnedReadHalf),
     #[cfg(feature = "sim")]
     Memory(tokio::io::ReadHalf<tokio::io::DuplexStream>),
+    Tls(tokio::io::ReadHalf<Box<TlsStream<Rewound>>>),
 }
 
 pub(crate) enum WriteHalf {
@@ -45,6 +57,13 @@ pub(crate) enum WriteHalf {
     Sim(turmoil::net::tcp::OwnedWriteHalf),
     #[cfg(feature = "sim")]
     Memory(tokio::io::WriteHalf<tokio::io::DuplexStream>),
+    Tls(tokio::io::WriteHalf<Box<TlsStream<Rewound>>>),
+}
+
+/// A stream whose first bytes were read already.
+pub(crate) struct Rewound {
+    pub(crate) opening: BytesMut,
+    pub(crate) stream: Stream,
 }
 
 impl Listener {
@@ -92,6 +111,75 @@ impl Stream {
         Ok(Stream::Real(stream))
     }
 
+    /// Begins TLS as the one who dialed `ip`, whose certificate must name that.
+    pub(crate) async fn dial_tls(
+        self,
+        config: Arc<ClientConfig>,
+        ip: IpAddr,
+    ) -> io::Result<Stream> {
+        let name = ServerName::IpAddress(ip.into());
+        let opening = BytesMut::new();
+        let rewound = Rewound {
+            opening,
+            stream: self,
+        };
+        let stream = TlsConnector::from(config).connect(name, rewound).await?;
+        Ok(Stream::Tls(Box::new(TlsStream::Client(stream))))
+    }
+
+    /// Begins TLS as the one who was dialed, by a client of whom `opening` was read; if that fails,
+    /// gives back the stream below.
+    pub(crate) async fn answer_tls(
+        self,
+        config: Arc<ServerConfig>,
+        opening: BytesMut,
+    ) -> Result<Stream, (io::Error, Stream)> {
+        let rewound = Rewound {
+            opening,
+            stream: self,
+        };
+        let accepted = TlsAcceptor::from(config)
+            .accept(rewound)
+            .into_fallible()
+            .await;
+        let stream = accepted.map_err(|(error, rewound)| (error, rewound.stream))?;
+        Ok(Stream::Tls(Box::new(TlsStream::Server(stream))))
+    }
+
+    /// The certificate that the other side has shown, and what leads from there to an authority.
+    pub(crate) fn certificates(&self) -> Option<&[CertificateDer<'static>]> {
+        match self {
+            Stream::Tls(stream) => stream.get_ref().1.peer_certificates(),
+            Stream::Real(_) => None,
+            #[cfg(feature = "sim")]
+            Stream::Sim(_) | Stream::Memory(_) => None,
+        }
+    }
+
+    /// Where this side of the connection is.
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Stream::Real(stream) => stream.local_addr(),
+            #[cfg(feature = "sim")]
+            Stream::Sim(stream) => stream.local_addr(),
+            #[cfg(feature = "sim")]
+            Stream::Memory(_) => Ok(NOWHERE),
+            Stream::Tls(stream) => stream.get_ref().0.stream.local_addr(),
+        }
+    }
+
+    /// Where the other side of the connection is.
+    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Stream::Real(stream) => stream.peer_addr(),
+            #[cfg(feature = "sim")]
+            Stream::Sim(stream) => stream.peer_addr(),
+            #[cfg(feature = "sim")]
+            Stream::Memory(_) => Ok(NOWHERE),
+            Stream::Tls(stream) => stream.get_ref().0.stream.peer_addr(),
+        }
+    }
+
     pub(crate) fn into_split(self) -> (ReadHalf, WriteHalf) {
         match self {
             Stream::Real(stream) => {
@@ -107,6 +195,10 @@ impl Stream {
             Stream::Memory(stream) => {
                 let (read, write) = tokio::io::split(stream);
                 (ReadHalf::Memory(read), WriteHalf::Memory(write))
+            }
+            Stream::Tls(stream) => {
+                let (read, write) = tokio::io::split(stream);
+                (ReadHalf::Tls(read), WriteHalf::Tls(write))
             }
         }
     }
@@ -135,6 +227,7 @@ macro_rules! either {
             Self::Sim($inner) => $call,
             #[cfg(feature = "sim")]
             Self::Memory($inner) => $call,
+            Self::Tls($inner) => $call,
         }
     };
 }
@@ -171,3 +264,35 @@ macro_rules! write_through {
 
 read_through!(Stream, ReadHalf);
 write_through!(Stream, WriteHalf);
+
+impl AsyncRead for Rewound {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.opening.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let count = self.opening.len().min(buffer.remaining());
+        buffer.put_slice(&self.opening[..count]);
+        self.opening.advance(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Rewound {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -57,14 +57,14 @@ async fn greet_and_send(node: &Node, frames: &[u8]) -> Vec<u8> {
         version: u16,
         address: std::net::SocketAddr,
         incarnation: u64,
-        accepted: bool,
+        to: std::net::SocketAddr,
     }
     let address = "127.0.0.1:9".parse().expect("an address");
     let hello = Hello {
         version: 2,
         address,
         incarnation: 1,
-        accepted: true,
+        to: node.address(),
     };
     let hello = rmp_serde::to_vec_named(&hello).expect("it encodes");
     let mut stream = TcpStream::connect(node.address())

@@ -144,7 +144,7 @@ fn a_peer_that_greets_and_then_neither_speaks_nor_reads_is_given_up_once() {
             },
         );
         let (mut peer, _) = deaf.accept().await.expect("it dials");
-        raw::answer(&mut peer, address, 1).await;
+        raw::answer(&mut peer, 1).await;
         let counter = Pid::<Counting>::assume(whom.clone());
         let bytes = "x".repeat(1 << 20);
         let store = |_| {

@@ -1,6 +1,8 @@
 //! Nodes on a simulated network: cuts are noticed, repairs heal, crashes are final, seeds replay.
 #![cfg(feature = "sim")]
 
+#[path = "common/certificates.rs"]
+mod certificates;
 mod common;
 
 use std::cell::RefCell;
@@ -9,7 +11,7 @@ use std::time::Duration;
 
 use common::*;
 use libproc::prelude::*;
-use libproc::sim::{self, Simulation, World, history};
+use libproc::sim::{self, History, Simulation, World, history, simulation, turmoil};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -281,4 +283,56 @@ fn a_seed_that_does_not_replay_is_shown_with_its_first_letter() {
         again();
     });
     assert!(text.contains("other outcomes"), "{text}");
+}
+
+/// Two nodes that show who they are, cut off for a while; whether the secret or certificates.
+fn meet_twice(seed: u64, security: fn(std::net::IpAddr) -> libproc::Security) -> History {
+    let mut sim = simulation(seed, Duration::from_secs(600));
+    let bind = move |host: &'static str| async move {
+        let ip = turmoil::lookup(host);
+        let builder = Node::builder().security(security(ip));
+        builder.bind(&format!("{ip}:5050")).await
+    };
+    sim.host("counter", move || async move {
+        let node = bind("counter").await?;
+        node.spawn("counter", Counter::default());
+        std::future::pending().await
+    });
+    let counter = format!("counter@{}:5050", sim.lookup("counter"));
+    let counter: Pid<Counting> = counter.parse().expect("an address");
+    sim.client("asker", async move {
+        let node = bind("asker").await?;
+        assert_eq!(node.ask(&counter, Add { by: 1 }).await, Ok(1));
+        turmoil::partition("asker", "counter");
+        let asked = node.ask(&counter, Add { by: 1 }).await;
+        assert_eq!(asked, Err(AskError::Unreachable));
+        turmoil::repair("asker", "counter");
+        while node.ask(&counter, Add { by: 1 }).await.is_err() {}
+        Ok(())
+    });
+    sim.run().expect("the simulation succeeds");
+    history()
+}
+
+#[test]
+fn a_shared_secret_replays_with_its_seed() {
+    use libproc::security::{Keys, Security};
+    let security = |_| Security::secret(Keys::from_bytes(&[[7; 32]]).expect("long enough"));
+    for seed in 0..5 {
+        let first = meet_twice(seed, security);
+        assert_eq!(meet_twice(seed, security), first, "seed {seed} replays");
+    }
+}
+
+#[test]
+fn certificates_serve_on_the_simulated_network_and_its_clock() {
+    thread_local! {
+        static AUTHORITY: libproc::security::Authority = certificates::authority();
+    }
+    meet_twice(1, |ip| {
+        AUTHORITY.with(|authority| {
+            let issued = certificates::issued(authority, &[&ip.to_string()]);
+            certificates::tls(authority, &issued)
+        })
+    });
 }

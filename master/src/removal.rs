@@ -110,7 +110,11 @@ impl MasterProcess {
     ///
     /// An agent that neither answers nor is known to be gone is left to the pings.
     fn ask_after(&mut self, id: &AgentId, reason: &ExitReason, ctx: &mut Context<Self>) {
-        if !matches!(reason, ExitReason::Disconnected | ExitReason::Unreachable) {
+        let unknown = matches!(
+            reason,
+            ExitReason::Disconnected | ExitReason::Unreachable | ExitReason::Denied(_)
+        );
+        if !unknown {
             return self.end_tasks_without_checkpoint(id, ctx); // it said so itself, or its node
         }
         let Some(agent) = self.books.agent(id) else {

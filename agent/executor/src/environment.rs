@@ -16,5 +16,8 @@ pub const CONTAINER_ID: &str = "TEPUI_CONTAINER_ID";
 pub const SANDBOX: &str = "TEPUI_SANDBOX";
 /// How long the executor has to end when it is told to, in milliseconds.
 pub const SHUTDOWN_GRACE_MS: &str = "TEPUI_SHUTDOWN_GRACE_MS";
+/// The file with what the executor shows to its agent, if the agent asks for that. Only the
+/// executor's own user can read it; [`run`](crate::run) reads and removes it.
+pub const CREDENTIALS_FILE: &str = "TEPUI_CREDENTIALS_FILE";
 /// The program of the agent, so that tasks can use its commands.
 pub const TEPUI: &str = "TEPUI";

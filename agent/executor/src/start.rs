@@ -9,7 +9,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use api::agent::Agenting;
-use libproc::{Node, Pid};
+use libproc::security::Delegation;
+use libproc::{Node, Pid, Security};
 use serde::{Deserialize, Serialize};
 use types::{ContainerId, ExecutorId, FrameworkId, TaskInfo};
 
@@ -39,6 +40,8 @@ pub struct Start {
     pub killing_state: KillingState,
     /// What to run.
     pub task: TaskInfo,
+    /// How it shows to the agent that it belongs to it.
+    pub credentials: Delegation,
 }
 
 impl Start {
@@ -84,10 +87,12 @@ async fn run_start(start: Start, environment: BTreeMap<String, String>) -> io::R
         grace,
         killing_state,
         task,
+        credentials,
     } = start;
     let mut executor = CommandExecutor::new(environment, killing_state);
     executor.start(&task);
-    let node = bind_near(agent.upid().address()).await?;
+    let security = Security::delegated(credentials).map_err(io::Error::other)?;
+    let node = bind_near(agent.upid().address(), security).await?;
     let identity = Identity {
         framework_id,
         executor_id,
@@ -101,9 +106,9 @@ async fn run_start(start: Start, environment: BTreeMap<String, String>) -> io::R
 }
 
 /// A node on the agent's interface; on any when that is not one of this machine's.
-pub(crate) async fn bind_near(agent: SocketAddr) -> io::Result<Node> {
+pub(crate) async fn bind_near(agent: SocketAddr, security: Security) -> io::Result<Node> {
     let near = SocketAddr::new(agent.ip(), 0);
-    let builder = Node::builder().workers(1);
+    let builder = Node::builder().workers(1).security(security);
     match builder.clone().bind(&near.to_string()).await {
         Ok(node) => Ok(node),
         Err(_) => {

@@ -1,14 +1,22 @@
 //! Executors that frameworks bring: started once, with several tasks.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use agent::launcher::{ExitStatus, What};
 use api::agent::{RegisterExecutor, ShutdownExecutor, ToExecutor, ToFramework};
 use api::executor::{Executing, Exit, FromFramework, Launch, Registered, Shutdown};
-use api::master::{ExecutorExited, UpdateStatus};
-use types::{ContainerId, Reason, TaskState};
+use api::master::{ExecutorExited, Register, UpdateStatus};
+use executor::{Calls, Executor, ExecutorProcess, Identity, Registration};
+use libproc::security::{Delegation, Keys};
+use libproc::{Node, Security};
+use tokio::sync::oneshot;
+use types::{ContainerId, KillPolicy, Reason, TaskId, TaskInfo, TaskState};
 
-use crate::rig::{Rig, command, custom, framework_id, paused};
+use crate::rig::{Rig, command, custom, framework_id, paused, registered};
+
+/// How long an executor of a test may take to end.
+const GRACE: Duration = Duration::from_secs(5);
 
 #[test]
 fn tasks_wait_for_their_executor_and_reach_it_in_order() {
@@ -81,6 +89,51 @@ fn an_executor_whose_tasks_were_all_killed_meanwhile_is_shut_down() {
         executor.probe.expect::<Registered>().await;
         executor.probe.expect::<Shutdown>().await;
     });
+}
+
+/// Says when its agent has accepted it.
+struct Told(Option<oneshot::Sender<()>>);
+
+impl Executor for Told {
+    fn registered(&mut self, _: &Registration, _: &mut Calls<'_, Self>) {
+        self.0.take().unwrap().send(()).unwrap();
+    }
+    fn launch(&mut self, _: TaskInfo, _: &mut Calls<'_, Self>) {}
+    fn kill(&mut self, _: TaskId, _: Option<KillPolicy>, _: &mut Calls<'_, Self>) {}
+}
+
+#[test]
+fn an_executor_of_a_framework_finds_what_its_agent_asks_for() {
+    let ran = libproc::run_alone(async {
+        let keys = Keys::from_bytes(&[[1; 32]]).unwrap();
+        let node = Node::builder().security(Security::secret(keys));
+        let mut rig = Rig::start_on(node.bind("127.0.0.1:0").await?, |options| options);
+        rig.master.expect::<Register>().await;
+        rig.node
+            .tell(&rig.agent, registered(Duration::from_secs(60)));
+        rig.run(custom("a"));
+        let (launched, executor) = rig.launched().await;
+        let file = &launched.request.environment["TEPUI_CREDENTIALS_FILE"];
+        assert_eq!(std::fs::metadata(file)?.permissions().mode() & 0o777, 0o600);
+        let credentials = Delegation::from_bytes(&std::fs::read(file)?).unwrap();
+        launched.succeed(7);
+        let security = Security::delegated(credentials).unwrap();
+        let node = Node::builder()
+            .security(security)
+            .bind("127.0.0.1:0")
+            .await?;
+        let (sender, registered) = oneshot::channel();
+        let identity = Identity {
+            framework_id: framework_id(),
+            executor_id: executor.executor_id,
+            container_id: executor.container_id,
+        };
+        let process = ExecutorProcess::new(Told(Some(sender)), identity, rig.agent, GRACE);
+        node.spawn("executor", process);
+        registered.await.unwrap();
+        Ok(())
+    });
+    ran.unwrap();
 }
 
 #[test]

@@ -77,7 +77,10 @@ impl Rig {
     }
 
     pub(crate) async fn start_with(change: impl FnOnce(Options) -> Options) -> Rig {
-        let node = Node::bind("127.0.0.1:0").await.unwrap();
+        Rig::start_on(Node::bind("127.0.0.1:0").await.unwrap(), change)
+    }
+
+    pub(crate) fn start_on(node: Node, change: impl FnOnce(Options) -> Options) -> Rig {
         let master = node.probe::<Mastering>("master");
         let work_dir = tempfile::tempdir().unwrap();
         let options = Options {

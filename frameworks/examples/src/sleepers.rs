@@ -40,6 +40,9 @@ pub struct Args {
     /// MESOS_MASTER, else 127.0.0.1:5050.
     #[arg(long)]
     pub master: Option<String>,
+    /// How to show that this program belongs to the cluster; as the environment says if none.
+    #[arg(skip)]
+    pub security: Option<sdk::Security>,
 }
 
 /// Runs the example to its end, in a runtime of its own.
@@ -63,7 +66,7 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
         false => Progress::new(args.tasks.into()),
     };
     let framework = Sleepers::new(args.tasks, command, need, progress);
-    let options = sdk::Options::default().master_or_env(args.master);
+    let options = crate::options(args.master, args.security);
     let info = FrameworkInfo::new("sleepers").role(args.role);
     let code = sdk::run_with(framework, info, options).context("could not sleep")?;
     if code.is_success() {

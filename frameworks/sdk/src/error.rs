@@ -60,6 +60,17 @@ pub enum Error {
         /// Where it was looked for.
         master: String,
     },
+    /// The master does not take this program for a member of its cluster, or the other way round.
+    #[error("no connection to the master at {master}: {reason}")]
+    Denied {
+        /// Where it is.
+        master: String,
+        /// Why.
+        reason: libproc::Denied,
+    },
+    /// The secret or the certificate that the environment names cannot be used.
+    #[error("could not use the secret or certificate of this program")]
+    Security(#[from] crate::SecurityFilesError),
     /// The master can be reached but does not take the framework in.
     #[error("the master at {master} did not answer the subscription")]
     NoAnswer {

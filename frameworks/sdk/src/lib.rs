@@ -78,6 +78,7 @@ mod error;
 mod framework;
 mod process;
 mod run;
+pub mod security;
 mod session;
 mod start;
 mod task;
@@ -86,8 +87,10 @@ pub mod testing;
 pub use calls::{Call, Calls, Stop};
 pub use error::{Error, ExitCode, Result};
 pub use framework::{ExecutorMessage, Exit, Failure, Framework, Interrupt, Subscribed, TaskUpdate};
+pub use libproc::Security;
 pub use process::SchedulerProcess;
 pub use run::{Options, run, run_async, run_with};
+pub use security::{SecurityFiles, SecurityFilesError};
 pub use start::{Handle, Remote, start, start_within};
 pub use task::Task;
 

@@ -7,8 +7,8 @@ use api::master::{GetMaster, Mastering, Subscribe};
 use api::scheduler::{
     Failure, FromExecutor, Offers, Rejected, Rescind, Scheduling, Subscribed, Update,
 };
-use libproc::env;
 use libproc::prelude::*;
+use libproc::{Denied, env};
 use tokio::sync::{mpsc, oneshot};
 use types::{FrameworkId, FrameworkInfo};
 
@@ -38,6 +38,8 @@ pub struct SchedulerProcess<F> {
     /// Dropped with the process: closes the door.
     _open: oneshot::Sender<()>,
     end: Option<oneshot::Sender<Result>>,
+    /// Why the last attempt to connect was denied, if it was.
+    denied: Option<Denied>,
 }
 
 /// Where visits come in, until it is closed.
@@ -72,6 +74,7 @@ impl<F: Framework> SchedulerProcess<F> {
             door: Some(Door { visits, closed }),
             _open: open,
             end: Some(wiring.end),
+            denied: None,
         }
     }
 
@@ -181,7 +184,10 @@ impl<F: Framework> SchedulerProcess<F> {
         match ending {
             Ending::Code(code) => Ok(code),
             Ending::Failed(reason) => Err(Error::Failed(reason)),
-            Ending::NoMaster => Err(Error::NoMaster { master }),
+            Ending::NoMaster => Err(match self.denied {
+                Some(reason) => Error::Denied { master, reason },
+                None => Error::NoMaster { master },
+            }),
             Ending::NoAnswer => Err(Error::NoAnswer { master }),
             Ending::Rejected(reason) => Err(Error::Rejected(reason)),
         }
@@ -296,6 +302,10 @@ impl<F: Framework> Handler<Exited> for SchedulerProcess<F> {
     fn handle(&mut self, exited: Exited, ctx: &mut Context<Self>) {
         tracing::debug!(master = %exited.upid, reason = %exited.reason, "link to master broken");
         self.voice = None;
+        self.denied = match exited.reason {
+            ExitReason::Denied(why) => Some(why),
+            _ => None,
+        };
         self.run(Input::Broken, ctx);
     }
 }

@@ -5,13 +5,14 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use libproc::{Node, Pid, Upid};
+use libproc::{Node, Pid, Security, Upid};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use types::FrameworkInfo;
 
 use crate::address::MasterAddress;
 use crate::error::{Error, Result};
 use crate::framework::{Framework, Interrupt};
+use crate::security::SecurityFiles;
 use crate::start::start_within;
 
 /// Where the master of a cluster on one's own machine is.
@@ -88,12 +89,17 @@ pub async fn run_async<F: Framework>(
 }
 
 /// A port of this framework's own, where the master can reach it.
-async fn bind(options: &Options, master: SocketAddr) -> io::Result<Node> {
+async fn bind(options: &Options, master: SocketAddr) -> Result<Node> {
     let address = match &options.bind {
         Some(address) => address.clone(),
         None => SocketAddr::new(ip_towards(master)?, 0).to_string(),
     };
-    Node::builder().workers(1).bind(&address).await
+    let security = match &options.security {
+        Some(security) => security.clone(),
+        None => SecurityFiles::from_env().load()?,
+    };
+    let builder = Node::builder().workers(1).security(security);
+    Ok(builder.bind(&address).await?)
 }
 
 /// The address of this machine that traffic to the master leaves by.
@@ -137,6 +143,7 @@ pub struct Options {
     bind: Option<String>,
     failover: Option<Duration>,
     subscribe_timeout: Option<Duration>,
+    security: Option<Security>,
 }
 
 impl Default for Options {
@@ -147,6 +154,7 @@ impl Default for Options {
             bind: None,
             failover: None,
             subscribe_timeout: Some(SUBSCRIBE_TIMEOUT),
+            security: None,
         }
     }
 }
@@ -181,6 +189,14 @@ impl Options {
     #[must_use]
     pub fn bind(mut self, address: impl Into<String>) -> Options {
         self.bind = Some(address.into());
+        self
+    }
+
+    /// How the program shows that it belongs to the cluster; unless given, by the secret or the
+    /// certificate that the [environment names](SecurityFiles::from_env).
+    #[must_use]
+    pub fn security(mut self, security: Security) -> Options {
+        self.security = Some(security);
         self
     }
 

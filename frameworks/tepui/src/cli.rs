@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, agents, bench, completions, demo, example, frameworks, hidden, kill, logs, master, ps,
-    run, status, teardown, top, up,
+    agent, agents, bench, certs, completions, demo, example, frameworks, hidden, keygen, kill,
+    logs, master, ps, run, status, teardown, top, up,
 };
 use crate::exit;
 use crate::logging::LogFlags;
@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Agent(Box<agent::Args>),
     Example(example::Args),
     Bench(bench::Args),
+    Keygen(keygen::Args),
+    Certs(certs::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Zygote,
@@ -91,6 +93,8 @@ impl Command {
             Command::Agent(args) => agent::run(*args),
             Command::Example(args) => example::run(args),
             Command::Bench(args) => bench::run(&args),
+            Command::Keygen(args) => keygen::run(&args),
+            Command::Certs(args) => certs::run(&args),
             Command::Completions(args) => completions::run(&args),
             Command::Zygote => hidden::zygote(),
             Command::Executor => hidden::executor(),

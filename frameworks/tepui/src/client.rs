@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use api::master::Mastering;
 use clap::Args;
-use libproc::{Accepts, AskError, Node, Pid, Upid, Wire};
+use libproc::{Accepts, AskError, Denied, Node, Pid, Upid, Wire};
+
+use crate::security::SecurityFlags;
 
 /// Longest time an operator waits for an answer.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -17,6 +19,8 @@ pub(crate) struct MasterFlag {
     /// The master, as host:port or ip:port [default: $MESOS_MASTER, else 127.0.0.1:5050]
     #[arg(long, short, value_name = "ADDRESS", env = "TEPUI_MASTER")]
     pub(crate) master: Option<String>,
+    #[command(flatten)]
+    pub(crate) security: SecurityFlags,
 }
 
 impl MasterFlag {
@@ -47,7 +51,8 @@ impl Client {
         let address = resolve(&name, api::MASTER_PORT)?;
         let master = pid_at(api::MASTER, address);
         let ours = SocketAddr::new(ip_towards(address), 0);
-        let node = Node::builder().workers(1).bind(&ours.to_string()).await;
+        let builder = Node::builder().workers(1).security(flag.security.load()?);
+        let node = builder.bind(&ours.to_string()).await;
         let node = node.context("could not open a port for the answers")?;
         Ok(Client { node, master, name })
     }
@@ -76,12 +81,29 @@ impl Client {
             AskError::NoProcess => {
                 anyhow!("no master answers at {name}, though something else does: {advice}")
             }
+            AskError::Denied(why) => denied(&format!("the master at {name}"), *why),
             AskError::NotAccepted | AskError::Undecodable => {
                 anyhow!("the master at {name} is of a version that does not know this question")
             }
             other => anyhow!(other.clone()).context(format!("the master at {name} did not answer")),
         }
     }
+}
+
+/// What it means that somebody denied us, or we denied them, and which flag helps.
+pub(crate) fn denied(who: &str, why: Denied) -> anyhow::Error {
+    let flags = match why {
+        Denied::SecretWanted | Denied::NoSecretThere | Denied::WrongSecret => {
+            " (--secret-file or TEPUI_SECRET_FILE)"
+        }
+        Denied::TlsWanted
+        | Denied::NoTlsThere
+        | Denied::CertificateWanted
+        | Denied::BadCertificate => " (--tls-cert, --tls-key and --tls-ca)",
+        Denied::OtherAddress => " (`tepui certs --hosts`)",
+        _ => "",
+    };
+    anyhow!("no connection to {who}: {why}{flags}")
 }
 
 /// The process of this name on the node at an address.

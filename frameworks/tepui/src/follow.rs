@@ -86,6 +86,9 @@ impl Sandbox {
 
     fn unreachable(&self, error: libproc::AskError) -> anyhow::Error {
         let agent = self.agent.upid().address();
+        if let libproc::AskError::Denied(why) = error {
+            return crate::client::denied(&format!("the agent at {agent}"), why);
+        }
         anyhow!(error).context(format!(
             "could not read the output from the agent at {agent}"
         ))

@@ -17,6 +17,7 @@ use types::Resources;
 
 use crate::client::{Client, MasterFlag};
 use crate::machine::Machine;
+use crate::security::{DaemonSecurityFlags, SecurityFlags};
 
 use directory::Directory;
 pub(crate) use member::{Exit, Member, executable};
@@ -44,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) work_dir: Option<PathBuf>,
     /// Whether a temporary directory is left there.
     pub(crate) keep: bool,
+    /// How its members, and others, show that they belong to it.
+    pub(crate) security: DaemonSecurityFlags,
 }
 
 /// A cluster on this machine.
@@ -127,8 +130,13 @@ impl Cluster {
             self.directory.make_for("master")?.display(),
         ));
         let log = self.directory.log("master");
-        self.members
-            .push(Member::start("master", "master", &flags, &log)?);
+        self.members.push(Member::start(
+            "master",
+            "master",
+            &flags,
+            &self.plan.security.security,
+            &log,
+        )?);
         let Some(master) = self.members.last_mut() else {
             bail!("no member was started")
         };
@@ -142,8 +150,13 @@ impl Cluster {
             flags.push(flag("work-dir", self.directory.make_for(&name)?.display()));
             flags.push(flag("resources", to_flag(&self.resources(number))));
             let log = self.directory.log(&name);
-            self.members
-                .push(Member::start(&name, "agent", &flags, &log)?);
+            self.members.push(Member::start(
+                &name,
+                "agent",
+                &flags,
+                &self.plan.security.security,
+                &log,
+            )?);
         }
         for member in &mut self.members {
             member.address().await?;
@@ -158,6 +171,7 @@ impl Cluster {
     ) -> Result<Vec<AgentSummary>> {
         let client = Client::new(&MasterFlag {
             master: Some(master.to_string()),
+            security: self.security().clone(),
         })
         .await?;
         let wanted = usize::from(self.plan.agents);
@@ -178,11 +192,13 @@ impl Cluster {
         } else {
             self.plan.port + index
         };
-        vec![
+        let mut flags = vec![
             flag("ip", self.plan.ip),
             flag("port", port),
             "--child".to_owned(),
-        ]
+        ];
+        flags.extend(self.plan.security.flags());
+        flags
     }
 
     /// What agent `number`, from 1, says it has.
@@ -200,6 +216,11 @@ impl Cluster {
             Some(_) => None,
             None => self.machine.overcommit(u64::from(self.plan.agents)),
         }
+    }
+
+    /// What those need who are to be let in.
+    pub(crate) fn security(&self) -> &SecurityFlags {
+        &self.plan.security.security
     }
 
     /// Where the master is, once it was started.
@@ -299,6 +320,7 @@ mod tests {
             resources: None,
             work_dir: None,
             keep: false,
+            security: DaemonSecurityFlags::default(),
         }
     }
 

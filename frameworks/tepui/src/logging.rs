@@ -7,8 +7,9 @@ use tracing_subscriber::EnvFilter;
 
 /// What daemons log unless told otherwise.
 const DAEMON_LEVEL: &str = "info";
-/// What commands log unless told otherwise: their output speaks for them.
-const COMMAND_LEVEL: &str = "warn";
+/// What commands log unless told otherwise: their output speaks for them, also when nobody lets
+/// them in.
+const COMMAND_LEVEL: &str = "warn,libproc::security::denials=error";
 
 /// How logs look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -16,6 +16,7 @@ mod logging;
 mod machine;
 mod output;
 mod run;
+mod security;
 mod table;
 mod top;
 mod views;

@@ -15,7 +15,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, RngCore as _, SeedableRng as _};
 use rig::absurd::{Absurd, absurd_tasks};
 use rig::siege::Siege;
-use rig::stranger::{self, PREFACE, Stranger, ask, define, frame, hello, letter};
+use rig::stranger::{self, PREFACE, Stranger, VERSION, ask, define, frame, hello, letter};
 use rig::{corpus, eventually};
 use sdk::prelude::*;
 use tokio::io::AsyncReadExt as _;
@@ -75,7 +75,7 @@ async fn noise(door: SocketAddr, rng: &mut StdRng) {
 async fn bad_greetings(siege: &Siege, door: SocketAddr) {
     let before = siege.count(door, "libproc/refused_connections").await;
     let address = nowhere(siege, 1);
-    let whole = [&PREFACE[..], &hello(1, address)].concat();
+    let whole = [&PREFACE[..], &hello(VERSION, address)].concat();
     for end in 1..whole.len() {
         Stranger::dial(door).await.say(&whole[..end]).await;
     }
@@ -83,10 +83,10 @@ async fn bad_greetings(siege: &Siege, door: SocketAddr) {
     let endless = u32::MAX.to_le_bytes().to_vec();
     let nonsense = [&4u32.to_le_bytes()[..], b"\xc1\xc1\xc1\xc1"].concat();
     // One that claims to be the very node it speaks to.
-    let itself = hello(1, door);
+    let itself = hello(VERSION, door);
     let bad = [
         hello(0, address),
-        hello(2, address),
+        hello(VERSION - 1, address),
         hello(65_535, address),
         long,
         endless,

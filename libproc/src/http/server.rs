@@ -1,34 +1,80 @@
 //! Serves the connections of a node that speak HTTP/1.1, by hyper.
 
 use std::convert::Infallible;
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
 use super::introspection::{self, percent_decode};
 use super::route::What;
-use super::{BODY_MAX, Body, Call, Respond, Response, StatusCode};
-use crate::net::Stream;
+use super::{BODY_MAX, Body, Call, Method, Respond, Response, StatusCode, header};
+use crate::net::{Rewound, Stream};
 use crate::node::Node;
+use crate::security::{HttpAccess, HttpClient, Scheme, Seat};
 
 /// Longest time a client may take to send its headers.
 const HEADERS: Duration = Duration::from_secs(30);
 
+/// Who is at the other end of a connection.
+pub(crate) struct Visitor {
+    client: HttpClient,
+    /// Kept until a request shows that the client may come.
+    seat: Seat,
+}
+
+impl Visitor {
+    pub(crate) fn new(client: HttpClient, seat: Seat) -> Visitor {
+        Visitor { client, seat }
+    }
+
+    /// What to tell it when it may not have a request served.
+    fn denial(&self, node: &Node, head: &::http::request::Parts) -> Option<Response> {
+        let scheme = node.security().scheme();
+        let access = node.security().http_access(&scheme);
+        if access != HttpAccess::Anybody {
+            let reads = matches!(head.method, Method::GET | Method::HEAD);
+            let page = introspection::is_page(head.uri.path().trim_matches('/'));
+            let shown = head.headers.get(header::AUTHORIZATION);
+            let shown = shown.and_then(|value| value.to_str().ok());
+            if !access.allows(self.client, &scheme, reads && page, shown) {
+                node.counters().denied_requests.add(1);
+                return Some(denied(&scheme));
+            }
+        }
+        self.seat.vacate();
+        None
+    }
+}
+
+fn denied(scheme: &Scheme) -> Response {
+    if !matches!(scheme, Scheme::Secret(_)) {
+        let text = "This needs a certificate of the cluster.\n";
+        return Response::error(StatusCode::FORBIDDEN, text);
+    }
+    let text =
+        "This needs `Authorization: Bearer TOKEN`, with the token of the cluster's secret.\n";
+    let mut response = Response::error(StatusCode::UNAUTHORIZED, text);
+    let bearer = header::HeaderValue::from_static("Bearer");
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, bearer);
+    response
+}
+
 /// Serves one connection whose first bytes, `opening`, were read.
-pub(crate) async fn serve(node: Node, stream: Stream, opening: BytesMut) {
+pub(crate) async fn serve(node: Node, stream: Stream, opening: BytesMut, visitor: Visitor) {
     let mut down = node.down();
+    let visitor = &visitor;
     let service = service_fn(|request| {
         let node = node.clone();
-        async move { Ok::<_, Infallible>(answer(&node, request).await) }
+        async move { Ok::<_, Infallible>(answer(&node, request, visitor).await) }
     });
     let io = TokioIo::new(Rewound { opening, stream });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -39,16 +85,17 @@ pub(crate) async fn serve(node: Node, stream: Stream, opening: BytesMut) {
         served = connection => if let Err(error) = served {
             tracing::debug!(%error, "http connection ended");
         },
+        () = visitor.seat.evicted() => node.counters().evicted_connections.add(1),
         _ = down.wait_for(|down| *down) => {}
     }
 }
 
 /// Answers a request, and counts it.
-async fn answer(node: &Node, request: hyper::Request<Incoming>) -> Response {
+async fn answer(node: &Node, request: hyper::Request<Incoming>, visitor: &Visitor) -> Response {
     let counters = node.counters();
     counters.http_requests.add(1);
     let latency = counters.http_latency.start();
-    let response = respond(node, request).await;
+    let response = respond(node, request, visitor).await;
     drop(latency);
     let class = usize::from(response.status().as_u16() / 100).saturating_sub(1);
     if let Some(counter) = counters.http_responses.get(class) {
@@ -57,8 +104,11 @@ async fn answer(node: &Node, request: hyper::Request<Incoming>) -> Response {
     response
 }
 
-async fn respond(node: &Node, request: hyper::Request<Incoming>) -> Response {
+async fn respond(node: &Node, request: hyper::Request<Incoming>, visitor: &Visitor) -> Response {
     let (parts, body) = request.into_parts();
+    if let Some(response) = visitor.denial(node, &parts) {
+        return response;
+    }
     let announced = hyper::body::Body::size_hint(&body).lower();
     if announced > BODY_MAX as u64 {
         return too_large();
@@ -128,43 +178,5 @@ impl hyper::body::Body for Body {
             Body::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Body::Stream(_) => SizeHint::default(),
         }
-    }
-}
-
-/// A stream whose first bytes were read already.
-struct Rewound {
-    opening: BytesMut,
-    stream: Stream,
-}
-
-impl AsyncRead for Rewound {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.opening.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buffer);
-        }
-        let count = self.opening.len().min(buffer.remaining());
-        buffer.put_slice(&self.opening[..count]);
-        self.opening.advance(count);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Rewound {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -123,6 +123,15 @@ fn network(node: &Node, page: &mut Page<'_>) {
         help,
         counters.refused_connections.get(),
     );
+    let help = "Connections that did not show in time who they are, or had to make room";
+    let evicted = counters.evicted_connections.get();
+    page.counter("evicted_connections", help, evicted);
+    let help = "Requests of clients that did not show that they may make them";
+    page.counter("denied_requests", help, counters.denied_requests.get());
+    for (why, count) in node.denials().by_reason() {
+        let help = "Nodes that were denied, by reason";
+        page.counter(&format!("denied/{why:?}"), help, count);
+    }
 }
 
 fn peers(node: &Node, page: &mut Page<'_>) {

@@ -24,6 +24,7 @@ use crate::dead::DeadLetters;
 use crate::limits::Limits;
 use crate::metrics::Registry;
 use crate::pid::Home;
+use crate::security::{Acquaintances, Denials, Denied, STRANGERS_MAX, Security, Strangers};
 use crate::spawn_on::Factory;
 use crate::table::Table;
 use crate::timer::Alarms;
@@ -68,6 +69,10 @@ pub(crate) struct Inner {
     down: watch::Sender<bool>,
     #[cfg(feature = "sim")]
     pub(crate) filters: crate::sim::Filters,
+    pub(crate) security: Security,
+    pub(crate) strangers: Strangers,
+    acquaintances: Acquaintances,
+    denials: Denials,
     pub(crate) arbiters: Mutex<Vec<actix_rt::Arbiter>>,
 }
 
@@ -105,6 +110,10 @@ impl Inner {
             down: watch::Sender::new(false),
             #[cfg(feature = "sim")]
             filters: crate::sim::Filters::default(),
+            security: Security::none(),
+            strangers: Strangers::new(STRANGERS_MAX),
+            acquaintances: Acquaintances::default(),
+            denials: Denials::default(),
             arbiters: Mutex::default(),
         }
     }
@@ -174,6 +183,29 @@ impl Node {
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.0.metrics
+    }
+
+    /// How this node and others show that they belong together.
+    pub fn security(&self) -> &Security {
+        &self.0.security
+    }
+
+    pub(crate) fn strangers(&self) -> &Strangers {
+        &self.0.strangers
+    }
+
+    pub(crate) fn acquaintances(&self) -> &Acquaintances {
+        &self.0.acquaintances
+    }
+
+    pub(crate) fn denials(&self) -> &Denials {
+        &self.0.denials
+    }
+
+    /// Counts that somebody may not come in who came from `from`, as the node at `claimed`.
+    pub(crate) fn denies(&self, from: SocketAddr, claimed: Option<SocketAddr>, why: Denied) {
+        self.0.counters.refused_connections.add(1);
+        self.0.denials.of_caller(from, claimed, why);
     }
 
     pub(crate) fn kinds(&self) -> &Mutex<BTreeMap<&'static str, Factory>> {

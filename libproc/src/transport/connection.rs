@@ -1,25 +1,22 @@
 //! One connection: who may open one, and the reader, writer and listener that serve it.
 
 use std::cell::Cell;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout};
+use bytes::BytesMut;
+use tokio::io::AsyncWriteExt;
+use tokio::time::Instant;
 
 use super::frame::Kind;
-use super::handshake::{self, PREFACE};
 use super::peer::Peer;
 use super::reader::Reader;
-use crate::http;
 use crate::net::{Stream, WriteHalf};
 use crate::node::Node;
 
 /// A connection that counts against the node's limit for as long as this lives.
-struct Seat<'a>(&'a AtomicUsize);
+pub(super) struct Seat<'a>(&'a AtomicUsize);
 
 impl Seat<'_> {
     /// Counts a connection, and how many there are with it.
@@ -35,51 +32,20 @@ impl Drop for Seat<'_> {
     }
 }
 
-/// Serves whatever connected: frames when it opens with our preface, else HTTP.
-pub(crate) async fn accept(node: Node, mut stream: Stream) {
-    let (_seat, taken) = Seat::take(&node);
+/// Counts a connection; none, and a word about it, when there are as many as there may be.
+pub(super) fn seat(node: &Node) -> Option<Seat<'_>> {
+    let (seat, taken) = Seat::take(node);
     let most = node.limits().connections;
-    if taken > most {
-        let refused = &node.counters().refused_connections;
-        refused.add(1);
-        if refused.get().is_power_of_two() {
-            let refused = refused.get();
-            tracing::warn!(most, refused, "too many connections: one was closed");
-        }
-        return;
+    if taken <= most {
+        return Some(seat);
     }
-    let mut opening = BytesMut::with_capacity(1024);
-    let frames = timeout(
-        handshake::TIMEOUT,
-        opens_with_preface(&mut stream, &mut opening),
-    )
-    .await;
-    match frames {
-        Ok(Ok(true)) => {
-            if let Err(error) = handshake::answer(&node, stream, opening).await {
-                node.counters().refused_connections.add(1);
-                tracing::debug!(%error, "connection refused");
-            }
-        }
-        Ok(Ok(false)) => http::server::serve(node.clone(), stream, opening).await,
-        Ok(Err(_)) | Err(_) => {} // gone, or silent
+    let refused = &node.counters().refused_connections;
+    refused.add(1);
+    if refused.get().is_power_of_two() {
+        let refused = refused.get();
+        tracing::warn!(most, refused, "too many connections: one was closed");
     }
-}
-
-async fn opens_with_preface(stream: &mut Stream, opening: &mut BytesMut) -> io::Result<bool> {
-    loop {
-        let seen = opening.len().min(PREFACE.len());
-        if opening[..seen] != PREFACE[..seen] {
-            return Ok(false);
-        }
-        if seen == PREFACE.len() {
-            opening.advance(seen);
-            return Ok(true);
-        }
-        if stream.read_buf(opening).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
+    None
 }
 
 /// Serves the connection `epoch` of `peer` until it ends.
@@ -110,7 +76,8 @@ async fn write_all(peer: &Peer, epoch: u64, mut write: WriteHalf) {
     let mut spent = Vec::new();
     while let Some(bytes) = peer.outgoing(epoch, spent).await {
         peer.node().counters().bytes_sent.add(bytes.len() as u64);
-        if write.write_all(&bytes).await.is_err() {
+        // Flushed too: TLS keeps what the socket did not take.
+        if write.write_all(&bytes).await.is_err() || write.flush().await.is_err() {
             return;
         }
         spent = bytes;

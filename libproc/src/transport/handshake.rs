@@ -1,39 +1,34 @@
-//! How two nodes meet: each says which protocol it speaks, where it can be reached and who it is.
+//! How two nodes meet: each says who it is and where it can be reached, and shows that it may.
+//!
+//! Without security, and over TLS, the dialer says `Hello` and the answerer `Welcome`. Where a secret
+//! is shared there are two steps between: the answerer says nothing but a number drawn by chance, and
+//! the dialer proves first; only then does the answerer say who it is, and proves that too. The
+//! proofs are over all that was said before, so none is good for another connection, for another
+//! pair of addresses, or for the other side.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
-use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::BytesMut;
+use rand::Rng as _;
 use tokio::time::timeout;
 
+use super::greeting::{
+    Challenge, Failure, Hello, Proofs, Sealed, Speaks, Talk, VERSION, Welcome, decode, encode,
+};
 use super::peer::Peer;
+use crate::ask::AskError;
+use crate::env;
 use crate::net::Stream;
 use crate::node::Node;
+use crate::security::{self, Denied, Key, LABEL_MAX, Rank, Scheme, Secret, Side};
 
 /// The bytes that open a connection of frames; any other opening is HTTP.
 pub(crate) const PREFACE: &[u8; 8] = b"\x00tepui\r\n";
-/// Raised when frames change in a way that older nodes cannot read.
-const VERSION: u16 = 2;
-/// Longest time for connecting, and for the greetings.
+/// Longest time for connecting, and for all that is said before frames pass.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
-/// Largest greeting, in bytes.
-const HELLO_MAX: usize = 1024;
-
-/// What each side says first.
-#[derive(Debug, Serialize, Deserialize)]
-struct Hello {
-    version: u16,
-    /// Where the speaker is reached.
-    address: SocketAddr,
-    /// Another number each time a node starts: a new one at an old address is another node.
-    incarnation: u64,
-    /// Whether the speaker uses this connection; the dialer always does.
-    accepted: bool,
-}
 
 /// A connection whose two sides have greeted each other.
 pub(crate) struct Met {
@@ -49,98 +44,234 @@ pub(crate) async fn dial(peer: Arc<Peer>, wait: Duration) {
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
     }
-    let dialed = timeout(TIMEOUT, greet(&peer)).await;
-    match dialed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+    let timed_out = |_| Err(io::Error::from(io::ErrorKind::TimedOut).into());
+    match timeout(TIMEOUT, greet(&peer))
+        .await
+        .unwrap_or_else(timed_out)
+    {
         Ok(Some(met)) => peer.connected(met, true),
         // The peer dials as well and its dial stands: it gets as long as ours had.
         Ok(None) => {
             tokio::time::sleep(TIMEOUT).await;
-            peer.not_connected(false);
+            peer.not_connected(&AskError::Unreachable);
         }
-        Err(error) => {
+        Err(Failure::Denied(denied)) => {
+            peer.node().denials().of_peer(peer.address(), denied);
+            peer.not_connected(&AskError::Denied(denied));
+        }
+        Err(Failure::Network(error)) => {
             tracing::debug!(peer = %peer.address(), %error, "could not connect");
-            peer.not_connected(error.kind() == io::ErrorKind::ConnectionRefused);
+            peer.not_connected(match error.kind() {
+                io::ErrorKind::ConnectionRefused => &AskError::Refused,
+                _ => &AskError::Unreachable,
+            });
         }
     }
     peer.node().forget(&peer);
 }
 
-async fn greet(peer: &Peer) -> io::Result<Option<Met>> {
-    let mut stream = Stream::connect(peer.address()).await?;
-    write(&mut stream, PREFACE, &hello(peer.node(), true)).await?;
-    let mut unread = BytesMut::with_capacity(HELLO_MAX);
-    let theirs = read(&mut stream, &mut unread).await?;
-    let incarnation = theirs.incarnation;
-    Ok(theirs.accepted.then_some(Met {
+async fn greet(peer: &Peer) -> Result<Option<Met>, Failure> {
+    let (node, to) = (peer.node(), peer.address());
+    let mut stream = Stream::connect(to).await?;
+    let scheme = node.security().scheme();
+    if let Scheme::Tls(tls) = &scheme {
+        stream = stream.dial_tls(tls.client.clone(), to.ip()).await?;
+        let rank = stream.certificates().and_then(security::rank);
+        node.acquaintances()
+            .found(to, rank.ok_or(Denied::BadCertificate)?)?;
+    }
+    let mut talk = Talk::new(stream);
+    let secret = match &scheme {
+        Scheme::Secret(secret) => Some(&**secret),
+        Scheme::None | Scheme::Tls(_) => None,
+    };
+    let welcome = exchange(node, to, &mut talk, secret).await?;
+    let incarnation = welcome.incarnation;
+    let Talk { stream, unread } = talk;
+    Ok(welcome.accepted.then_some(Met {
         stream,
         unread,
         incarnation,
     }))
 }
 
-/// Answers a dialer whose preface was read; the connection is served if it is wanted.
-pub(crate) async fn answer(
+/// What the dialer says and hears.
+async fn exchange(
     node: &Node,
-    mut stream: Stream,
-    mut unread: BytesMut,
-) -> io::Result<()> {
-    let theirs = timeout(TIMEOUT, read(&mut stream, &mut unread)).await??;
-    if theirs.address == node.address() {
-        return Err(io::Error::other("a node claims the address of this one"));
+    to: SocketAddr,
+    talk: &mut Talk,
+    secret: Option<&Secret>,
+) -> Result<Welcome, Failure> {
+    let hello = Hello {
+        version: VERSION,
+        address: node.address(),
+        incarnation: node.incarnation(),
+        to,
+        nonce: secret.map(|_| env::rng().random()),
+        label: secret.and_then(|secret| secret.label.as_deref().map(str::to_owned)),
+    };
+    let hello = talk.say(PREFACE, &hello).await?;
+    let Some(secret) = secret else {
+        let (sealed, _) = talk.hear_answer::<Sealed>().await?;
+        return Ok(decode(&sealed.welcome)?);
+    };
+    let (challenge, heard) = talk.hear_answer::<Challenge>().await?;
+    let (keys, rank) = keys(node, secret, challenge.label.as_deref())?;
+    let proof = |key: &Key| key.prove(Side::Dialer, &[&hello, &heard]);
+    let proofs = keys.iter().map(proof).collect();
+    talk.say(&[], &Proofs { proofs }).await?;
+    let (sealed, _) = talk.hear_answer::<Sealed>().await?;
+    let said: [&[u8]; 3] = [&hello, &heard, &sealed.welcome];
+    let proven = sealed.proof.is_some_and(|proof| {
+        keys.iter()
+            .any(|key| key.verifies(Side::Answerer, &said, &proof))
+    });
+    if !proven {
+        return Err(Denied::WrongSecret.into());
     }
-    let peer = node.peer(theirs.address);
-    let incarnation = theirs.incarnation;
-    let accepted = peer.admits(incarnation);
-    timeout(TIMEOUT, write(&mut stream, &[], &hello(node, accepted))).await??;
+    node.acquaintances().found(to, rank)?;
+    Ok(decode(&sealed.welcome)?)
+}
+
+/// Answers a dialer whose preface was read; the connection is served if it is wanted.
+pub(super) async fn answer(node: &Node, stream: Stream, unread: BytesMut) -> io::Result<()> {
+    let from = stream.peer_addr()?;
+    let mut talk = Talk { stream, unread };
+    let said = talk.hear().await?;
+    if decode::<Speaks>(&said)?.version != VERSION {
+        return deny(node, from, None, talk, Denied::Version).await;
+    }
+    let hello: Hello = decode(&said)?;
+    let proven = match admit(node, from, &mut talk, &hello, &said).await {
+        Ok(proven) => proven,
+        Err(Failure::Network(error)) => return Err(error),
+        Err(Failure::Denied(denied)) => {
+            return deny(node, from, Some(hello.address), talk, denied).await;
+        }
+    };
+    let peer = node.peer(hello.address);
+    let _unless_met = Forgotten { node, peer: &peer };
+    let accepted = peer.admits(hello.incarnation);
+    let welcome = encode(&Welcome {
+        incarnation: node.incarnation(),
+        accepted,
+    })?;
+    let proof =
+        proven.map(|Proven { key, heard }| key.prove(Side::Answerer, &[&said, &heard, &welcome]));
+    let sealed: Result<Sealed, Denied> = Ok(Sealed { welcome, proof });
+    talk.say(&[], &sealed).await?;
     if accepted {
+        let Talk { stream, unread } = talk;
         let met = Met {
             stream,
             unread,
-            incarnation,
+            incarnation: hello.incarnation,
         };
         peer.connected(met, false);
     }
     Ok(())
 }
 
-fn hello(node: &Node, accepted: bool) -> Hello {
-    let (address, incarnation) = (node.address(), node.incarnation());
-    Hello {
-        version: VERSION,
-        address,
-        incarnation,
-        accepted,
+/// Forgets a peer that did not become connected, however that came.
+struct Forgotten<'a> {
+    node: &'a Node,
+    peer: &'a Arc<Peer>,
+}
+
+impl Drop for Forgotten<'_> {
+    fn drop(&mut self) {
+        self.node.forget(self.peer);
     }
 }
 
-/// Writes a greeting and what opens it, at once.
-async fn write(stream: &mut Stream, opening: &[u8], hello: &Hello) -> io::Result<()> {
-    let body = rmp_serde::to_vec_named(hello).map_err(io::Error::other)?;
-    let length = (body.len() as u32).to_le_bytes();
-    let bytes = [opening, &length, &body].concat();
-    stream.write_all(&bytes).await
+/// Tells a dialer that it may not come, and why.
+async fn deny(
+    node: &Node,
+    from: SocketAddr,
+    claimed: Option<SocketAddr>,
+    talk: Talk,
+    denied: Denied,
+) -> io::Result<()> {
+    node.denies(from, claimed, denied);
+    talk.deny(denied).await;
+    let kind = io::ErrorKind::PermissionDenied;
+    Err(io::Error::new(kind, denied.to_string()))
 }
 
-async fn read(stream: &mut Stream, unread: &mut BytesMut) -> io::Result<Hello> {
-    let invalid = |what: &'static str| io::Error::new(io::ErrorKind::InvalidData, what);
-    loop {
-        if let Some((length, rest)) = unread.split_first_chunk::<4>() {
-            let length = u32::from_le_bytes(*length) as usize;
-            if length > HELLO_MAX {
-                return Err(invalid("a greeting that is too long"));
-            }
-            if let Some(body) = rest.get(..length) {
-                let hello: Hello = crate::body::decode(body)
-                    .map_err(|_| invalid("a greeting that does not decode"))?;
-                unread.advance(4 + length);
-                if hello.version != VERSION {
-                    return Err(invalid("a node that speaks another version"));
-                }
-                return Ok(hello);
-            }
-        }
-        if stream.read_buf(unread).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
+/// Lets a dialer in that may come; only then is anything known of it here.
+async fn admit(
+    node: &Node,
+    from: SocketAddr,
+    talk: &mut Talk,
+    hello: &Hello,
+    said: &[u8],
+) -> Result<Option<Proven>, Failure> {
+    if hello.address == node.address() {
+        return Err(Denied::SameAddress.into());
     }
+    let scheme = node.security().scheme();
+    let (rank, proven) = match (&scheme, hello.nonce) {
+        (Scheme::Secret(secret), Some(_)) => {
+            let (rank, proven) = challenge(node, secret, talk, hello, said).await?;
+            (rank, Some(proven))
+        }
+        (Scheme::Secret(_), None) => return Err(Denied::SecretWanted.into()),
+        (Scheme::None | Scheme::Tls(_), Some(_)) => return Err(Denied::NoSecretThere.into()),
+        (Scheme::None, None) => (Rank::Member, None),
+        (Scheme::Tls(_), None) => {
+            let chain = talk
+                .stream
+                .certificates()
+                .ok_or(Denied::CertificateWanted)?;
+            if !security::names(chain, hello.address.ip(), from) {
+                return Err(Denied::OtherAddress.into());
+            }
+            (security::rank(chain).ok_or(Denied::BadCertificate)?, None)
+        }
+    };
+    node.acquaintances().came(hello.address, rank)?;
+    Ok(proven)
+}
+
+/// What is left of a challenge that was met: the key it was met with, and how it was said.
+struct Proven {
+    key: Key,
+    heard: Vec<u8>,
+}
+
+/// Has a dialer prove that it knows the secret.
+async fn challenge(
+    node: &Node,
+    secret: &Secret,
+    talk: &mut Talk,
+    hello: &Hello,
+    said: &[u8],
+) -> Result<(Rank, Proven), Failure> {
+    let here = talk.stream.local_addr()?;
+    let here = SocketAddr::new(here.ip().to_canonical(), here.port());
+    if hello.to != node.address() && hello.to != here {
+        return Err(Denied::Relayed.into());
+    }
+    let (keys, rank) = keys(node, secret, hello.label.as_deref())?;
+    let challenge: Result<Challenge, Denied> = Ok(Challenge {
+        nonce: env::rng().random(),
+        label: secret.label.as_deref().map(str::to_owned),
+    });
+    let heard = talk.say(&[], &challenge).await?;
+    let proofs: Proofs = decode(&talk.hear().await?)?;
+    let proves = |key: &Key| {
+        let mut proofs = proofs.proofs.iter();
+        proofs.any(|proof| key.verifies(Side::Dialer, &[said, &heard], proof))
+    };
+    match keys.into_iter().find(proves) {
+        Some(key) => Ok((rank, Proven { key, heard })),
+        None => Err(Denied::WrongSecret.into()),
+    }
+}
+
+fn keys(node: &Node, secret: &Secret, label: Option<&str>) -> Result<(Vec<Key>, Rank), Failure> {
+    if label.is_some_and(|label| label.len() > LABEL_MAX) {
+        return Err(Denied::WrongSecret.into());
+    }
+    Ok(secret.keys_for(node.address(), label)?)
 }

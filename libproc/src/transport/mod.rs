@@ -2,15 +2,17 @@
 //!
 //! `frame` is the format. `peer` is what a node knows of another, `sending` and `linking` what it
 //! does with that, `outbox` what waits to be sent, `encode` how it is written, `numbers` how ids
-//! are shortened there. `handshake` is how two nodes meet, `connection` what serves them then, `reader`
-//! how bytes become letters, `arrivals` how shortened ids are understood, `awake` when a thread may
-//! sleep.
+//! are shortened there. `door` is how a connection opens, `handshake` and `greeting` how two nodes
+//! meet, `connection` what serves them then, `reader` how bytes become letters, `arrivals` how
+//! shortened ids are understood, `awake` when a thread may sleep.
 
 mod arrivals;
 mod awake;
 mod connection;
+mod door;
 mod encode;
 mod frame;
+mod greeting;
 mod handshake;
 mod linking;
 mod numbers;
@@ -19,7 +21,7 @@ mod peer;
 mod reader;
 mod sending;
 
-pub(crate) use connection::accept;
+pub(crate) use door::accept;
 pub(crate) use linking::PeerWatch;
 pub use peer::Backlog;
 pub(crate) use peer::{Peer, PeerLook};

@@ -266,7 +266,8 @@ impl Outbox {
             ExitReason::Stopped
             | ExitReason::NoProcess
             | ExitReason::Disconnected
-            | ExitReason::Unreachable => reason.clone(),
+            | ExitReason::Unreachable
+            | ExitReason::Denied(_) => reason.clone(),
         };
         let chunk = self.chunk();
         let start = chunk.bytes.len();

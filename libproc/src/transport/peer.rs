@@ -223,17 +223,16 @@ impl Peer {
         tokio::task::spawn_local(connection::serve(self.clone(), epoch, stream, unread));
     }
 
-    /// A dial that came to nothing; `refused` says that nobody listens there.
-    pub(crate) fn not_connected(&self, refused: bool) {
+    /// A dial that came to nothing.
+    pub(crate) fn not_connected(&self, error: &AskError) {
         let mut state = self.state.lock();
         if state.phase == Phase::Dialing {
             state.dialed = Some(Instant::now());
-            let error = if refused {
-                AskError::Refused
-            } else {
-                AskError::Unreachable
+            let reason = match error {
+                AskError::Denied(why) => ExitReason::Denied(*why),
+                _ => ExitReason::Unreachable,
             };
-            self.fall(state, &ExitReason::Unreachable, &error);
+            self.fall(state, &reason, error);
         }
     }
 

@@ -266,3 +266,27 @@ pub fn paused(test: impl Future<Output = ()>) {
         .expect("a runtime starts");
     tokio::task::LocalSet::new().block_on(&runtime, test);
 }
+
+/// A node where another was, once that has let go of the port.
+pub async fn node_again(address: std::net::SocketAddr, security: libproc::Security) -> Node {
+    loop {
+        let builder = Node::builder().security(security.clone());
+        match builder.bind(&address.to_string()).await {
+            Ok(node) => return node,
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                tokio::task::yield_now().await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Asks, once more if the connection was that to a node that has gone.
+pub async fn add_again(from: &Node, to: &Pid<Counting>, by: u64) -> Result<u64, AskError> {
+    loop {
+        match from.ask(to, Add { by }).await {
+            Err(AskError::Unreachable) => {}
+            answer => return answer,
+        }
+    }
+}

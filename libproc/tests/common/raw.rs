@@ -4,30 +4,47 @@
 use std::net::SocketAddr;
 
 use libproc::Node;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 pub const PREFACE: &[u8] = b"\x00tepui\r\n";
 
-#[derive(Debug, Serialize, Deserialize)]
+/// What a dialer says first.
+#[derive(Serialize)]
 struct Hello {
     version: u16,
     address: SocketAddr,
     incarnation: u64,
+    to: SocketAddr,
+}
+
+/// What is said to a dialer that may come.
+#[derive(Serialize)]
+struct Sealed {
+    #[serde(with = "serde_bytes")]
+    welcome: Vec<u8>,
+}
+
+#[derive(Serialize)]
+struct Welcome {
+    incarnation: u64,
     accepted: bool,
 }
 
-/// The greeting of a node at `address`.
-pub fn hello(address: SocketAddr, incarnation: u64) -> Vec<u8> {
-    let hello = Hello {
+fn greeting(body: &impl Serialize) -> Vec<u8> {
+    let body = rmp_serde::to_vec_named(body).expect("it encodes");
+    [&(body.len() as u32).to_le_bytes()[..], &body].concat()
+}
+
+/// The greeting of a node at `address` that has dialed the one at `to`.
+pub fn hello(address: SocketAddr, incarnation: u64, to: SocketAddr) -> Vec<u8> {
+    greeting(&Hello {
         version: 2,
         address,
         incarnation,
-        accepted: true,
-    };
-    let body = rmp_serde::to_vec_named(&hello).expect("it encodes");
-    [&(body.len() as u32).to_le_bytes()[..], &body].concat()
+        to,
+    })
 }
 
 /// Connects to `node` and greets it as the node at `address`.
@@ -35,27 +52,36 @@ pub async fn greet(node: &Node, address: SocketAddr, incarnation: u64) -> TcpStr
     let mut stream = TcpStream::connect(node.address())
         .await
         .expect("it listens");
-    let greeting = [PREFACE, &hello(address, incarnation)].concat();
+    let hello = hello(address, incarnation, node.address());
+    let greeting = [PREFACE, &hello].concat();
     stream.write_all(&greeting).await.expect("it reads");
     read_greeting(&mut stream).await;
     stream
 }
 
-/// Answers a node that has dialed, as the node at `address`.
-pub async fn answer(stream: &mut TcpStream, address: SocketAddr, incarnation: u64) {
+/// Answers a node that has dialed.
+pub async fn answer(stream: &mut TcpStream, incarnation: u64) {
     let mut preface = [0; 8];
     stream.read_exact(&mut preface).await.expect("a preface");
     assert_eq!(preface, PREFACE);
     read_greeting(stream).await;
-    let greeting = hello(address, incarnation);
-    stream.write_all(&greeting).await.expect("it reads");
+    let accepted = true;
+    let welcome = Welcome {
+        incarnation,
+        accepted,
+    };
+    let welcome = rmp_serde::to_vec_named(&welcome).expect("it encodes");
+    let sealed: Result<Sealed, ()> = Ok(Sealed { welcome });
+    stream
+        .write_all(&greeting(&sealed))
+        .await
+        .expect("it reads");
 }
 
 async fn read_greeting(stream: &mut TcpStream) {
     let length = stream.read_u32_le().await.expect("a greeting");
     let mut body = vec![0; length as usize];
     stream.read_exact(&mut body).await.expect("a greeting");
-    let _: Hello = rmp_serde::from_slice(&body).expect("a greeting");
 }
 
 /// The address of no node that runs.

@@ -68,6 +68,9 @@ pub struct Args {
     /// MESOS_MASTER, else 127.0.0.1:5050.
     #[arg(long)]
     pub master: Option<String>,
+    /// How to show that this program belongs to the cluster; as the environment says if none.
+    #[arg(skip)]
+    pub security: Option<sdk::Security>,
     /// Do this step: what tasks are told.
     #[arg(long, hide = true)]
     pub step: Option<PathBuf>,
@@ -223,7 +226,7 @@ fn count_on_cluster(args: &Args, steps: &[Step], work: &WorkDir) -> anyhow::Resu
         false => Progress::new(steps.len() as u64),
     };
     let job = Job::new(program, work.clone(), need, steps, progress);
-    let options = sdk::Options::default().master_or_env(args.master.clone());
+    let options = crate::options(args.master.clone(), args.security.clone());
     let info = FrameworkInfo::new("wordcount").role(args.role.clone());
     sdk::run_with(job, info, options).context("could not count")
 }

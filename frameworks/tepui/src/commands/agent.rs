@@ -16,6 +16,7 @@ use crate::client::{ip_towards, pid_at, resolve};
 use crate::commands::daemon::{self, Listen};
 use crate::flags;
 use crate::local::executable;
+use crate::security::DaemonSecurityFlags;
 
 /// Where sandboxes are kept unless told otherwise, by root and by others.
 const WORK_DIRS: (&str, &str) = ("/var/lib/tepui", "tepui-agent");
@@ -90,6 +91,8 @@ pub(crate) struct Args {
     /// Runs all tasks as the agent's own user
     #[arg(long, action = ArgAction::SetTrue, overrides_with = "switch_user")]
     no_switch_user: bool,
+    #[command(flatten)]
+    security: DaemonSecurityFlags,
     /// Ends when standard input closes
     #[arg(long, hide = true)]
     child: bool,
@@ -110,7 +113,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             advertise_ip: args.advertise_ip,
             advertise_port: args.advertise_port,
         };
-        let node = listen.bind().await?;
+        let node = listen.bind(args.security.load()?).await?;
         let child = args.child;
         let options = options(args, master)?;
         let (launcher, events) = Launcher::start(&executable(), &["zygote"])

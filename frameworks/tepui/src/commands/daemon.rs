@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context as _, Result, anyhow};
-use libproc::{Node, Upid};
+use libproc::{Node, Security, Upid};
 
 use crate::lifeline::{self, Signals};
 use crate::output;
@@ -24,9 +24,9 @@ impl Listen {
     ///
     /// # Errors
     /// Says what is in the way, and which flag to change.
-    pub(crate) async fn bind(self) -> Result<Node> {
+    pub(crate) async fn bind(self, security: Security) -> Result<Node> {
         let address = SocketAddr::new(self.ip, self.port);
-        let mut builder = Node::builder();
+        let mut builder = Node::builder().security(security);
         if self.advertise_ip.is_some() || self.advertise_port.is_some() {
             let ip = self.advertise_ip.unwrap_or(self.ip);
             let port = self.advertise_port.unwrap_or(self.port);

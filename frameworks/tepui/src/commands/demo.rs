@@ -8,6 +8,7 @@ use clap::builder::RangedU64ValueParser;
 
 use crate::commands::up;
 use crate::local::{AGENTS_MAX, Plan, executable};
+use crate::security::DaemonSecurityFlags;
 
 /// Starts a cluster, counts the words of some books on it, and stops it.
 #[derive(Debug, clap::Args)]
@@ -21,6 +22,8 @@ pub(crate) struct Args {
     #[arg(long, default_value = "3", value_name = "COUNT",
           value_parser = RangedU64ValueParser::<u16>::new().range(1..=u64::from(AGENTS_MAX)))]
     agents: u16,
+    #[command(flatten)]
+    security: DaemonSecurityFlags,
 }
 
 /// Runs it.
@@ -35,6 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         resources: None,
         work_dir: None,
         keep: false,
+        security: args.security.clone(),
     };
     let tepui = executable().to_string_lossy().into_owned();
     let command = vec![tepui, "example".to_owned(), "wordcount".to_owned()];

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Subcommand;
 
 use crate::local::executable;
+use crate::security::SecurityFlags;
 
 /// Runs one of the example frameworks.
 #[derive(Debug, clap::Args)]
@@ -15,6 +16,8 @@ Examples:
   tepui example wordcount
 ")]
 pub(crate) struct Args {
+    #[command(flatten)]
+    security: SecurityFlags,
     #[command(subcommand)]
     example: Example,
 }
@@ -32,9 +35,14 @@ enum Example {
 /// # Errors
 /// When there is no master, or the example fails.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    let security = Some(args.security.load()?);
     match args.example {
-        Example::Sleepers(args) => examples::sleepers::main(args),
+        Example::Sleepers(mut args) => {
+            args.security = security;
+            examples::sleepers::main(args)
+        }
         Example::Wordcount(mut args) => {
+            args.security = security;
             // Its tasks call this program again.
             let tepui = executable().to_string_lossy().into_owned();
             args.program = vec![tepui, "example".to_owned(), "wordcount".to_owned()];

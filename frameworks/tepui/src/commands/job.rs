@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::local::executable;
+use crate::security::SecurityFlags;
 
 /// A command that runs.
 #[derive(Debug)]
@@ -18,12 +19,17 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Starts a command with the address of the master in its environment. It is told to end when
+    /// Starts a command with the address of the master in its environment, and what it needs to be
+    /// let in there. It is told to end when
     /// this program is gone.
     ///
     /// # Errors
     /// When no process can be started. What is wrong with the command shows in its exit code.
-    pub(crate) fn start(command: &[String], master: SocketAddr) -> Result<Job> {
+    pub(crate) fn start(
+        command: &[String],
+        master: SocketAddr,
+        security: &SecurityFlags,
+    ) -> Result<Job> {
         let executable = executable();
         let mut job = Command::new(&executable);
         job.arg("child-of")
@@ -34,7 +40,8 @@ impl Job {
             words => job.args(words),
         };
         job.env("TEPUI_MASTER", master.to_string())
-            .env("MESOS_MASTER", master.to_string());
+            .env("MESOS_MASTER", master.to_string())
+            .envs(security.variables());
         if let Some(path) = path_with(env::var_os("PATH"), &executable) {
             job.env("PATH", path);
         }

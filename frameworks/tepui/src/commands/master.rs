@@ -11,6 +11,7 @@ use types::Role;
 
 use crate::commands::daemon::{self, Listen};
 use crate::flags::{self, MinAllocatable, Weights};
+use crate::security::DaemonSecurityFlags;
 
 /// Runs a master: it makes offers to frameworks, and keeps the books.
 ///
@@ -91,6 +92,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "COUNT", env = "MESOS_MAX_UNREACHABLE_TASKS_PER_FRAMEWORK",
           default_value = "1000", value_parser = flags::value::<usize>)]
     max_unreachable_tasks_per_framework: usize,
+    #[command(flatten)]
+    security: DaemonSecurityFlags,
     /// Ends when standard input closes
     #[arg(long, hide = true)]
     child: bool,
@@ -113,7 +116,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             advertise_ip: args.advertise_ip,
             advertise_port: args.advertise_port,
         };
-        let node = listen.bind().await?;
+        let node = listen.bind(args.security.load()?).await?;
         let child = args.child;
         let master = master::start(&node, options(args));
         tracing::info!(upid = %master.upid(), version = api::VERSION, "master started");

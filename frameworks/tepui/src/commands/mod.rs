@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod agents;
 pub(crate) mod bench;
+pub(crate) mod certs;
 pub(crate) mod completions;
 pub(crate) mod daemon;
 pub(crate) mod demo;
@@ -10,6 +11,7 @@ pub(crate) mod example;
 pub(crate) mod frameworks;
 pub(crate) mod hidden;
 pub(crate) mod job;
+pub(crate) mod keygen;
 pub(crate) mod kill;
 pub(crate) mod logs;
 pub(crate) mod master;

@@ -17,6 +17,7 @@ use types::Resources;
 use crate::commands::job::Job;
 use crate::lifeline::{Asked, Signals};
 use crate::local::{AGENTS_MAX, Cluster, Exit, Plan, Reaper};
+use crate::security::DaemonSecurityFlags;
 use crate::{exit, flags, output, table};
 
 /// Starts a cluster on this machine: a master and agents, each a process of its own.
@@ -51,6 +52,8 @@ pub(crate) struct Args {
     /// Leaves the temporary directory there
     #[arg(long)]
     keep: bool,
+    #[command(flatten)]
+    security: DaemonSecurityFlags,
     /// A command to run on the cluster, with TEPUI_MASTER set; a single word goes to `sh -c`
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -68,6 +71,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         resources: args.agent_resources,
         work_dir: args.work_dir,
         keep: args.keep,
+        security: args.security,
     };
     let command = (!args.command.is_empty()).then_some(args.command);
     super::alone(session(plan, command))
@@ -124,7 +128,7 @@ async fn live(
     match command {
         Some(command) => {
             eprintln!("{}", summary(cluster, since.elapsed()));
-            let job = Job::start(&command, master)?;
+            let job = Job::start(&command, master, cluster.security())?;
             attend(cluster, reaper, signals, Some(job)).await
         }
         None => {
@@ -247,9 +251,13 @@ fn described(cluster: &Cluster, agents: &[AgentSummary], took: Duration) -> Stri
     if let Some(overcommit) = cluster.overcommit() {
         text.push_str(&format!("note  {overcommit}\n"));
     }
+    let mut exports = format!("  export TEPUI_MASTER={master}\n");
+    for (name, value) in cluster.security().variables() {
+        exports.push_str(&format!("  export {name}={value}\n"));
+    }
     text.push_str(&format!(
-        "\nIn another terminal:\n  export TEPUI_MASTER={master}\n  tepui run -- echo hello\n  \
-         tepui ps --all\n\nCtrl-C stops it."
+        "\nIn another terminal:\n{exports}  tepui run -- echo hello\n  tepui ps --all\n\n\
+         Ctrl-C stops it."
     ));
     text
 }

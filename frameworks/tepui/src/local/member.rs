@@ -16,6 +16,8 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::unix::pipe;
 
+use crate::security::SecurityFlags;
+
 /// Longest line in which a member says where it is, in bytes.
 const ADDRESS_MAX: u64 = 1024;
 /// How much of a log is looked at for its end, in bytes.
@@ -60,13 +62,20 @@ impl Member {
     ///
     /// # Errors
     /// When that fails, or its log cannot be opened.
-    pub(crate) fn start(name: &str, command: &str, flags: &[String], log: &Path) -> Result<Member> {
+    pub(crate) fn start(
+        name: &str,
+        command: &str,
+        flags: &[String],
+        security: &SecurityFlags,
+        log: &Path,
+    ) -> Result<Member> {
         let file = File::options().create(true).append(true).open(log);
         let file = file.with_context(|| format!("could not open {}", log.display()))?;
         let child = Command::new(executable())
             .arg0("tepui")
             .arg(command)
             .args(flags)
+            .envs(security.variables())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(file)

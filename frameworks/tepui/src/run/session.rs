@@ -279,6 +279,9 @@ impl Session {
             Err(sdk::Error::NoMaster { .. } | sdk::Error::NoAnswer { .. }) => {
                 self.client.explain(&libproc::AskError::Unreachable)
             }
+            Err(sdk::Error::Denied { reason, .. }) => {
+                self.client.explain(&libproc::AskError::Denied(reason))
+            }
             Err(error) => anyhow!(error).context("the command was not run to its end"),
             Ok(_) => anyhow!("the framework ended before its tasks"),
         }

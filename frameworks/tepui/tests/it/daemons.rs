@@ -7,14 +7,14 @@ use serde_json::json;
 
 use crate::support::{Place, Program};
 
-fn master(place: &Place, flags: &[&str]) -> (Program, String) {
+pub(crate) fn master(place: &Place, flags: &[&str]) -> (Program, String) {
     let words = [&["master", "--ip=127.0.0.1", "--port=0"], flags].concat();
     let program = Program::start(place.tepui(&words));
     let upid = program.line(|line| line.starts_with("master@"));
     (program, upid.trim_start_matches("master@").to_owned())
 }
 
-fn agent(place: &Place, master: &str, name: &str, flags: &[&str]) -> Program {
+pub(crate) fn agent(place: &Place, master: &str, name: &str, flags: &[&str]) -> Program {
     let work_dir = format!("--work_dir={}", place.path().join(name).display());
     let master = format!("--master={master}");
     let words = [&["agent", "--port=0", &master, &work_dir], flags].concat();
@@ -23,7 +23,7 @@ fn agent(place: &Place, master: &str, name: &str, flags: &[&str]) -> Program {
     program
 }
 
-fn stop(program: Program) {
+pub(crate) fn stop(program: Program) {
     program.signal(Signal::SIGTERM);
     let (status, errors) = program.end();
     assert_eq!(status.code(), Some(0), "{errors}");

@@ -6,6 +6,7 @@ mod daemons;
 mod errors;
 mod listings;
 mod run;
+mod security;
 mod support;
 mod top;
 mod up;

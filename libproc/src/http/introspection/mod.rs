@@ -47,17 +47,22 @@ const PAGES: [(&str, &str); 6] = [
     ("__processes__", "The same as /processes"),
 ];
 
-/// Answers the paths that belong to the node; none when `path` is a process's.
-pub(crate) async fn answer(node: &Node, path: &str, request: &Parts) -> Option<Response> {
+/// Whether a path belongs to the node.
+pub(crate) fn is_page(path: &str) -> bool {
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
-    let ours = match first {
+    match first {
         "processes" | "__processes__" | "help" => true,
         "metrics" => matches!(rest, "" | "snapshot"),
         _ => false,
-    };
-    if !ours {
+    }
+}
+
+/// Answers the paths that belong to the node; none when `path` is a process's.
+pub(crate) async fn answer(node: &Node, path: &str, request: &Parts) -> Option<Response> {
+    if !is_page(path) {
         return None;
     }
+    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
     if request.method != Method::GET && request.method != Method::HEAD {
         let text = "use GET here\n";
         return Some(Response::error(StatusCode::METHOD_NOT_ALLOWED, text));

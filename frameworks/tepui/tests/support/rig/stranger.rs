@@ -12,6 +12,8 @@ use tokio::net::{TcpSocket, TcpStream};
 
 /// What opens a connection between nodes.
 pub(crate) const PREFACE: &[u8; 8] = b"\x00tepui\r\n";
+/// The version of greetings and frames.
+pub(crate) const VERSION: u16 = 2;
 /// Frames that a stranger builds itself.
 pub(crate) const TO: u8 = 1;
 pub(crate) const FROM: u8 = 2;
@@ -31,7 +33,7 @@ pub(crate) struct Hello {
     pub(crate) version: u16,
     pub(crate) address: SocketAddr,
     pub(crate) incarnation: u64,
-    pub(crate) accepted: bool,
+    pub(crate) to: SocketAddr,
 }
 
 /// A connection of a stranger.
@@ -62,7 +64,8 @@ impl Stranger {
 
     /// Greets as a node that is reached at `address`, and waits for the answer.
     pub(crate) async fn greet(&mut self, address: SocketAddr) {
-        self.say(&[&PREFACE[..], &hello(1, address)].concat()).await;
+        self.say(&[&PREFACE[..], &hello(VERSION, address)].concat())
+            .await;
         let mut length = [0; 4];
         let heard = self.stream.read_exact(&mut length);
         let heard = tokio::time::timeout(ANSWER, heard)
@@ -97,7 +100,7 @@ pub(crate) fn hello(version: u16, address: SocketAddr) -> Vec<u8> {
         version,
         address,
         incarnation: 7,
-        accepted: true,
+        to: address,
     };
     let body = rmp_serde::to_vec_named(&hello).expect("plain data encodes");
     [&(body.len() as u32).to_le_bytes()[..], &body].concat()
