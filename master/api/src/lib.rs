@@ -13,6 +13,7 @@ pub mod agent;
 pub mod executor;
 pub mod master;
 pub mod scheduler;
+pub mod v1;
 
 /// The process id of a master on its node.
 pub const MASTER: &str = "master";

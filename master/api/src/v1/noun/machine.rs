@@ -1,0 +1,100 @@
+//! Machines: where something is, where it fails together, and when it is out of order.
+
+use crate::v1::codec::macros::{enumeration, message};
+use crate::v1::{DurationInfo, TimeInfo};
+
+message! {
+    /// Where something listens.
+    pub struct Address {
+        /// The name of the machine.
+        1 hostname: Option<String>,
+        /// Textual IP.
+        2 ip: Option<String>,
+        3 port: i32,
+    }
+
+    /// Where something is served.
+    pub struct Url {
+        /// Http/https.
+        1 scheme: String,
+        /// Host and port.
+        2 address: Address,
+        /// Path part.
+        3 path: Option<String>,
+        /// Query parameters.
+        4 query: Vec<Parameter>,
+        /// Fragment part.
+        5 fragment: Option<String>,
+    }
+
+    /// A name and its value.
+    pub struct Parameter {
+        1 key: String,
+        2 value: String,
+    }
+
+    /// A list of parameters.
+    pub struct Parameters {
+        /// List.
+        1 parameter: Vec<Parameter>,
+    }
+
+    /// When a machine is out of order.
+    pub struct Unavailability {
+        /// When the outage begins.
+        1 start: TimeInfo,
+        /// Outage length; unset = forever.
+        2 duration: Option<DurationInfo>,
+    }
+
+    /// Names a machine as its agent does.
+    pub struct MachineId {
+        /// Must equal (case-insensitively) the agent's advertised hostname.
+        1 hostname: Option<String>,
+        /// Must equal the agent's advertised IP.
+        2 ip: Option<String>,
+    }
+
+    /// A machine and its maintenance.
+    pub struct MachineInfo {
+        /// Which machine.
+        1 id: MachineId,
+        /// UP / DRAINING / DOWN.
+        2 mode: Option<MachineMode>,
+        /// Scheduled outage.
+        3 unavailability: Option<Unavailability>,
+    }
+
+    /// What fails together.
+    pub struct DomainInfo {
+        /// Region+zone.
+        1 fault_domain: Option<FaultDomain>,
+    }
+
+    /// The region and the zone of a machine.
+    pub struct FaultDomain {
+        1 region: RegionInfo,
+        2 zone: ZoneInfo,
+    }
+
+    /// A region: far from others.
+    pub struct RegionInfo {
+        /// Region name.
+        1 name: String,
+    }
+
+    /// A zone of a region: near others, on its own power.
+    pub struct ZoneInfo {
+        /// Zone name.
+        1 name: String,
+    }
+}
+
+enumeration! {
+    /// How far the maintenance of a machine is.
+    pub enum MachineMode {
+        Up = 1 "UP",
+        Draining = 2 "DRAINING",
+        Down = 3 "DOWN",
+    }
+}

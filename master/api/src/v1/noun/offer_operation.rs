@@ -1,0 +1,125 @@
+//! What a framework does with an offer.
+
+use crate::v1::TaskInfo;
+use crate::v1::codec::macros::{enumeration, message};
+use crate::v1::{DiskSourceType, ExecutorInfo, OperationId, Resource, Scalar, TaskGroupInfo};
+
+message! {
+    /// What a framework does with an offer.
+    pub struct OfferOperation {
+        /// Which arm.
+        1 kind "type": Option<OfferOperationType>,
+        /// Set to get UPDATE_OPERATION_STATUS feedback.
+        12 id: Option<OperationId>,
+        /// LAUNCH body.
+        2 launch: Option<Launch>,
+        /// LAUNCH_GROUP body.
+        7 launch_group: Option<Box<LaunchGroup>>,
+        /// RESERVE body.
+        3 reserve: Option<Reserve>,
+        /// UNRESERVE body.
+        4 unreserve: Option<Unreserve>,
+        /// CREATE body.
+        5 create: Option<Create>,
+        /// DESTROY body.
+        6 destroy: Option<Destroy>,
+        /// GROW_VOLUME body.
+        13 grow_volume: Option<Box<GrowVolume>>,
+        /// SHRINK_VOLUME body.
+        14 shrink_volume: Option<Box<ShrinkVolume>>,
+        /// CREATE_DISK body.
+        15 create_disk: Option<Box<CreateDisk>>,
+        /// DESTROY_DISK body.
+        16 destroy_disk: Option<Box<DestroyDisk>>,
+    }
+
+    /// Launches tasks.
+    pub struct Launch {
+        /// Tasks to start.
+        1 task_infos: Vec<TaskInfo>,
+    }
+
+    /// Launches a group of tasks, all or none.
+    pub struct LaunchGroup {
+        /// DEFAULT executor (new or already running).
+        1 executor: ExecutorInfo,
+        /// Tasks delivered all-or-nothing.
+        2 task_group: TaskGroupInfo,
+    }
+
+    /// Reserves resources.
+    pub struct Reserve {
+        /// Current form of the resources (lets one change a reservation); unset = infer by popping
+        /// one reservation.
+        2 source: Vec<Resource>,
+        /// The resources.
+        1 resources: Vec<Resource>,
+    }
+
+    /// Ends reservations.
+    pub struct Unreserve {
+        /// Reserved resources to pop one level.
+        1 resources: Vec<Resource>,
+    }
+
+    /// Makes persistent volumes.
+    pub struct Create {
+        /// Volumes as they shall be (with persistence).
+        1 volumes: Vec<Resource>,
+    }
+
+    /// Destroys persistent volumes.
+    pub struct Destroy {
+        /// Volumes to remove.
+        1 volumes: Vec<Resource>,
+    }
+
+    /// Makes a persistent volume larger.
+    pub struct GrowVolume {
+        /// Existing volume.
+        1 volume: Resource,
+        /// Disk added to it.
+        2 addition: Resource,
+    }
+
+    /// Makes a persistent volume smaller.
+    pub struct ShrinkVolume {
+        /// Existing volume.
+        1 volume: Resource,
+        /// MB removed.
+        2 subtract: Scalar,
+    }
+
+    /// Makes a disk of raw storage.
+    pub struct CreateDisk {
+        /// RAW disk.
+        1 source: Resource,
+        /// MOUNT or BLOCK.
+        2 target_type: DiskSourceType,
+        /// Profile when source has none.
+        3 target_profile: Option<String>,
+    }
+
+    /// Makes raw storage of a disk.
+    pub struct DestroyDisk {
+        /// MOUNT/BLOCK/RAW disk to give back.
+        1 source: Resource,
+    }
+}
+
+enumeration! {
+    /// The operations on offers.
+    pub enum OfferOperationType {
+        Unknown = 0 "UNKNOWN",
+        Launch = 1 "LAUNCH",
+        LaunchGroup = 6 "LAUNCH_GROUP",
+        Reserve = 2 "RESERVE",
+        Unreserve = 3 "UNRESERVE",
+        Create = 4 "CREATE",
+        Destroy = 5 "DESTROY",
+        GrowVolume = 11 "GROW_VOLUME",
+        ShrinkVolume = 12 "SHRINK_VOLUME",
+        CreateDisk = 13 "CREATE_DISK",
+        DestroyDisk = 14 "DESTROY_DISK",
+    }
+}
