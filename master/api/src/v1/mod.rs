@@ -6,6 +6,7 @@ pub mod codec;
 pub mod executor;
 pub mod maintenance;
 pub mod master;
+pub mod negotiate;
 mod noun;
 pub mod quota;
 pub mod resource_provider;
