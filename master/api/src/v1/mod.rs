@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod body;
 pub mod codec;
+pub mod convert;
 pub mod executor;
 pub mod maintenance;
 pub mod master;

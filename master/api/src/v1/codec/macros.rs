@@ -38,14 +38,14 @@ macro_rules! message {
 
     ($(
         $(#[$meta:meta])*
-        pub struct $message:ident { $(
+        $vis:vis struct $message:ident { $(
             $(#[$field_meta:meta])*
             $tag:literal $name:ident $($json:literal)? : $ty:ty $(= $default:expr)?
         ),* $(,)? }
     )+) => { $(
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq)]
-        pub struct $message { $(
+        $vis struct $message { $(
             $(#[$field_meta])*
             #[doc = concat!(
                 "\n\nField ", $tag, $("; `", stringify!($default), "` unless set",)? "."

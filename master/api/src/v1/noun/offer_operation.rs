@@ -1,35 +1,24 @@
 //! What a framework does with an offer.
 
 use crate::v1::TaskInfo;
-use crate::v1::codec::macros::{enumeration, message};
+use crate::v1::codec::macros::{bodies, enumeration, message};
 use crate::v1::{DiskSourceType, ExecutorInfo, OperationId, Resource, Scalar, TaskGroupInfo};
 
 message! {
     /// What a framework does with an offer.
     pub struct OfferOperation {
-        /// Which arm.
         1 kind "type": Option<OfferOperationType>,
         /// Set to get UPDATE_OPERATION_STATUS feedback.
         12 id: Option<OperationId>,
-        /// LAUNCH body.
         2 launch: Option<Launch>,
-        /// LAUNCH_GROUP body.
         7 launch_group: Option<Box<LaunchGroup>>,
-        /// RESERVE body.
         3 reserve: Option<Reserve>,
-        /// UNRESERVE body.
         4 unreserve: Option<Unreserve>,
-        /// CREATE body.
         5 create: Option<Create>,
-        /// DESTROY body.
         6 destroy: Option<Destroy>,
-        /// GROW_VOLUME body.
         13 grow_volume: Option<Box<GrowVolume>>,
-        /// SHRINK_VOLUME body.
         14 shrink_volume: Option<Box<ShrinkVolume>>,
-        /// CREATE_DISK body.
         15 create_disk: Option<Box<CreateDisk>>,
-        /// DESTROY_DISK body.
         16 destroy_disk: Option<Box<DestroyDisk>>,
     }
 
@@ -121,5 +110,21 @@ enumeration! {
         ShrinkVolume = 12 "SHRINK_VOLUME",
         CreateDisk = 13 "CREATE_DISK",
         DestroyDisk = 14 "DESTROY_DISK",
+    }
+}
+
+bodies! {
+    /// What a framework does with an offer.
+    pub enum OfferOperationBody of OfferOperation, OfferOperationType {
+        Launch(launch: Launch),
+        LaunchGroup(launch_group: Box<LaunchGroup>),
+        Reserve(reserve: Reserve),
+        Unreserve(unreserve: Unreserve),
+        Create(create: Create),
+        Destroy(destroy: Destroy),
+        GrowVolume(grow_volume: Box<GrowVolume>),
+        ShrinkVolume(shrink_volume: Box<ShrinkVolume>),
+        CreateDisk(create_disk: Box<CreateDisk>),
+        DestroyDisk(destroy_disk: Box<DestroyDisk>),
     }
 }

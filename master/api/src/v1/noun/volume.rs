@@ -60,7 +60,6 @@ message! {
 
     /// Where a volume comes from.
     pub struct VolumeSource {
-        /// Which arm.
         1 kind "type": Option<VolumeSourceType>,
         /// Docker volume driver.
         2 docker_volume: Option<DockerVolume>,
