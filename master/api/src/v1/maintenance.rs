@@ -6,9 +6,7 @@ use crate::v1::{FrameworkId, MachineId, TimeInfo, Unavailability};
 message! {
     /// Machines that are out of order together.
     pub struct Window {
-        /// Machines.
         1 machine_ids: Vec<MachineId>,
-        /// Outage.
         2 unavailability: Unavailability,
     }
 
@@ -25,18 +23,14 @@ message! {
 
     /// A machine that is about to be out of order.
     pub struct DrainingMachine {
-        /// Machine.
         1 id: MachineId,
-        /// Last inverse-offer answers.
         2 statuses: Vec<InverseOfferStatus>,
     }
 
     /// What a framework said when it was asked to leave.
     pub struct InverseOfferStatus {
-        /// UNKNOWN/ACCEPT/DECLINE.
         1 status: InverseOfferAnswer,
         2 framework_id: FrameworkId,
-        /// When.
         3 timestamp: TimeInfo,
     }
 }

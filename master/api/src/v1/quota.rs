@@ -11,33 +11,32 @@ message! {
         1 role: Option<String>,
         /// Who it was.
         2 principal: Option<String>,
-        /// Scalar guarantees.
         3 guarantee: Vec<Resource>,
     }
 
     /// Asks for a quota, as it was once.
     pub struct QuotaRequest {
-        /// Skip capacity check.
+        /// Even if there is not enough.
         1 force: Option<bool>,
         2 role: Option<String>,
-        /// Guarantees (old API also sets limit = guarantee).
+        /// The guarantees, which are limits too.
         3 guarantee: Vec<Resource>,
     }
 
     /// The quota of a role.
     pub struct QuotaConfig {
         1 role: String,
-        /// Name to amount, minimum.
+        /// The least it gets if it wants it.
         2 guarantees: BTreeMap<String, Scalar>,
-        /// Name to amount, maximum.
+        /// The most it gets.
         3 limits: BTreeMap<String, Scalar>,
     }
 
     /// The quotas of all roles.
     pub struct QuotaStatus {
-        /// Deprecated: legacy view.
+        /// Deprecated: as it was once.
         1 infos: Vec<QuotaInfo>,
-        /// All non-default quotas.
+        /// All that were set.
         2 configs: Vec<QuotaConfig>,
     }
 }

@@ -37,38 +37,38 @@ message! {
 
     /// The body of `GET_METRICS`.
     pub struct GetMetrics {
-        /// Max wait.
+        /// What takes longer is left out.
         1 timeout: Option<DurationInfo>,
     }
 
     /// The body of `SET_LOGGING_LEVEL`.
     pub struct SetLoggingLevel {
         1 level: u32,
-        /// Reverts after.
+        /// Then it is as it was.
         2 duration: DurationInfo,
     }
 
     /// The body of `LIST_FILES`.
     pub struct ListFiles {
-        /// Virtual path.
+        /// As the agent or master calls it, not the machine.
         1 path: String,
     }
 
     /// The body of `READ_FILE`.
     pub struct ReadFile {
-        /// Virtual path.
+        /// As the agent or master calls it, not the machine.
         1 path: String,
-        /// Start.
+        /// The first byte.
         2 offset: u64,
-        /// Max bytes.
+        /// At most so many bytes; the server may give fewer.
         3 length: Option<u64>,
     }
 
     /// The body of `GET_CONTAINERS`.
     pub struct GetContainers {
-        /// Include nested.
+        /// Those in others too.
         1 show_nested: Option<bool>,
-        /// Include standalone.
+        /// Those of nobody too.
         2 show_standalone: Option<bool>,
     }
 
@@ -88,7 +88,7 @@ message! {
     /// The body of `KILL_NESTED_CONTAINER`.
     pub struct KillNestedContainer {
         1 container_id: ContainerId,
-        /// Default SIGKILL.
+        /// SIGKILL if not there.
         2 signal: Option<i32>,
     }
 
@@ -99,19 +99,18 @@ message! {
 
     /// The body of `LAUNCH_NESTED_CONTAINER_SESSION`.
     pub struct LaunchNestedContainerSession {
-        /// Id with parent; dies with the connection.
+        /// In another; it ends with the connection.
         1 container_id: ContainerId,
         2 command: Option<CommandInfo>,
-        /// Container (tty_info for interactive).
+        /// With a terminal to talk to it.
         3 container: Option<Box<ContainerInfo>>,
     }
 
     /// The body of `ATTACH_CONTAINER_INPUT`.
     pub struct AttachContainerInput {
-        /// CONTAINER_ID first, then PROCESS_IO records.
+        /// The first record names the container, the others are its input.
         1 kind "type": Option<AttachContainerInputType>,
         2 container_id: Option<ContainerId>,
-        /// Data or control.
         3 process_io: Option<ProcessIo>,
     }
 
@@ -125,7 +124,7 @@ message! {
         /// The container.
         1 container_id: ContainerId,
         2 command: Option<CommandInfo>,
-        /// Standalone only; not accounted by master.
+        /// For one of nobody; the master does not count them.
         3 resources: Vec<Resource>,
         4 container: Option<Box<ContainerInfo>>,
         5 limits: BTreeMap<String, Scalar>,
@@ -139,7 +138,7 @@ message! {
     /// The body of `KILL_CONTAINER`.
     pub struct KillContainer {
         1 container_id: ContainerId,
-        /// Default SIGKILL.
+        /// SIGKILL if not there.
         2 signal: Option<i32>,
     }
 
@@ -150,13 +149,11 @@ message! {
 
     /// The body of `ADD_RESOURCE_PROVIDER_CONFIG`.
     pub struct AddResourceProviderConfig {
-        /// New config.
         1 info: ResourceProviderInfo,
     }
 
     /// The body of `UPDATE_RESOURCE_PROVIDER_CONFIG`.
     pub struct UpdateResourceProviderConfig {
-        /// Changed config.
         1 info: ResourceProviderInfo,
     }
 
@@ -173,7 +170,7 @@ message! {
 
     /// The body of `PRUNE_IMAGES`.
     pub struct PruneImages {
-        /// Keep these.
+        /// These are kept.
         1 excluded_images: Vec<Image>,
     }
 }

@@ -8,35 +8,30 @@ use crate::v1::{DurationInfo, TtyInfo};
 message! {
     /// A record of the stream from or to a container.
     pub struct ProcessIo {
-        /// DATA or CONTROL.
         1 kind "type": Option<ProcessIoType>,
         /// Opaque bytes.
         2 data: Option<ProcessIoData>,
-        /// Control record.
         3 control: Option<ProcessIoControl>,
     }
 
     /// A piece of input or output.
     pub struct ProcessIoData {
-        /// STDIN/STDOUT/STDERR.
         1 kind "type": Option<ProcessIoStream>,
-        /// Bytes; empty STDIN data = EOF.
+        /// No bytes are the end of the input.
         2 data: Option<Bytes>,
     }
 
     /// Something about the stream.
     pub struct ProcessIoControl {
-        /// TTY_INFO or HEARTBEAT.
         1 kind "type": Option<ProcessIoControlType>,
-        /// Window resize.
+        /// The window has this size.
         2 tty_info: Option<TtyInfo>,
-        /// Keep-alive.
         3 heartbeat: Option<ProcessIoHeartbeat>,
     }
 
     /// Says that the sender is there.
     pub struct ProcessIoHeartbeat {
-        /// Sender's interval.
+        /// How often it comes.
         1 interval: Option<DurationInfo>,
     }
 }

@@ -36,7 +36,6 @@ message! {
 
     /// The answer to `GET_HEALTH`.
     pub struct GetHealth {
-        /// True.
         1 healthy: bool,
     }
 
@@ -62,13 +61,12 @@ message! {
 
     /// The answer to `LIST_FILES`.
     pub struct ListFiles {
-        /// Entries.
         1 file_infos: Vec<FileInfo>,
     }
 
     /// The answer to `READ_FILE`.
     pub struct ReadFile {
-        /// Total size.
+        /// The whole file, in bytes.
         1 size: u64,
         /// Opaque bytes.
         2 data: Bytes,
@@ -94,13 +92,12 @@ message! {
         3 executor_name: Option<String>,
         4 container_id: ContainerId,
         5 container_status: Option<ContainerStatus>,
-        /// Usage.
         6 resource_statistics: Option<Box<ResourceStatistics>>,
     }
 
     /// The answer to `GET_FRAMEWORKS`.
     pub struct GetFrameworks {
-        /// Live.
+        /// Those that live.
         1 frameworks: Vec<Framework> = [],
         2 completed_frameworks: Vec<Framework> = [],
     }
@@ -112,7 +109,7 @@ message! {
 
     /// The answer to `GET_EXECUTORS`.
     pub struct GetExecutors {
-        /// Live.
+        /// Those that live.
         1 executors: Vec<Executor> = [],
         2 completed_executors: Vec<Executor> = [],
     }
@@ -129,15 +126,15 @@ message! {
 
     /// The answer to `GET_TASKS`.
     pub struct GetTasks {
-        /// Before executor launch.
+        /// Those whose executor is not started.
         1 pending_tasks: Vec<Task> = [],
-        /// Waiting for executor registration.
+        /// Those that wait for their executor.
         2 queued_tasks: Vec<Task> = [],
-        /// Running.
+        /// Those their executor has.
         3 launched_tasks: Vec<Task> = [],
-        /// Ended, unacked.
+        /// Those whose end is not acknowledged.
         4 terminated_tasks: Vec<Task> = [],
-        /// Ended, acked.
+        /// Those whose end is acknowledged.
         5 completed_tasks: Vec<Task> = [],
     }
 
@@ -156,18 +153,17 @@ message! {
     /// A resource provider and what it has.
     pub struct ResourceProvider {
         1 resource_provider_info: ResourceProviderInfo,
-        /// Totals.
         2 total_resources: Vec<Resource>,
     }
 
     /// The answer to `WAIT_NESTED_CONTAINER`.
     pub struct WaitNestedContainer {
-        /// Wait(2) status.
+        /// As `wait(2)` tells it.
         1 exit_status: Option<i32>,
-        /// Task state if agent killed it.
+        /// If the agent ended it, the state of its task.
         2 state: Option<TaskState>,
         3 reason: Option<Reason>,
-        /// Exceeded limit.
+        /// What it used more of than it may.
         4 limitation: Option<TaskResourceLimitation>,
         /// A text for people.
         5 message: Option<String>,
@@ -175,12 +171,12 @@ message! {
 
     /// The answer to `WAIT_CONTAINER`.
     pub struct WaitContainer {
-        /// Wait(2) status.
+        /// As `wait(2)` tells it.
         1 exit_status: Option<i32>,
-        /// Task state if agent killed it.
+        /// If the agent ended it, the state of its task.
         2 state: Option<TaskState>,
         3 reason: Option<Reason>,
-        /// Exceeded limit.
+        /// What it used more of than it may.
         4 limitation: Option<TaskResourceLimitation>,
         /// A text for people.
         5 message: Option<String>,

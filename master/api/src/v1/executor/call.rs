@@ -21,15 +21,15 @@ message! {
 
     /// The body of `SUBSCRIBE`.
     pub struct Subscribe {
-        /// Tasks without any acked update.
+        /// The tasks of which no news was acknowledged.
         1 unacknowledged_tasks: Vec<TaskInfo>,
-        /// Updates not acked yet.
+        /// The news that was not acknowledged.
         2 unacknowledged_updates: Vec<Update>,
     }
 
     /// The body of `UPDATE`.
     pub struct Update {
-        /// New status; executor sets a v4 UUID and the timestamp.
+        /// With a UUID of the executor's own.
         1 status: TaskStatus,
     }
 

@@ -31,27 +31,24 @@ message! {
 
     /// The body of `LAUNCH`.
     pub struct Launch {
-        /// Task to start.
         1 task: TaskInfo,
     }
 
     /// The body of `LAUNCH_GROUP`.
     pub struct LaunchGroup {
-        /// Group to start.
         1 task_group: TaskGroupInfo,
     }
 
     /// The body of `KILL`.
     pub struct Kill {
         1 task_id: TaskId,
-        /// Override.
+        /// Instead of that of the task.
         2 kill_policy: Option<KillPolicy>,
     }
 
     /// The body of `ACKNOWLEDGED`.
     pub struct Acknowledged {
         1 task_id: TaskId,
-        /// Acknowledged update.
         2 uuid: Bytes,
     }
 

@@ -37,44 +37,43 @@ message! {
 
     /// The body of `GET_METRICS`.
     pub struct GetMetrics {
-        /// Max wait.
+        /// What takes longer is left out.
         1 timeout: Option<DurationInfo>,
     }
 
     /// The body of `SET_LOGGING_LEVEL`.
     pub struct SetLoggingLevel {
-        /// Glog -v level.
+        /// From 0 up, the more the higher.
         1 level: u32,
-        /// Reverts after.
+        /// Then it is as it was.
         2 duration: DurationInfo,
     }
 
     /// The body of `LIST_FILES`.
     pub struct ListFiles {
-        /// Virtual path.
+        /// As the agent or master calls it, not the machine.
         1 path: String,
     }
 
     /// The body of `READ_FILE`.
     pub struct ReadFile {
-        /// Virtual path.
+        /// As the agent or master calls it, not the machine.
         1 path: String,
-        /// Start.
+        /// The first byte.
         2 offset: u64,
-        /// Max bytes, capped at 16 pages.
+        /// At most so many bytes; the server may give fewer.
         3 length: Option<u64>,
     }
 
     /// The body of `UPDATE_WEIGHTS`.
     pub struct UpdateWeights {
-        /// Role weights.
         1 weight_infos: Vec<WeightInfo>,
     }
 
     /// The body of `RESERVE_RESOURCES`.
     pub struct ReserveResources {
         1 agent_id: AgentId,
-        /// Present form.
+        /// As they are.
         3 source: Vec<Resource>,
         /// The resources.
         2 resources: Vec<Resource>,
@@ -103,7 +102,7 @@ message! {
     pub struct GrowVolume {
         1 agent_id: Option<AgentId>,
         2 volume: Resource,
-        /// Disk to add.
+        /// What it grows by.
         3 addition: Resource,
     }
 
@@ -111,34 +110,32 @@ message! {
     pub struct ShrinkVolume {
         1 agent_id: Option<AgentId>,
         2 volume: Resource,
-        /// MB removed.
+        /// In MiB.
         3 subtract: Scalar,
     }
 
     /// The body of `UPDATE_MAINTENANCE_SCHEDULE`.
     pub struct UpdateMaintenanceSchedule {
-        /// Replaces whole schedule.
+        /// Instead of what was there.
         1 schedule: Schedule,
     }
 
     /// The body of `START_MAINTENANCE`.
     pub struct StartMaintenance {
-        /// To DOWN.
         1 machines: Vec<MachineId>,
     }
 
     /// The body of `STOP_MAINTENANCE`.
     pub struct StopMaintenance {
-        /// To UP.
         1 machines: Vec<MachineId>,
     }
 
     /// The body of `DRAIN_AGENT`.
     pub struct DrainAgent {
         1 agent_id: AgentId,
-        /// Cap.
+        /// No task has longer to stop.
         2 max_grace_period: Option<Duration>,
-        /// Mark gone at the end.
+        /// Once empty, it is gone for good.
         3 mark_gone: bool = false,
     }
 
@@ -154,15 +151,14 @@ message! {
 
     /// The body of `UPDATE_QUOTA`.
     pub struct UpdateQuota {
-        /// Skip capacity check.
+        /// Even if there is not enough.
         1 force: Option<bool>,
-        /// All-or-nothing.
+        /// All or none.
         2 quota_configs: Vec<QuotaConfig>,
     }
 
     /// The body of `SET_QUOTA`.
     pub struct SetQuota {
-        /// Old quota form.
         1 quota_request: QuotaRequest,
     }
 

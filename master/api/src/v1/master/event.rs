@@ -21,7 +21,7 @@ message! {
 
     /// The body of `SUBSCRIBED`.
     pub struct Subscribed {
-        /// Snapshot.
+        /// Everything as it is.
         1 get_state: Option<Box<GetState>>,
         2 heartbeat_interval_seconds: Option<f64>,
     }
@@ -34,9 +34,9 @@ message! {
     /// The body of `TASK_UPDATED`.
     pub struct TaskUpdated {
         1 framework_id: FrameworkId,
-        /// Last forwarded status.
+        /// The latest news the framework was told.
         2 status: TaskStatus,
-        /// Newest state at the agent.
+        /// The latest state, which may be ahead of the news.
         3 state: TaskState,
     }
 

@@ -38,7 +38,6 @@ message! {
 
     /// The answer to `GET_HEALTH`.
     pub struct GetHealth {
-        /// True.
         1 healthy: bool,
     }
 
@@ -64,13 +63,12 @@ message! {
 
     /// The answer to `LIST_FILES`.
     pub struct ListFiles {
-        /// Entries.
         1 file_infos: Vec<FileInfo>,
     }
 
     /// The answer to `READ_FILE`.
     pub struct ReadFile {
-        /// Total file size.
+        /// The whole file, in bytes.
         1 size: u64,
         /// Opaque bytes.
         2 data: Bytes,
@@ -86,33 +84,31 @@ message! {
 
     /// The answer to `GET_AGENTS`.
     pub struct GetAgents {
-        /// Registered agents.
+        /// Those that are registered.
         1 agents: Vec<Agent> = [],
-        /// From registry, not yet back.
+        /// Those that have not come back since the master started.
         2 recovered_agents: Vec<AgentInfo> = [],
     }
 
     /// An agent, as the master sees it.
     pub struct Agent {
         1 agent_info: AgentInfo,
-        /// Offers may be made.
+        /// It is offered.
         2 active: bool,
-        /// Operator-deactivated.
+        /// An operator said that it is not.
         12 deactivated: Option<bool>,
-        /// Agent version.
         3 version: String,
         4 pid: Option<String>,
         5 registered_time: Option<TimeInfo>,
         6 reregistered_time: Option<TimeInfo>,
-        /// Total incl. oversubscribed.
+        /// Everything it has.
         7 total_resources: Vec<Resource>,
-        /// In use.
+        /// What is used.
         8 allocated_resources: Vec<Resource>,
-        /// In outstanding offers.
+        /// What is offered.
         9 offered_resources: Vec<Resource>,
         10 capabilities: Vec<AgentCapability>,
         11 resource_providers: Vec<ResourceProvider>,
-        /// Drain state.
         13 drain_info: Option<DrainInfo>,
         14 estimated_drain_start_time: Option<TimeInfo>,
     }
@@ -120,15 +116,13 @@ message! {
     /// A resource provider and what it has.
     pub struct ResourceProvider {
         1 resource_provider_info: ResourceProviderInfo,
-        /// Totals.
         2 total_resources: Vec<Resource>,
     }
 
     /// The answer to `GET_FRAMEWORKS`.
     pub struct GetFrameworks {
-        /// Known.
         1 frameworks: Vec<Framework> = [],
-        /// Removed (max 50 kept).
+        /// Those that have ended, the latest.
         2 completed_frameworks: Vec<Framework> = [],
         /// Deprecated: always empty.
         3 recovered_frameworks: Vec<FrameworkInfo>,
@@ -137,19 +131,17 @@ message! {
     /// A framework, as seen from here.
     pub struct Framework {
         1 framework_info: FrameworkInfo,
-        /// Gets offers.
+        /// It is offered to.
         2 active: bool,
         3 connected: bool,
-        /// Known only from agents.
+        /// It has not come back since the master started.
         11 recovered: bool,
         4 registered_time: Option<TimeInfo>,
         5 reregistered_time: Option<TimeInfo>,
         6 unregistered_time: Option<TimeInfo>,
-        /// Outstanding offers.
         7 offers: Vec<Offer>,
-        /// Outstanding inverse offers.
         8 inverse_offers: Vec<InverseOffer>,
-        /// In use.
+        /// What is used.
         9 allocated_resources: Vec<Resource>,
         10 offered_resources: Vec<Resource>,
         12 offer_constraints: Option<OfferConstraints>,
@@ -175,13 +167,13 @@ message! {
 
     /// The answer to `GET_TASKS`.
     pub struct GetTasks {
-        /// Deprecated: being authorized.
+        /// Deprecated.
         1 pending_tasks: Vec<Task>,
-        /// Live + terminal-unacked.
+        /// Those that live, or whose end is not acknowledged.
         2 tasks: Vec<Task> = [],
-        /// On unreachable agents.
+        /// Those whose agents do not answer.
         5 unreachable_tasks: Vec<Task> = [],
-        /// Done and acked.
+        /// Those whose end is acknowledged.
         3 completed_tasks: Vec<Task> = [],
         /// Deprecated: always empty.
         4 orphan_tasks: Vec<Task>,
@@ -194,17 +186,15 @@ message! {
 
     /// The answer to `GET_WEIGHTS`.
     pub struct GetWeights {
-        /// Weights.
         1 weight_infos: Vec<WeightInfo>,
     }
 
     /// The answer to `GET_MASTER`.
     pub struct GetMaster {
-        /// Leader.
         1 master_info: Option<Box<MasterInfo>>,
-        /// Epoch s.
+        /// Seconds since 1970.
         2 start_time: Option<f64>,
-        /// Epoch s.
+        /// Seconds since 1970.
         3 elected_time: Option<f64>,
     }
 
@@ -220,7 +210,6 @@ message! {
 
     /// The answer to `GET_QUOTA`.
     pub struct GetQuota {
-        /// Quotas.
         1 status: QuotaStatus,
     }
 }

@@ -6,19 +6,16 @@ use crate::v1::codec::macros::{enumeration, message};
 message! {
     /// A count of one operation.
     pub struct BlkioValue {
-        /// Operation kind.
         1 op: Option<BlkioOperation>,
-        /// Counter.
         2 value: Option<u64>,
     }
 
     /// What the fair queue counts of a device.
     pub struct CfqStatistics {
-        /// Device; unset = total.
+        /// The sum of all if not there.
         1 device: Option<DeviceNumber>,
         2 sectors: Option<u64>,
         3 time: Option<u64>,
-        /// Ops.
         4 io_serviced: Vec<BlkioValue>,
         5 io_service_bytes: Vec<BlkioValue>,
         6 io_service_time: Vec<BlkioValue>,
@@ -30,18 +27,15 @@ message! {
     /// What throttling counts of a device.
     pub struct ThrottlingStatistics {
         1 device: Option<DeviceNumber>,
-        /// Ops.
         2 io_serviced: Vec<BlkioValue>,
         3 io_service_bytes: Vec<BlkioValue>,
     }
 
     /// What is counted of block devices.
     pub struct BlkioStatistics {
-        /// Per device.
         1 cfq: Vec<CfqStatistics>,
-        /// Incl. children.
+        /// With what is below the group.
         2 cfq_recursive: Vec<CfqStatistics>,
-        /// Throttle counters.
         3 throttling: Vec<ThrottlingStatistics>,
     }
 

@@ -8,38 +8,29 @@ use crate::v1::{
 message! {
     /// What a container shall be like.
     pub struct ContainerInfo {
-        /// DOCKER or MESOS.
         1 kind "type": ContainerType,
         2 volumes: Vec<Volume>,
         /// The name of the machine.
         4 hostname: Option<String>,
-        /// Docker containerizer options.
         3 docker: Option<DockerInfo>,
-        /// Mesos containerizer options.
         5 mesos: Option<MesosInfo>,
-        /// Networks to join.
         7 network_infos: Vec<NetworkInfo>,
-        /// Linux options.
         8 linux_info: Option<LinuxInfo>,
-        /// Rlimits.
         9 rlimit_info: Option<RLimitInfo>,
-        /// Give it a tty.
         10 tty_info: Option<TtyInfo>,
     }
 
     /// What docker is told of a container.
     pub struct DockerInfo {
         1 image: String,
-        /// HOST/BRIDGE/NONE/USER.
         2 network: DockerNetwork = DockerNetwork::Host,
-        /// Port maps.
         3 port_mappings: Vec<DockerPortMapping>,
         4 privileged: bool = false,
-        /// Extra docker CLI flags.
+        /// Flags for docker's command.
         5 parameters: Vec<Parameter>,
-        /// Always pull.
+        /// The image is fetched again each time.
         6 force_pull_image: Option<bool>,
-        /// Deprecated: old.
+        /// Deprecated.
         7 volume_driver: Option<String>,
     }
 
@@ -47,36 +38,31 @@ message! {
     pub struct DockerPortMapping {
         1 host_port: u32,
         2 container_port: u32,
-        /// Tcp/udp.
+        /// `tcp` or `udp`.
         3 protocol: Option<String>,
     }
 
     /// What our own containerizer is told of a container.
     pub struct MesosInfo {
-        /// Rootfs image.
         1 image: Option<Image>,
     }
 
     /// What is known of a running container.
     pub struct ContainerStatus {
         4 container_id: Option<ContainerId>,
-        /// Assigned networks.
         1 network_infos: Vec<NetworkInfo>,
-        /// Cgroup facts.
         2 cgroup_info: Option<CgroupInfo>,
-        /// Pid of the first process.
+        /// The process that leads it.
         3 executor_pid: Option<u32>,
     }
 
     /// What is known of a control group.
     pub struct CgroupInfo {
-        /// Net_cls handle.
         1 net_cls: Option<NetCls>,
     }
 
     /// How the packets of a control group are marked.
     pub struct NetCls {
-        /// 0xAAAABBBB.
         1 classid: Option<u32>,
     }
 }

@@ -17,12 +17,11 @@ message! {
 
     /// A port a task answers on.
     pub struct Port {
-        /// Port.
         1 number: u32,
         2 name: Option<String>,
-        /// Tcp/udp/http.
+        /// `tcp`, `udp`, or what is spoken on it.
         3 protocol: Option<String>,
-        /// Overrides service visibility.
+        /// Instead of that of the task.
         4 visibility: Option<Visibility>,
         /// Free words.
         5 labels: Option<Labels>,
@@ -30,21 +29,17 @@ message! {
 
     /// A list of ports.
     pub struct Ports {
-        /// List.
         1 ports: Vec<Port>,
     }
 
     /// How others find a task. Nothing here is checked or enforced.
     pub struct DiscoveryInfo {
-        /// FRAMEWORK/CLUSTER/EXTERNAL.
         1 visibility: Visibility,
-        /// Service name.
         2 name: Option<String>,
-        /// Env tag.
+        /// Test, production, and so on.
         3 environment: Option<String>,
         4 location: Option<String>,
         5 version: Option<String>,
-        /// Named ports.
         6 ports: Option<Ports>,
         /// Free words.
         7 labels: Option<Labels>,

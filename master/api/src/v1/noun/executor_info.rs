@@ -9,26 +9,25 @@ use crate::v1::{Labels, Resource};
 message! {
     /// Describes an executor to the agent that starts it.
     pub struct ExecutorInfo {
-        /// DEFAULT (built-in pod executor) or CUSTOM.
         15 kind "type": Option<ExecutorType>,
         1 executor_id: ExecutorId,
-        /// Owner; filled by master/agent.
+        /// Set by the master.
         8 framework_id: Option<FrameworkId>,
-        /// Command of a CUSTOM executor.
+        /// The program, if it is the framework's.
         7 command: Option<CommandInfo>,
-        /// Container for the executor (and pod-level network/volumes).
+        /// The container of the executor, and what its tasks share of it.
         11 container: Option<Box<ContainerInfo>>,
         /// The resources.
         5 resources: Vec<Resource>,
-        /// Display name.
+        /// A name for people.
         9 name: Option<String>,
-        /// Deprecated: grouping tag (old).
+        /// Where its tasks come from, for people.
         10 source: Option<String>,
         /// Opaque bytes for the executor.
         4 data: Option<Bytes>,
-        /// Service discovery hints.
+        /// How others find it.
         12 discovery: Option<Box<DiscoveryInfo>>,
-        /// Wait before forcible destroy on shutdown.
+        /// The time between asking it to stop and forcing it.
         13 shutdown_grace_period: Option<DurationInfo>,
         /// Free words.
         14 labels: Option<Labels>,

@@ -38,25 +38,25 @@ message! {
 
     /// Something a framework can take.
     pub struct FrameworkCapability {
-        /// Capability name.
+        /// Which one; none if it is not known here.
         1 kind "type": Option<FrameworkCapabilityType>,
     }
 
     /// What a role of a framework does not want to be offered.
     pub struct OfferFilters {
-        /// Lower bound for offers.
+        /// An offer that has none of these amounts is not made.
         1 min_allocatable_resources: Option<MinAllocatableResources>,
     }
 
     /// Amounts by name.
     pub struct ResourceQuantities {
-        /// Name to amount.
+        /// All of these.
         1 quantities: BTreeMap<String, Scalar>,
     }
 
     /// The least a framework wants to be offered.
     pub struct MinAllocatableResources {
-        /// OR-list of AND-sets.
+        /// Any of these will do.
         1 quantities: Vec<ResourceQuantities>,
     }
 }

@@ -7,71 +7,69 @@ use crate::v1::codec::macros::message;
 message! {
     /// Names a framework for all its lives.
     pub struct FrameworkId {
-        /// Opaque id; master issues ``<master>-NNNN``.
+        /// The master gives `<id of the master>-<number>`, and takes any other a framework brings.
         1 value: String,
     }
 
     /// Names an offer, once.
     pub struct OfferId {
-        /// Opaque id; master issues ``<master>-O<n>``.
+        /// The master gives `<id of the master>-O<number>`.
         1 value: String,
     }
 
     /// Names an agent until it is gone.
     pub struct AgentId {
-        /// Opaque id; master issues ``<master>-S<n>``; survives agent restart with same work_dir,
-        /// new after re-registering as fresh.
+        /// The master gives `<id of the master>-S<number>`; it outlives restarts of the agent.
         1 value: String,
     }
 
     /// Names a task within its framework.
     pub struct TaskId {
-        /// Framework-chosen; unique among the framework's live tasks.
+        /// The framework's choice, used by no other of its tasks that live.
         1 value: String,
     }
 
     /// Names an executor within its framework and agent.
     pub struct ExecutorId {
-        /// Framework-chosen; unique per agent+framework while live.
+        /// The framework's choice, used by no other of its executors there that live.
         1 value: String,
     }
 
     /// Names a container on an agent.
     pub struct ContainerId {
-        /// UUID for executor runs; caller-chosen for nested/standalone.
+        /// A UUID for the container of an executor, the caller's choice for others.
         1 value: String,
-        /// Enclosing container; its presence makes this a nested container.
+        /// The container this one is in, if any.
         2 parent: Option<Box<ContainerId>>,
     }
 
     /// Names a resource provider.
     pub struct ResourceProviderId {
-        /// Id assigned at first subscription of a provider.
+        /// Given at the first subscription.
         1 value: String,
     }
 
     /// Names an operation within its framework.
     pub struct OperationId {
-        /// Framework-chosen; unique inside the framework; asking for it = asking for operation
-        /// feedback.
+        /// The framework's choice, not used before. To name an operation is to ask for news of it.
         1 value: String,
     }
 
     /// A UUID.
     pub struct Uuid {
-        /// 16 raw bytes.
+        /// Its 16 bytes.
         1 value: Bytes,
     }
 
     /// A point in time.
     pub struct TimeInfo {
-        /// Ns since the Unix epoch.
+        /// Nanoseconds since 1970.
         1 nanoseconds: i64,
     }
 
     /// A length of time.
     pub struct DurationInfo {
-        /// Length in ns.
+        /// Nanoseconds.
         1 nanoseconds: i64,
     }
 

@@ -5,57 +5,46 @@ use crate::v1::codec::macros::{enumeration, message};
 message! {
     /// A set of capabilities.
     pub struct CapabilityInfo {
-        /// List.
         1 capabilities: Vec<Capability>,
     }
 
     /// Which system calls a container may make.
     pub struct SeccompInfo {
-        /// File under --seccomp_config_dir.
         1 profile_name: Option<String>,
-        /// True: no seccomp.
         2 unconfined: Option<bool>,
     }
 
     /// What a container asks of Linux.
     pub struct LinuxInfo {
-        /// Deprecated: old name of effective_capabilities.
+        /// Deprecated: the same as `effective_capabilities`.
         1 capability_info: Option<CapabilityInfo>,
-        /// Bounding set.
         2 bounding_capabilities: Option<CapabilityInfo>,
-        /// Effective set.
         3 effective_capabilities: Option<CapabilityInfo>,
-        /// Share the parent's (or host's) pid namespace.
+        /// It sees the processes of what it is in.
         4 share_pid_namespace: Option<bool>,
-        /// Seccomp override.
         5 seccomp: Option<SeccompInfo>,
-        /// PRIVATE or SHARE_PARENT.
         6 ipc_mode: Option<IpcMode>,
-        /// /dev/shm size in MB (PRIVATE only).
+        /// In MiB, if its shared memory is its own.
         7 shm_size: Option<u32>,
-        /// Nested container uses the parent's cgroups.
+        /// A container in another is limited together with it.
         8 share_cgroups: bool = true,
     }
 
     /// Limits of a process.
     pub struct RLimitInfo {
-        /// List.
         1 rlimits: Vec<RLimit>,
     }
 
     /// A limit of a process.
     pub struct RLimit {
-        /// Resource.
         1 kind "type": Option<RLimitType>,
-        /// Hard limit; both unset = unlimited.
+        /// Without limit if neither is there.
         2 hard: Option<u64>,
-        /// Soft limit.
         3 soft: Option<u64>,
     }
 
     /// A terminal.
     pub struct TtyInfo {
-        /// Initial size.
         1 window_size: Option<WindowSize>,
     }
 
@@ -67,9 +56,7 @@ message! {
 
     /// A device.
     pub struct Device {
-        /// Device path.
         1 path: Option<String>,
-        /// Major:minor.
         2 number: Option<DeviceNumber>,
     }
 
@@ -82,7 +69,6 @@ message! {
     /// What may be done with a device.
     pub struct DeviceAccess {
         1 device: Device,
-        /// Rwm.
         2 access: DeviceAccessMode,
     }
 
@@ -95,7 +81,6 @@ message! {
 
     /// The devices that may be used.
     pub struct DeviceWhitelist {
-        /// List.
         1 allowed_devices: Vec<DeviceAccess>,
     }
 }

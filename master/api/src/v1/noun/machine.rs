@@ -8,22 +8,18 @@ message! {
     pub struct Address {
         /// The name of the machine.
         1 hostname: Option<String>,
-        /// Textual IP.
+        /// The address as text.
         2 ip: Option<String>,
         3 port: i32,
     }
 
     /// Where something is served.
     pub struct Url {
-        /// Http/https.
+        /// `http` or `https`.
         1 scheme: String,
-        /// Host and port.
         2 address: Address,
-        /// Path part.
         3 path: Option<String>,
-        /// Query parameters.
         4 query: Vec<Parameter>,
-        /// Fragment part.
         5 fragment: Option<String>,
     }
 
@@ -35,39 +31,34 @@ message! {
 
     /// A list of parameters.
     pub struct Parameters {
-        /// List.
         1 parameter: Vec<Parameter>,
     }
 
     /// When a machine is out of order.
     pub struct Unavailability {
-        /// When the outage begins.
+        /// When it begins.
         1 start: TimeInfo,
-        /// Outage length; unset = forever.
+        /// How long it lasts; without end if not there.
         2 duration: Option<DurationInfo>,
     }
 
     /// Names a machine as its agent does.
     pub struct MachineId {
-        /// Must equal (case-insensitively) the agent's advertised hostname.
+        /// As the agent tells it; case does not matter.
         1 hostname: Option<String>,
-        /// Must equal the agent's advertised IP.
+        /// As the agent tells it.
         2 ip: Option<String>,
     }
 
     /// A machine and its maintenance.
     pub struct MachineInfo {
-        /// Which machine.
         1 id: MachineId,
-        /// UP / DRAINING / DOWN.
         2 mode: Option<MachineMode>,
-        /// Scheduled outage.
         3 unavailability: Option<Unavailability>,
     }
 
     /// What fails together.
     pub struct DomainInfo {
-        /// Region+zone.
         1 fault_domain: Option<FaultDomain>,
     }
 
@@ -79,13 +70,11 @@ message! {
 
     /// A region: far from others.
     pub struct RegionInfo {
-        /// Region name.
         1 name: String,
     }
 
     /// A zone of a region: near others, on its own power.
     pub struct ZoneInfo {
-        /// Zone name.
         1 name: String,
     }
 }

@@ -6,29 +6,27 @@ use crate::v1::{Address, AgentId, Attribute, DomainInfo, DurationInfo, Resource}
 message! {
     /// Describes a master.
     pub struct MasterInfo {
-        /// Id of this master incarnation (UUID).
+        /// Names one life of a master.
         1 id: String,
-        /// IPv4 packed in network byte order.
+        /// The four bytes of the address as they lie in memory, so that 127.0.0.1 is 16777343.
         2 ip: u32,
-        /// Listening port.
+        /// Where it listens.
         3 port: u32,
-        /// Libprocess UPID `master@ip:port`.
+        /// `master@ip:port`.
         4 pid: Option<String>,
         /// The name of the machine.
         5 hostname: Option<String>,
-        /// Software version.
+        /// Plain `X.Y.Z`.
         6 version: Option<String>,
-        /// Ip/hostname/port; preferred over the three above.
+        /// The same as `ip`, `port` and `hostname`, and more trustworthy.
         7 address: Option<Address>,
-        /// Fault domain.
         8 domain: Option<DomainInfo>,
-        /// Master feature flags.
         9 capabilities: Vec<MasterCapability>,
     }
 
     /// Something a master can do.
     pub struct MasterCapability {
-        /// Capability name.
+        /// Which one; none if it is not known here.
         1 kind "type": Option<MasterCapabilityType>,
     }
 
@@ -36,37 +34,36 @@ message! {
     pub struct AgentInfo {
         /// The name of the machine.
         1 hostname: String,
-        /// Listening port.
+        /// Where it listens.
         8 port: i32 = 5051,
-        /// Configured totals (no dynamic reservations/volumes).
+        /// What it was started with: nothing that was reserved or made since.
         3 resources: Vec<Resource>,
-        /// Operator attributes.
+        /// What it tells about itself.
         5 attributes: Vec<Attribute>,
-        /// Agent id after first registration.
+        /// Not there before it is registered.
         6 id: Option<AgentId>,
-        /// Fault domain.
         10 domain: Option<DomainInfo>,
-        /// V0 only by its page, but masters send it here too.
+        /// Its tasks outlive its restart. It belongs to the API before this one, but masters send
+        /// it.
         7 checkpoint: Option<bool>,
     }
 
     /// Something an agent can do.
     pub struct AgentCapability {
-        /// Capability name.
+        /// Which one; none if it is not known here.
         1 kind "type": Option<AgentCapabilityType>,
     }
 
     /// How an agent is drained.
     pub struct DrainConfig {
-        /// Cap on kill grace periods during drain.
+        /// No task has longer to stop.
         1 max_grace_period: Option<DurationInfo>,
-        /// Mark gone when drained.
+        /// Once empty, it is gone for good.
         2 mark_gone: bool = false,
     }
 
     /// The draining of an agent.
     pub struct DrainInfo {
-        /// DRAINING/DRAINED.
         1 state: DrainState,
         2 config: DrainConfig,
     }

@@ -8,7 +8,7 @@ message! {
     /// What a framework does with an offer.
     pub struct OfferOperation {
         1 kind "type": Option<OfferOperationType>,
-        /// Set to get UPDATE_OPERATION_STATUS feedback.
+        /// Asks for news of the operation.
         12 id: Option<OperationId>,
         2 launch: Option<Launch>,
         7 launch_group: Option<Box<LaunchGroup>>,
@@ -24,22 +24,20 @@ message! {
 
     /// Launches tasks.
     pub struct Launch {
-        /// Tasks to start.
         1 task_infos: Vec<TaskInfo>,
     }
 
     /// Launches a group of tasks, all or none.
     pub struct LaunchGroup {
-        /// DEFAULT executor (new or already running).
+        /// A new one, or one that runs there.
         1 executor: ExecutorInfo,
-        /// Tasks delivered all-or-nothing.
         2 task_group: TaskGroupInfo,
     }
 
     /// Reserves resources.
     pub struct Reserve {
-        /// Current form of the resources (lets one change a reservation); unset = infer by popping
-        /// one reservation.
+        /// The resources as they are, to change a reservation; else they are what is left without
+        /// the last one.
         2 source: Vec<Resource>,
         /// The resources.
         1 resources: Vec<Resource>,
@@ -47,51 +45,48 @@ message! {
 
     /// Ends reservations.
     pub struct Unreserve {
-        /// Reserved resources to pop one level.
+        /// As they are, the reservation to remove the last.
         1 resources: Vec<Resource>,
     }
 
     /// Makes persistent volumes.
     pub struct Create {
-        /// Volumes as they shall be (with persistence).
+        /// As they shall be.
         1 volumes: Vec<Resource>,
     }
 
     /// Destroys persistent volumes.
     pub struct Destroy {
-        /// Volumes to remove.
+        /// As they are.
         1 volumes: Vec<Resource>,
     }
 
     /// Makes a persistent volume larger.
     pub struct GrowVolume {
-        /// Existing volume.
+        /// As it is.
         1 volume: Resource,
-        /// Disk added to it.
+        /// What it grows by.
         2 addition: Resource,
     }
 
     /// Makes a persistent volume smaller.
     pub struct ShrinkVolume {
-        /// Existing volume.
+        /// As it is.
         1 volume: Resource,
-        /// MB removed.
+        /// In MiB.
         2 subtract: Scalar,
     }
 
     /// Makes a disk of raw storage.
     pub struct CreateDisk {
-        /// RAW disk.
         1 source: Resource,
-        /// MOUNT or BLOCK.
         2 target_type: DiskSourceType,
-        /// Profile when source has none.
+        /// For a source that has none.
         3 target_profile: Option<String>,
     }
 
     /// Makes raw storage of a disk.
     pub struct DestroyDisk {
-        /// MOUNT/BLOCK/RAW disk to give back.
         1 source: Resource,
     }
 }

@@ -7,29 +7,28 @@ use crate::v1::{AgentId, FrameworkId, OfferOperation, OperationId, Resource, Res
 message! {
     /// What is remembered of an operation.
     pub struct Operation {
-        /// Requester; unset for operator requests.
+        /// Not there if an operator asked.
         1 framework_id: Option<FrameworkId>,
         2 agent_id: Option<AgentId>,
-        /// The Offer.Operation.
+        /// What was asked.
         3 info: OfferOperation,
-        /// Newest status.
         4 latest_status: OperationStatus,
-        /// History.
+        /// The oldest first.
         5 statuses: Vec<OperationStatus>,
-        /// Internal id.
+        /// How masters and agents call it.
         6 uuid: Uuid,
     }
 
     /// News of an operation.
     pub struct OperationStatus {
-        /// Framework's id.
+        /// How the framework calls it.
         1 operation_id: Option<OperationId>,
         2 state: OperationState,
         /// A text for people.
         3 message: Option<String>,
-        /// Result resources when FINISHED.
+        /// What it left, if it is finished.
         4 converted_resources: Vec<Resource>,
-        /// Set: must be acknowledged.
+        /// If there, the news wants to be acknowledged.
         5 uuid: Option<Uuid>,
         6 agent_id: Option<AgentId>,
         7 resource_provider_id: Option<ResourceProviderId>,

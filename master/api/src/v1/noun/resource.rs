@@ -7,31 +7,27 @@ message! {
     /// One resource. The role it is reserved to has two forms: the older `role` and `reservation`,
     /// for frameworks that know no refined reservations, and the stack `reservations`.
     pub struct Resource {
-        /// Owning resource provider; unset = agent default resources.
+        /// Who provides it; the agent itself if not there.
         12 provider_id: Option<ResourceProviderId>,
-        /// Cpus, mem (MB), disk (MB), gpus, ports, or custom.
+        /// `cpus`, `mem` and `disk` in MiB, `gpus`, `ports`, or another.
         1 name: String,
-        /// SCALAR/RANGES/SET (no TEXT).
         2 kind "type": ValueType,
-        /// Amount.
         3 scalar: Option<Scalar>,
-        /// E.g. ports.
         4 ranges: Option<Ranges>,
-        /// Set members.
         5 set: Option<Set>,
-        /// Deprecated: reservation role, pre-refinement format.
+        /// In the older form, the role it is reserved to; `*` for none.
         6 role: Option<String>,
-        /// Which role it is allocated to.
+        /// The role it is offered or given to.
         11 allocation_info: Option<AllocationInfo>,
-        /// Dynamic reservation, pre-refinement format.
+        /// In the older form, says that the reservation was made by an operation.
         8 reservation: Option<ReservationInfo>,
-        /// Reservation stack, post-refinement format; last is current.
+        /// Each refines the one before; the last one counts.
         13 reservations: Vec<ReservationInfo>,
-        /// Disk details (source, persistence, volume).
+        /// What makes a disk special.
         7 disk: Option<DiskInfo>,
-        /// Set: may be taken back any time (oversubscription).
+        /// If there, it may be taken away at any time.
         9 revocable: Option<RevocableInfo>,
-        /// Set: may be used by several tasks at once (persistent volumes only).
+        /// If there, several tasks may use it at once.
         10 shared: Option<SharedInfo>,
     }
 
@@ -42,59 +38,55 @@ message! {
 
     /// A reservation.
     pub struct ReservationInfo {
-        /// STATIC or DYNAMIC (only inside `reservations`).
+        /// Only in a stack.
         4 kind "type": Option<ReservationType>,
-        /// Reserving role (only inside `reservations`).
+        /// Only in a stack.
         3 role: Option<String>,
-        /// Who reserved; checked for UNRESERVE.
+        /// Who made it.
         1 principal: Option<String>,
-        /// Free labels; part of resource identity.
+        /// Free words; resources of other labels are others.
         2 labels: Option<Labels>,
     }
 
     /// What makes a disk more than an amount.
     pub struct DiskInfo {
-        /// Set: persistent volume.
+        /// If there, it is a persistent volume.
         1 persistence: Option<Persistence>,
-        /// Container path and mode for the mount (host_path must be unset).
+        /// Where a container sees it.
         2 volume: Option<Box<Volume>>,
-        /// Where the disk comes from; unset = agent root disk.
+        /// The device; the agent's work directory if not there.
         3 source: Option<Box<DiskSource>>,
     }
 
     /// The identity of a persistent volume.
     pub struct Persistence {
-        /// Volume id, unique per role+agent, usable as path component.
+        /// Names the volume within its role and agent.
         1 id: String,
-        /// Creator; checked for DESTROY.
+        /// Who made it.
         2 principal: Option<String>,
     }
 
     /// The device of a disk.
     pub struct DiskSource {
-        /// PATH/MOUNT/BLOCK/RAW.
         1 kind "type": DiskSourceType,
         2 path: Option<DiskPath>,
         3 mount: Option<DiskMount>,
-        /// Storage vendor id.
         7 vendor: Option<String>,
-        /// CSI volume id.
+        /// The id its provider gave it.
         4 id: Option<String>,
-        /// CSI volume context.
+        /// What its provider wants to remember.
         5 metadata: Option<Labels>,
-        /// Disk profile name.
         6 profile: Option<String>,
     }
 
     /// A directory that may be divided.
     pub struct DiskPath {
-        /// Directory (relative = under work_dir).
+        /// If relative, below the work directory.
         1 root: Option<String>,
     }
 
     /// A file system that is given away whole.
     pub struct DiskMount {
-        /// Mount point; consumed whole.
         1 root: Option<String>,
     }
 

@@ -107,33 +107,25 @@ message! {
 
     /// What is used of a disk.
     pub struct DiskStatistics {
-        /// Disk.
         1 source: Option<Box<DiskSource>>,
-        /// Volume.
         2 persistence: Option<Persistence>,
-        /// Quota.
         3 limit_bytes: Option<u64>,
-        /// Usage.
         4 used_bytes: Option<u64>,
     }
 
     /// What the executors of an agent use.
     pub struct ResourceUsage {
-        /// Per executor.
         1 executors: Vec<ExecutorUsage>,
-        /// Agent totals.
         2 total: Vec<Resource>,
     }
 
     /// What an executor uses.
     pub struct ExecutorUsage {
         1 executor_info: ExecutorInfo,
-        /// Executor + tasks resources.
+        /// What it and its tasks were given.
         2 allocated: Vec<Resource>,
-        /// Usage snapshot.
         3 statistics: Option<Box<ResourceStatistics>>,
         4 container_id: ContainerId,
-        /// Live tasks.
         5 tasks: Vec<TaskUsage>,
     }
 

@@ -12,74 +12,72 @@ use crate::v1::{Scalar, TaskId, TaskStatus};
 message! {
     /// Describes a task to whoever launches it.
     pub struct TaskInfo {
-        /// Display name.
+        /// A name for people.
         1 name: String,
         2 task_id: TaskId,
-        /// Must equal the offer's agent.
+        /// The agent of the offer.
         3 agent_id: AgentId,
-        /// Requested resources (requests, if limits set).
+        /// What it uses.
         4 resources: Vec<Resource>,
-        /// Custom executor; exactly one of executor/command (LAUNCH).
+        /// Who runs it, unless it is a command.
         5 executor: Option<Box<ExecutorInfo>>,
-        /// Command task (built-in command/docker executor).
+        /// What it runs, unless an executor decides.
         7 command: Option<CommandInfo>,
         /// The container it runs in.
         9 container: Option<Box<ContainerInfo>>,
-        /// Killing probe.
+        /// It is killed when this fails.
         8 health_check: Option<Box<HealthCheck>>,
-        /// Observing probe.
+        /// What this finds is told.
         13 check: Option<Box<CheckInfo>>,
-        /// How to kill.
+        /// How it is killed.
         12 kill_policy: Option<KillPolicy>,
         /// Opaque bytes for the executor.
         6 data: Option<Bytes>,
         /// Free words.
         10 labels: Option<Labels>,
-        /// Discovery hints.
+        /// How others find it.
         11 discovery: Option<Box<DiscoveryInfo>>,
-        /// Task fails after this long.
+        /// It fails when it takes longer.
         14 max_completion_time: Option<DurationInfo>,
-        /// Upper limits for cpus/mem (number or Infinity).
+        /// The most of processors and memory it may use.
         15 limits: BTreeMap<String, Scalar>,
     }
 
     /// Tasks that are launched together.
     pub struct TaskGroupInfo {
-        /// The pod's tasks.
         1 tasks: Vec<TaskInfo>,
     }
 
     /// What is remembered of a task.
     pub struct Task {
-        /// Display name.
+        /// A name for people.
         1 name: String,
         2 task_id: TaskId,
         /// The framework.
         3 framework_id: FrameworkId,
-        /// Executor; unset for command tasks.
+        /// Not there if the task is a command.
         4 executor_id: Option<ExecutorId>,
         5 agent_id: AgentId,
-        /// Newest known state.
+        /// The latest that is known.
         6 state: TaskState,
         /// The resources.
         7 resources: Vec<Resource>,
-        /// Status history (last per state kept).
+        /// The oldest first.
         8 statuses: Vec<TaskStatus>,
-        /// State of last update forwarded.
+        /// The state of the latest news that the framework was told.
         9 status_update_state: Option<TaskState>,
-        /// Uuid of last update forwarded.
+        /// Names that news.
         10 status_update_uuid: Option<Bytes>,
         /// Free words.
         11 labels: Option<Labels>,
-        /// Discovery hints.
+        /// How others find it.
         12 discovery: Option<Box<DiscoveryInfo>>,
         /// The container it runs in.
         13 container: Option<Box<ContainerInfo>>,
-        /// Probe.
+        /// It is killed when this fails.
         15 health_check: Option<Box<HealthCheck>>,
-        /// How to kill.
+        /// How it is killed.
         16 kill_policy: Option<KillPolicy>,
-        /// User it runs as.
         14 user: Option<String>,
         17 limits: BTreeMap<String, Scalar>,
     }

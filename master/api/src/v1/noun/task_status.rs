@@ -13,29 +13,29 @@ message! {
         2 state: TaskState,
         /// A text for people.
         4 message: Option<String>,
-        /// Who generated it.
+        /// Who says so.
         9 source: Option<StatusSource>,
-        /// Machine-readable reason.
+        /// Why, for programs.
         10 reason: Option<Reason>,
         /// Opaque bytes.
         3 data: Option<Bytes>,
         5 agent_id: Option<AgentId>,
         7 executor_id: Option<ExecutorId>,
-        /// Seconds since epoch.
+        /// Seconds since 1970.
         6 timestamp: Option<f64>,
-        /// 16 bytes; set: must be acknowledged.
+        /// A UUID in 16 bytes. If there, the news wants to be acknowledged.
         11 uuid: Option<Bytes>,
-        /// Health verdict.
+        /// Whether its health check succeeds.
         8 healthy: Option<bool>,
-        /// Last check result.
+        /// What its check found last.
         15 check_status: Option<CheckStatusInfo>,
         /// Free words.
         12 labels: Option<Labels>,
-        /// IPs, cgroup, pid.
+        /// What is known of its container.
         13 container_status: Option<ContainerStatus>,
-        /// When the agent was marked unreachable.
+        /// Since when its agent does not answer.
         14 unreachable_time: Option<TimeInfo>,
-        /// Exceeded limit.
+        /// What it used more of than it may.
         16 limitation: Option<TaskResourceLimitation>,
     }
 

@@ -8,21 +8,17 @@ use crate::v1::{Credential, Labels, Parameters, Secret};
 message! {
     /// The image of a root file system.
     pub struct Image {
-        /// APPC or DOCKER.
         1 kind "type": ImageType,
-        /// Appc image.
         2 appc: Option<AppcImage>,
-        /// Docker image.
         3 docker: Option<Box<DockerImage>>,
-        /// False: always pull.
+        /// Otherwise it is fetched again each time.
         4 cached: bool = true,
     }
 
     /// An image as appc has it.
     pub struct AppcImage {
-        /// Image name.
         1 name: String,
-        /// Sha512-.
+        /// Its digest.
         2 id: Option<String>,
         /// Free words.
         3 labels: Option<Labels>,
@@ -30,43 +26,38 @@ message! {
 
     /// An image as docker has it.
     pub struct DockerImage {
-        /// `[host[:port]/]repo[:tag|@digest]`.
+        /// As docker writes it.
         1 name: String,
         /// Deprecated: unused.
         2 credential: Option<Credential>,
-        /// Docker config.json secret for the registry.
+        /// Who may fetch it, as docker keeps it in a file.
         3 config: Option<Secret>,
     }
 
     /// Whether others see what is mounted in a volume.
     pub struct MountPropagation {
-        /// HOST_TO_CONTAINER (default) or BIDIRECTIONAL.
         1 mode: Option<MountPropagationMode>,
     }
 
     /// A directory of a container.
     pub struct Volume {
-        /// RW or RO.
         3 mode: VolumeMode,
-        /// Target path; relative = under sandbox.
+        /// If relative, below the sandbox.
         1 container_path: String,
-        /// Host path or sandbox-relative.
+        /// The path on the agent, or below the sandbox.
         2 host_path: Option<String>,
-        /// Image rootfs as volume.
+        /// An image to see there.
         4 image: Option<Image>,
-        /// Newer typed source.
+        /// What to see there.
         5 source: Option<Box<VolumeSource>>,
     }
 
     /// Where a volume comes from.
     pub struct VolumeSource {
         1 kind "type": Option<VolumeSourceType>,
-        /// Docker volume driver.
         2 docker_volume: Option<DockerVolume>,
         5 host_path: Option<HostPath>,
-        /// Path in own/parent sandbox.
         3 sandbox_path: Option<SandboxPath>,
-        /// Secret written as file.
         4 secret: Option<Secret>,
         6 csi_volume: Option<CsiVolume>,
     }
@@ -74,7 +65,6 @@ message! {
     /// A volume of a docker volume driver.
     pub struct DockerVolume {
         1 driver: Option<String>,
-        /// Volume name.
         2 name: String,
         3 driver_options: Option<Parameters>,
     }
@@ -87,33 +77,27 @@ message! {
 
     /// A path in a sandbox.
     pub struct SandboxPath {
-        /// SELF or PARENT.
         1 kind "type": Option<SandboxPathType>,
-        /// Relative path, no .
+        /// A path that does not leave it.
         2 path: String,
     }
 
     /// A volume of a storage plugin.
     pub struct CsiVolume {
         1 plugin_name: String,
-        /// Pre-provisioned volume parameters.
         2 static_provisioning: Option<Box<StaticProvisioning>>,
     }
 
     /// How a volume of a storage plugin is used: `block` or `mount`, one of them.
     pub struct VolumeCapability {
-        /// Raw block access.
         1 block: Option<BlockVolume>,
-        /// Filesystem access.
         2 mount: Option<MountVolume>,
         3 access_mode: AccessMode,
     }
 
     /// Asks for a file system.
     pub struct MountVolume {
-        /// Filesystem.
         1 fs_type: Option<String>,
-        /// Mount options.
         2 mount_flags: Vec<String>,
     }
 

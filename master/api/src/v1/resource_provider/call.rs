@@ -27,26 +27,22 @@ message! {
         /// The framework.
         1 framework_id: Option<FrameworkId>,
         2 status: OperationStatus,
-        /// Newest.
         3 latest_status: Option<Box<OperationStatus>>,
         4 operation_uuid: Uuid,
     }
 
     /// The body of `UPDATE_STATE`.
     pub struct UpdateState {
-        /// Pending/unacked.
+        /// Those that go on, or whose end is not acknowledged.
         1 operations: Vec<Operation>,
         /// The resources.
         2 resources: Vec<Resource>,
-        /// New version.
         3 resource_version_uuid: Uuid,
     }
 
     /// The body of `UPDATE_PUBLISH_RESOURCES_STATUS`.
     pub struct UpdatePublishResourcesStatus {
-        /// Request id.
         1 uuid: Uuid,
-        /// OK/FAILED.
         2 status: PublishStatus,
     }
 }

@@ -17,7 +17,6 @@ message! {
 
     /// The body of `SUBSCRIBED`.
     pub struct Subscribed {
-        /// Assigned id.
         1 provider_id: ResourceProviderId,
     }
 
@@ -25,17 +24,15 @@ message! {
     pub struct ApplyOperation {
         /// The framework.
         1 framework_id: Option<FrameworkId>,
-        /// Operation.
         2 info: OfferOperation,
-        /// Internal id.
+        /// How masters and agents call it.
         3 operation_uuid: Uuid,
-        /// Must match provider's current version else drop.
+        /// The version it was decided on; on another it is dropped.
         4 resource_version_uuid: Uuid,
     }
 
     /// The body of `PUBLISH_RESOURCES`.
     pub struct PublishResources {
-        /// Request id.
         1 uuid: Uuid,
         /// The resources.
         2 resources: Vec<Resource>,
@@ -43,14 +40,13 @@ message! {
 
     /// The body of `ACKNOWLEDGE_OPERATION_STATUS`.
     pub struct AcknowledgeOperationStatus {
-        /// Acked status.
         1 status_uuid: Uuid,
         2 operation_uuid: Uuid,
     }
 
     /// The body of `RECONCILE_OPERATIONS`.
     pub struct ReconcileOperations {
-        /// Report those unknown.
+        /// Those that are not known are told.
         1 operation_uuids: Vec<Uuid>,
     }
 }

@@ -11,7 +11,7 @@ message! {
     /// A call of a scheduler to the master. The `type` says which of the bodies counts: see
     /// [`CallBody`].
     pub struct Call {
-        /// Sender; unset on first SUBSCRIBE.
+        /// Not there at the first subscription only.
         1 framework_id: Option<FrameworkId>,
         2 kind "type": Option<CallType>,
         3 subscribe: Option<Subscribe>,
@@ -35,19 +35,19 @@ message! {
     /// The body of `SUBSCRIBE`.
     pub struct Subscribe {
         1 framework_info: FrameworkInfo,
-        /// Roles that start suppressed.
+        /// The roles that get no offers at first.
         2 suppressed_roles: Vec<String>,
-        /// Initial constraints.
+        /// Which agents it wants to be offered.
         3 offer_constraints: Option<OfferConstraints>,
     }
 
     /// The body of `ACCEPT`.
     pub struct Accept {
-        /// Offers used (same agent, same role).
+        /// All of one agent and role.
         1 offer_ids: Vec<OfferId>,
-        /// Applied in order.
+        /// In order.
         2 operations: Vec<OfferOperation>,
-        /// For unused remainder.
+        /// For what is left over.
         3 filters: Option<Filters>,
     }
 
@@ -55,36 +55,33 @@ message! {
     pub struct Decline {
         /// The offers.
         1 offer_ids: Vec<OfferId>,
-        /// Refusal time.
         2 filters: Option<Filters>,
     }
 
     /// The body of `ACCEPT_INVERSE_OFFERS`.
     pub struct AcceptInverseOffers {
         1 inverse_offer_ids: Vec<OfferId>,
-        /// When to ask again.
         2 filters: Option<Filters>,
     }
 
     /// The body of `DECLINE_INVERSE_OFFERS`.
     pub struct DeclineInverseOffers {
         1 inverse_offer_ids: Vec<OfferId>,
-        /// When to ask again.
         2 filters: Option<Filters>,
     }
 
     /// The body of `REVIVE`.
     pub struct Revive {
-        /// Empty = all.
+        /// All if none.
         1 roles: Vec<String>,
     }
 
     /// The body of `KILL`.
     pub struct Kill {
         1 task_id: TaskId,
-        /// Helps when the master does not know the task.
+        /// Where it may be, if the master does not know the task.
         2 agent_id: Option<AgentId>,
-        /// Override.
+        /// Instead of that of the task.
         3 kill_policy: Option<KillPolicy>,
     }
 
@@ -101,7 +98,7 @@ message! {
         1 agent_id: AgentId,
         /// The task.
         2 task_id: TaskId,
-        /// From the status.
+        /// As the news had it.
         3 uuid: Bytes,
     }
 
@@ -111,15 +108,15 @@ message! {
         1 agent_id: Option<AgentId>,
         /// The resource provider.
         2 resource_provider_id: Option<ResourceProviderId>,
-        /// From the status.
+        /// As the news had it.
         3 uuid: Bytes,
-        /// From the status.
+        /// As the news had it.
         4 operation_id: OperationId,
     }
 
     /// The body of `RECONCILE`.
     pub struct Reconcile {
-        /// Empty = implicit (all).
+        /// All if none.
         1 tasks: Vec<ReconcileTask>,
     }
 
@@ -132,7 +129,7 @@ message! {
 
     /// The body of `RECONCILE_OPERATIONS`.
     pub struct ReconcileOperations {
-        /// Empty = all.
+        /// All if none.
         1 operations: Vec<ReconcileOperation>,
     }
 
@@ -155,23 +152,22 @@ message! {
 
     /// The body of `REQUEST`.
     pub struct Request {
-        /// Ignored by the built-in allocator.
         1 requests: Vec<crate::v1::Request>,
     }
 
     /// The body of `SUPPRESS`.
     pub struct Suppress {
-        /// Empty = all.
+        /// All if none.
         1 roles: Vec<String>,
     }
 
     /// The body of `UPDATE_FRAMEWORK`.
     pub struct UpdateFramework {
-        /// New info (not id, principal, user, checkpoint).
+        /// As it shall be; id, user, principal and checkpoint cannot change.
         1 framework_info: FrameworkInfo,
-        /// Full new set.
+        /// Instead of what was there.
         2 suppressed_roles: Vec<String>,
-        /// Full new set.
+        /// Instead of what was there.
         3 offer_constraints: Option<OfferConstraints>,
     }
 }

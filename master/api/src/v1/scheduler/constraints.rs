@@ -7,33 +7,28 @@ use crate::v1::codec::macros::{enumeration, message};
 message! {
     /// A condition on the attributes of an agent.
     pub struct AttributeConstraint {
-        /// What is looked at.
         1 selector: AttributeSelector,
-        /// Test on it.
         2 predicate: AttributePredicate,
     }
 
     /// What a condition looks at: one of the two.
     pub struct AttributeSelector {
-        /// HOSTNAME/REGION/ZONE.
         1 pseudoattribute_type: Option<PseudoattributeType>,
-        /// First attribute with that name.
+        /// The first attribute of this name.
         2 attribute_name: Option<String>,
     }
 
     /// What a condition asks: one of them.
     pub struct AttributePredicate {
-        /// Is present.
         1 exists: Option<Exists>,
-        /// Is absent.
         2 not_exists: Option<NotExists>,
-        /// TEXT equal (non-TEXT always passes).
+        /// What is no text fits.
         3 text_equals: Option<TextEquals>,
-        /// Absent or TEXT different (non-TEXT passes).
+        /// What is not there, or no text, fits.
         4 text_not_equals: Option<TextNotEquals>,
-        /// TEXT matches RE2 (non-TEXT passes).
+        /// What is no text fits.
         5 text_matches: Option<TextMatches>,
-        /// Absent or not matching (non-TEXT passes).
+        /// What is not there, or no text, fits.
         6 text_not_matches: Option<TextNotMatches>,
     }
 
@@ -65,19 +60,18 @@ message! {
 
     /// Which agents a framework wants to be offered, role by role.
     pub struct OfferConstraints {
-        /// Role to constraints.
         1 role_constraints: BTreeMap<String, RoleConstraints>,
     }
 
     /// Which agents a role wants to be offered: those that one of the groups fits.
     pub struct RoleConstraints {
-        /// OR of groups.
+        /// One has to hold.
         1 groups: Vec<ConstraintGroup>,
     }
 
     /// Conditions that all have to hold.
     pub struct ConstraintGroup {
-        /// AND inside a group.
+        /// All have to hold.
         1 attribute_constraints: Vec<AttributeConstraint>,
     }
 }

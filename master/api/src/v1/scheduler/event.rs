@@ -28,7 +28,6 @@ message! {
         /// The framework.
         1 framework_id: FrameworkId,
         2 heartbeat_interval_seconds: Option<f64>,
-        /// The leader.
         3 master_info: Option<Box<MasterInfo>>,
     }
 
@@ -39,31 +38,26 @@ message! {
 
     /// The body of `INVERSE_OFFERS`.
     pub struct InverseOffers {
-        /// Release requests.
         1 inverse_offers: Vec<InverseOffer>,
     }
 
     /// The body of `RESCIND`.
     pub struct Rescind {
-        /// Offer that became void.
         1 offer_id: OfferId,
     }
 
     /// The body of `RESCIND_INVERSE_OFFER`.
     pub struct RescindInverseOffer {
-        /// Inverse offer that became void.
         1 inverse_offer_id: OfferId,
     }
 
     /// The body of `UPDATE`.
     pub struct Update {
-        /// Task status; ack if uuid set.
         1 status: TaskStatus,
     }
 
     /// The body of `UPDATE_OPERATION_STATUS`.
     pub struct UpdateOperationStatus {
-        /// Operation status; ack if uuid set.
         1 status: OperationStatus,
     }
 
@@ -78,17 +72,17 @@ message! {
 
     /// The body of `FAILURE`.
     pub struct Failure {
-        /// Lost agent, or agent of the executor.
+        /// The agent that was lost, or on which the executor was.
         1 agent_id: Option<AgentId>,
-        /// Set: only this executor ended.
+        /// If there, only this executor has ended.
         2 executor_id: Option<ExecutorId>,
-        /// Wait(2) status.
+        /// As `wait(2)` tells it.
         3 status: Option<i32>,
     }
 
     /// The body of `ERROR`.
     pub struct Error {
-        /// Fatal; scheduler must stop.
+        /// The framework must stop.
         1 message: String,
     }
 }
