@@ -12,6 +12,7 @@ mod noun;
 pub mod quota;
 pub mod resource_provider;
 pub mod scheduler;
+pub mod target;
 
 pub use body::{BadCall, Encoding};
 pub use codec::Message;
