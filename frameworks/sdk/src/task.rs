@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use types::{AgentId, CommandInfo, DiscoveryInfo, ExecutorInfo, KillPolicy, Labels};
-use types::{ResourceLimits, Resources, TaskId, TaskInfo, Uri};
+use types::{Opaque, ResourceLimits, Resources, TaskId, TaskInfo, Uri};
 
 /// Longest name a task gets from its command, in characters.
 const NAME_MAX: usize = 40;
@@ -177,6 +177,7 @@ impl Task {
             max_completion_time: self.max_completion_time,
             discovery: self.discovery,
             limits: self.limits,
+            opaque: Opaque::new(),
         }
     }
 }

@@ -7,12 +7,17 @@
 //! | [`executor`] | an executor | its agent |
 //! | [`scheduler`] | a framework's scheduler | the master |
 //!
-//! Master and agent know each other only by these pages.
+//! Master and agent know each other only by these pages. What the world outside speaks is the
+//! [public v1 API](v1) of Apache Mesos, over HTTP with [`recordio`] for its streams.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod agent;
 pub mod executor;
 pub mod master;
+pub mod recordio;
 pub mod scheduler;
+pub mod v1;
 
 /// The process id of a master on its node.
 pub const MASTER: &str = "master";

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::task::MAX_TASK_DURATION;
-use crate::{CommandInfo, ExecutorId, FrameworkId, InvalidInfo, Labels, Resources};
+use crate::{CommandInfo, ExecutorId, FrameworkId, InvalidInfo, Labels, Opaque, Resources};
 
 /// Opaque data of a framework has at most this many bytes.
 pub const MAX_DATA_BYTES: usize = 1 << 20;
@@ -48,6 +48,9 @@ pub struct ExecutorInfo {
     pub shutdown_grace: Option<Duration>,
     /// Free words.
     pub labels: Labels,
+    /// What only the public API understands of it: its container, its discovery.
+    #[serde(default, skip_serializing_if = "Opaque::is_empty")]
+    pub opaque: Opaque,
 }
 
 impl ExecutorInfo {
@@ -64,6 +67,7 @@ impl ExecutorInfo {
             data: Vec::new(),
             shutdown_grace: None,
             labels: Labels::new(),
+            opaque: Opaque::new(),
         }
     }
 

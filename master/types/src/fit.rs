@@ -1,6 +1,6 @@
 //! What a need takes out of resources: how often it fits, which resources serve it.
 
-use crate::{Ranges, Resource, ResourceName, Resources, Role, Scalar, Value};
+use crate::{Ranges, Resource, ResourceName, Resources, Role, Scalar, Set, Value};
 
 impl Resources {
     /// Returns how many times `need` fits in here, each time with the same reservations.
@@ -103,7 +103,7 @@ fn take(candidate: &Resource, left: &mut Value) -> Option<Resource> {
     let value = match (&candidate.value, &*left) {
         (Value::Scalar(have), Value::Scalar(want)) => Value::Scalar(Scalar::min(*have, *want)),
         (Value::Ranges(have), Value::Ranges(want)) => Value::Ranges(Ranges::intersect(have, want)),
-        (Value::Set(have), Value::Set(want)) if have.contains(want) => Value::Set(want.clone()),
+        (Value::Set(have), Value::Set(want)) => Value::Set(Set::intersect(have, want)),
         (Value::Scalar(_) | Value::Ranges(_) | Value::Set(_), _) => return None,
     };
     left.subtract(&value);
@@ -151,6 +151,11 @@ mod tests {
         let pool = resources("cpus:4;cpus(a):2;mem:100;ports(a):[1-5];ports:[6-9]");
         let need = resources("cpus:3;ports:[4-7]");
         assert_eq!(pool.find(&need, &Role::new("b").unwrap()), None);
+        let words = resources("disks:{a};disks(a):{d}");
+        assert_eq!(
+            words.find(&resources("disks:{a,d}"), &Role::new("a").unwrap()),
+            Some(words)
+        );
         let need = resources("cpus:5;mem:10;ports:[4-7]");
         let found = pool.find(&need, &Role::new("a").unwrap()).unwrap();
         assert_eq!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::executor::MAX_NAME_BYTES;
-use crate::{FrameworkId, InvalidInfo, Labels, Role};
+use crate::{FrameworkId, InvalidInfo, Labels, Opaque, Role};
 
 /// The time our frameworks have to come back before their tasks are killed: a week, so that a
 /// weekend without a scheduler costs nothing.
@@ -66,6 +66,9 @@ pub struct FrameworkInfo {
     pub webui_url: Option<String>,
     /// Free words.
     pub labels: Labels,
+    /// What only the public API understands of it: its offer filters.
+    #[serde(default, skip_serializing_if = "Opaque::is_empty")]
+    pub opaque: Opaque,
 }
 
 impl FrameworkInfo {
@@ -89,6 +92,7 @@ impl FrameworkInfo {
             ]),
             webui_url: None,
             labels: Labels::new(),
+            opaque: Opaque::new(),
         }
     }
 

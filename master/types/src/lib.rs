@@ -39,6 +39,7 @@ mod json;
 mod labels;
 mod master;
 mod offer;
+mod opaque;
 mod operation;
 mod parse;
 mod quantities;
@@ -76,6 +77,7 @@ pub use ids::{
 pub use labels::{Label, Labels, MAX_LABELS, MAX_LABELS_BYTES};
 pub use master::MasterInfo;
 pub use offer::{DEFAULT_REFUSE, Filters, MAX_REFUSE, Offer};
+pub use opaque::{MAX_OPAQUE_BYTES, Opaque};
 pub use operation::{Conversion, Operation};
 pub use quantities::{ResourceLimits, ResourceQuantities};
 pub use ranges::{MAX_RANGES, Range, Ranges};

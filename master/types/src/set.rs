@@ -48,6 +48,11 @@ impl Set {
     pub fn contains(&self, other: &Set) -> bool {
         self.0.is_superset(&other.0)
     }
+
+    /// Returns the words in both sets.
+    pub fn intersect(&self, other: &Set) -> Set {
+        Set(self.0.intersection(&other.0).cloned().collect())
+    }
 }
 
 impl AddAssign<&Set> for Set {

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::UpdateId;
 use crate::executor::MAX_DATA_BYTES;
-use crate::{AgentId, ContainerId, ExecutorId, InvalidInfo, Labels, Reason, TaskId, TaskState};
+use crate::{AgentId, ContainerId, ExecutorId, InvalidInfo, Labels, Opaque, Reason, TaskId};
+use crate::{TaskState, UpdateId};
 
 /// A message for people has at most this many bytes.
 pub const MAX_MESSAGE_BYTES: usize = 64 << 10;
@@ -56,6 +56,9 @@ pub struct TaskStatus {
     pub signal: Option<i32>,
     /// Since when its agent does not answer, in milliseconds since 1970.
     pub unreachable_since_ms: Option<u64>,
+    /// What only the public API understands of it: checks, networks, limits.
+    #[serde(default, skip_serializing_if = "Opaque::is_empty")]
+    pub opaque: Opaque,
 }
 
 /// What is known about a running container.
@@ -87,6 +90,7 @@ impl TaskStatus {
             exit_code: None,
             signal: None,
             unreachable_since_ms: None,
+            opaque: Opaque::new(),
         }
     }
 

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::executor::{MAX_DATA_BYTES, MAX_NAME_BYTES};
 use crate::{AgentId, CommandInfo, DiscoveryInfo, ExecutorId, ExecutorInfo, FrameworkId};
-use crate::{InvalidInfo, Labels, ResourceLimits, ResourceName, ResourceQuantities, Resources};
+use crate::{
+    InvalidInfo, Labels, Opaque, ResourceLimits, ResourceName, ResourceQuantities, Resources,
+};
 use crate::{Role, TaskId, TaskState, TaskStatus, UpdateId};
 
 /// A task remembers at most this many statuses; older ones make room.
@@ -43,6 +45,9 @@ pub struct TaskInfo {
     pub discovery: Option<DiscoveryInfo>,
     /// How much of processors and memory it may use at most; what it requests, if not named.
     pub limits: ResourceLimits,
+    /// What only the public API understands of it: its container, its checks.
+    #[serde(default, skip_serializing_if = "Opaque::is_empty")]
+    pub opaque: Opaque,
 }
 
 /// How a task is killed.
@@ -81,6 +86,18 @@ pub struct Task {
     pub labels: Labels,
     /// The user it runs as, if known.
     pub user: Option<String>,
+    /// How it is killed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kill_policy: Option<KillPolicy>,
+    /// How others find it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<DiscoveryInfo>,
+    /// How much of processors and memory it may use at most; what it requests, if not named.
+    #[serde(default, skip_serializing_if = "ResourceLimits::is_empty")]
+    pub limits: ResourceLimits,
+    /// What only the public API understands of it: its container, its checks.
+    #[serde(default, skip_serializing_if = "Opaque::is_empty")]
+    pub opaque: Opaque,
 }
 
 impl TaskInfo {
@@ -104,6 +121,7 @@ impl TaskInfo {
             max_completion_time: None,
             discovery: None,
             limits: ResourceLimits::new(),
+            opaque: Opaque::new(),
         }
     }
 
@@ -205,6 +223,10 @@ impl Task {
             status_update_id: None,
             labels: info.labels.clone(),
             user,
+            kill_policy: info.kill_policy,
+            discovery: info.discovery.clone(),
+            limits: info.limits.clone(),
+            opaque: info.opaque.clone(),
         }
     }
 

@@ -120,7 +120,8 @@ fn mood(state: TaskState) -> Mood {
 
 #[cfg(test)]
 mod tests {
-    use types::{AgentId, FrameworkId, Labels, Resources, Role, Source, Task, TaskId, TaskStatus};
+    use types::{AgentId, CommandInfo, FrameworkId, Resources, Role, Source, Task, TaskId};
+    use types::{TaskInfo, TaskStatus};
 
     use super::*;
 
@@ -128,20 +129,14 @@ mod tests {
     fn a_task_is_a_line() {
         let task_id = TaskId::new("sleep-1").unwrap();
         let status = TaskStatus::new(task_id.clone(), TaskState::Running, Source::Executor, 1_000);
+        let command = CommandInfo::shell("sleep 60");
+        let resources = Resources::new().cpus(0.5);
+        let info = TaskInfo::command(task_id, AgentId::new("a").unwrap(), command, resources);
         let task = Task {
-            task_id,
-            framework_id: FrameworkId::new("f").unwrap(),
-            agent_id: AgentId::new("a").unwrap(),
-            executor_id: None,
             name: "sleep 60".into(),
-            role: Role::any(),
-            resources: Resources::new().cpus(0.5),
             state: TaskState::Running,
             statuses: vec![status],
-            status_update_state: None,
-            status_update_id: None,
-            labels: Labels::new(),
-            user: None,
+            ..Task::staging(&info, FrameworkId::new("f").unwrap(), Role::any(), None)
         };
         let summary = TaskSummary {
             task,
