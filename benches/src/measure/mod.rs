@@ -1,0 +1,8 @@
+//! What every benchmark shares: readings, latencies, rounds, plots and pages.
+
+pub mod latency;
+pub mod machine;
+pub mod page;
+pub mod plot;
+pub mod progress;
+pub mod reading;
