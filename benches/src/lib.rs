@@ -5,6 +5,5 @@
 pub mod actors;
 pub mod allocation;
 pub mod measure;
-pub mod messages;
-pub mod report;
+pub mod remote;
 pub mod tasks;

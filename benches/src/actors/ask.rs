@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use libproc::prelude::*;
 
-use super::stage::{Finish, Load, each, timed, warmed};
+use super::stage::{Clock, Finish, Load, each, timed, warmed};
 use crate::measure::latency::Latency;
-use crate::measure::reading::Reading;
+use crate::measure::reading::{Each, Reading};
 
 /// Asks, one in flight.
 pub(super) const ASKS: u64 = 200_000;
@@ -154,7 +154,7 @@ impl Handler<Begin> for Asker {
 }
 
 /// Nanoseconds an ask, and how long single ones took when they were stamped.
-pub(super) fn play(load: Load, manner: Manner) -> io::Result<(f64, Latency)> {
+pub(super) fn play(load: Load, manner: Manner) -> io::Result<(Each, Latency)> {
     warmed(load, async |node, load| {
         let asks = load.of(manner.asks);
         let manner = Manner { asks, ..manner };
@@ -167,8 +167,8 @@ pub(super) fn play(load: Load, manner: Manner) -> io::Result<(f64, Latency)> {
             .map_err(io::Error::other)?;
         let asker = node.spawn("asker", Asker::new(of, manner, finish));
         node.ask(&asker, Ready {}).await.map_err(io::Error::other)?;
-        let (elapsed, latency) = timed(finished, || node.tell(&asker, Begin {})).await?;
-        Ok((each(elapsed, asks), latency))
+        let (took, latency) = timed(finished, || node.tell(&asker, Begin {})).await?;
+        Ok((each(&took, asks), latency))
     })
 }
 
@@ -178,23 +178,21 @@ fn from_process(load: Load, name: &str, asks: u64, in_flight: u64) -> io::Result
         in_flight,
         ..Manner::default()
     };
-    let (nanoseconds, _) = play(load, manner)?;
+    let (each, _) = play(load, manner)?;
     let stamped = Manner {
         stamped: true,
         ..manner
     };
     let (_, latency) = play(load, stamped)?;
-    Ok(vec![
-        Reading::time(name, "ask", nanoseconds).with_latency(latency),
-    ])
+    Ok(vec![Reading::time(name, "ask", each).with_latency(latency)])
 }
 
 /// Asks awaited by `tasks` tasks beside the processes, each with one in flight.
 fn from_task(load: Load, name: &str, asks: u64, tasks: u64) -> io::Result<Vec<Reading>> {
-    let nanoseconds = warmed(load, async |node, load| {
+    let each = warmed(load, async |node, load| {
         let of = node.spawn("answerer", Answerer { timers: 0 });
         let each_asks = load.of(asks / tasks);
-        let began = Instant::now();
+        let clock = Clock::start();
         let ask = |_| {
             let (node, of) = (node.clone(), of.clone());
             tokio::task::spawn_local(async move {
@@ -210,9 +208,9 @@ fn from_task(load: Load, name: &str, asks: u64, tasks: u64) -> io::Result<Vec<Re
         for task in all {
             task.await??;
         }
-        Ok(each(began.elapsed(), each_asks * tasks))
+        Ok(each(&clock.stop(), each_asks * tasks))
     })?;
-    Ok(vec![Reading::time(name, "ask", nanoseconds)])
+    Ok(vec![Reading::time(name, "ask", each)])
 }
 
 pub(super) fn one(load: Load) -> io::Result<Vec<Reading>> {

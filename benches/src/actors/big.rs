@@ -90,7 +90,7 @@ impl Handler<Pong> for Guest {
 }
 
 pub(super) fn run(load: Load) -> io::Result<Vec<Reading>> {
-    let nanoseconds = warmed(load, async |node, load| {
+    let each = warmed(load, async |node, load| {
         let pings = load.of(PINGS);
         let (countdown, finished) = Countdown::new(PROCESSES as u64);
         let guest = |number: usize| Guest {
@@ -110,8 +110,8 @@ pub(super) fn run(load: Load) -> io::Result<Vec<Reading>> {
             );
         }
         let start = || all.iter().for_each(|guest| node.tell(guest, Begin {}));
-        let (elapsed, ()) = timed(finished, start).await?;
-        Ok(each(elapsed, pings * PROCESSES as u64))
+        let (took, ()) = timed(finished, start).await?;
+        Ok(each(&took, pings * PROCESSES as u64))
     })?;
-    Ok(vec![Reading::time("big", "ping and pong", nanoseconds)])
+    Ok(vec![Reading::time("big", "ping and pong", each)])
 }

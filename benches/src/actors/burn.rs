@@ -61,7 +61,7 @@ impl Handler<Burn> for Burner {
 }
 
 pub(super) fn run(load: Load) -> io::Result<Vec<Reading>> {
-    let nanoseconds = warmed(load, async |node, load| {
+    let each = warmed(load, async |node, load| {
         let left = load.of(MESSAGES);
         let (countdown, finished) = Countdown::new(PROCESSES);
         let burner = |number| {
@@ -77,12 +77,8 @@ pub(super) fn run(load: Load) -> io::Result<Vec<Reading>> {
         };
         let all: Vec<_> = (0..PROCESSES).map(burner).collect();
         let start = || all.iter().for_each(|burner| node.tell(burner, Burn {}));
-        let (elapsed, ()) = timed(finished, start).await?;
-        Ok(each(elapsed, left * PROCESSES))
+        let (took, ()) = timed(finished, start).await?;
+        Ok(each(&took, left * PROCESSES))
     })?;
-    Ok(vec![Reading::time(
-        "burn",
-        "message of 4.5 us",
-        nanoseconds,
-    )])
+    Ok(vec![Reading::time("burn", "message of 4.5 us", each)])
 }

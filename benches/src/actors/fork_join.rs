@@ -78,12 +78,12 @@ impl Handler<Fork> for Parent {
 }
 
 pub(super) fn run(load: Load) -> io::Result<Vec<Reading>> {
-    let nanoseconds = warmed(load, async |node, load| {
+    let each = warmed(load, async |node, load| {
         let left = load.of(CHILDREN);
         let (countdown, finished) = Countdown::new(left);
         let parent = node.spawn("parent", Parent { left, countdown });
-        let (elapsed, ()) = timed(finished, || node.tell(&parent, Fork {})).await?;
-        Ok(each(elapsed, left))
+        let (took, ()) = timed(finished, || node.tell(&parent, Fork {})).await?;
+        Ok(each(&took, left))
     })?;
-    Ok(vec![Reading::time("fork-join", "process", nanoseconds)])
+    Ok(vec![Reading::time("fork-join", "process", each)])
 }

@@ -1,11 +1,10 @@
 //! Million: a million processes on one node, all alive at once; each gets a message, then all stop.
 
 use std::io;
-use std::time::Instant;
 
 use libproc::prelude::*;
 
-use super::stage::{Countdown, Load, cold, each, timed};
+use super::stage::{Clock, Countdown, Load, cold, each, timed};
 use crate::measure::machine::resident_bytes;
 use crate::measure::reading::Reading;
 
@@ -62,7 +61,7 @@ pub(super) fn run(load: Load) -> io::Result<Vec<Reading>> {
         let (gone, all_gone) = Countdown::new(count);
         let before = resident_bytes();
 
-        let began = Instant::now();
+        let clock = Clock::start();
         let mut all = Vec::with_capacity(count as usize);
         while all.len() < count as usize {
             for _ in 0..BURST.min(count as usize - all.len()) {
@@ -71,7 +70,7 @@ pub(super) fn run(load: Load) -> io::Result<Vec<Reading>> {
             }
             tokio::task::yield_now().await;
         }
-        let spawned = began.elapsed();
+        let spawned = clock.stop();
 
         let greet = || all.iter().for_each(|one| node.tell(one, Greet {}));
         let (greeting, ()) = timed(all_greeted, greet).await?;
@@ -81,9 +80,9 @@ pub(super) fn run(load: Load) -> io::Result<Vec<Reading>> {
 
         let bytes = resident as f64 / count as f64;
         Ok(vec![
-            Reading::time("million-spawn", "process", each(spawned, count)),
-            Reading::time("million-greet", "message to each", each(greeting, count)),
-            Reading::time("million-stop", "process", each(ending, count)),
+            Reading::time("million-spawn", "process", each(&spawned, count)),
+            Reading::time("million-greet", "message to each", each(&greeting, count)),
+            Reading::time("million-stop", "process", each(&ending, count)),
             Reading::bytes("million-memory", "process", bytes),
         ])
     })

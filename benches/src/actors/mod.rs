@@ -147,8 +147,8 @@ pub struct Args {
     /// Say what the patterns are, and measure nothing
     #[arg(long)]
     pub list: bool,
-    /// Play once in this OS process and print `libproc PATTERN ARBITERS VALUE` lines: for
-    /// profilers, and for scripts
+    /// Play once in this OS process and print `libproc PATTERN ARBITERS VALUE CPU` lines, in
+    /// nanoseconds or bytes: for profilers, and for scripts
     #[arg(long)]
     pub once: bool,
     #[command(flatten)]
@@ -193,8 +193,10 @@ pub fn run(args: &Args, itself: impl Fn() -> io::Result<Command>) -> anyhow::Res
         title: "actors",
         machine,
         rows: rows.finish(),
+        ratios: Vec::new(),
         notes: vec![
-            "arb: arbiters. Percentiles are of runs of their own, in which single operations are \
+            "arb: arbiters; cpu: processor time of all threads, which other jobs disturb less. \
+             Percentiles are of runs of their own, in which single operations are \
              timed, which costs tens of nanoseconds each."
                 .to_owned(),
         ],
@@ -235,8 +237,12 @@ fn once(args: &Args, patterns: &[&Pattern]) -> anyhow::Result<()> {
             let readings = (pattern.run)(Load { arbiters, scale });
             let readings = readings.with_context(|| format!("could not play {}", pattern.name))?;
             if args.outputs.json.is_none() {
-                for Reading { name, value, .. } in &readings {
-                    println!("libproc {name} {arbiters} {value:.2}");
+                for Reading {
+                    name, value, cpu, ..
+                } in &readings
+                {
+                    let cpu = cpu.map(|cpu| format!(" {cpu:.2}")).unwrap_or_default();
+                    println!("libproc {name} {arbiters} {value:.2}{cpu}");
                 }
             }
             all.extend(readings);

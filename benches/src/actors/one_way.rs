@@ -5,7 +5,7 @@ use std::io;
 use libproc::prelude::*;
 
 use super::stage::{Finish, Load, each, timed, warmed};
-use crate::measure::reading::Reading;
+use crate::measure::reading::{Each, Reading};
 
 /// Messages of one sender to one receiver.
 const ONE_WAY: u64 = 2_000_000;
@@ -81,7 +81,7 @@ impl Handler<Burst> for Sender {
     }
 }
 
-fn play(load: Load, senders: u64, usual: u64) -> io::Result<f64> {
+fn play(load: Load, senders: u64, usual: u64) -> io::Result<Each> {
     warmed(load, async |node, load| {
         let count = load.of(usual);
         let (finish, finished) = Finish::new();
@@ -96,17 +96,17 @@ fn play(load: Load, senders: u64, usual: u64) -> io::Result<f64> {
         };
         let all: Vec<_> = (0..senders).map(sender).collect();
         let start = || all.iter().for_each(|sender| node.tell(sender, Burst {}));
-        let (elapsed, ()) = timed(finished, start).await?;
-        Ok(each(elapsed, left))
+        let (took, ()) = timed(finished, start).await?;
+        Ok(each(&took, left))
     })
 }
 
 pub(super) fn one_way(load: Load) -> io::Result<Vec<Reading>> {
-    let nanoseconds = play(load, 1, ONE_WAY)?;
-    Ok(vec![Reading::time("one-way", "message", nanoseconds)])
+    let each = play(load, 1, ONE_WAY)?;
+    Ok(vec![Reading::time("one-way", "message", each)])
 }
 
 pub(super) fn fan_in(load: Load) -> io::Result<Vec<Reading>> {
-    let nanoseconds = play(load, SENDERS, FAN_IN)?;
-    Ok(vec![Reading::time("fan-in", "message", nanoseconds)])
+    let each = play(load, SENDERS, FAN_IN)?;
+    Ok(vec![Reading::time("fan-in", "message", each)])
 }

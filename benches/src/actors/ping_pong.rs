@@ -7,7 +7,7 @@ use libproc::prelude::*;
 
 use super::stage::{Finish, Load, each, timed, warmed};
 use crate::measure::latency::Latency;
-use crate::measure::reading::Reading;
+use crate::measure::reading::{Each, Reading};
 
 /// Round trips.
 const ROUND_TRIPS: u64 = 200_000;
@@ -61,7 +61,7 @@ impl Handler<Ball> for Player {
 }
 
 /// Nanoseconds a round trip; timed one by one as well when `stamped`, which costs time.
-fn play(load: Load, stamped: bool) -> io::Result<(f64, Option<Latency>)> {
+fn play(load: Load, stamped: bool) -> io::Result<(Each, Option<Latency>)> {
     warmed(load, async |node, load| {
         let count = load.of(ROUND_TRIPS);
         let (finish, finished) = Finish::new();
@@ -85,15 +85,15 @@ fn play(load: Load, stamped: bool) -> io::Result<(f64, Option<Latency>)> {
             },
         );
         let start = || node.tell(&one, Ball { left: 2 * count });
-        let (elapsed, latency) = timed(finished, start).await?;
-        Ok((each(elapsed, count), latency))
+        let (took, latency) = timed(finished, start).await?;
+        Ok((each(&took, count), latency))
     })
 }
 
 pub(super) fn run(load: Load) -> io::Result<Vec<Reading>> {
-    let (nanoseconds, _) = play(load, false)?;
+    let (each, _) = play(load, false)?;
     let (_, latency) = play(load, true)?;
-    let reading = Reading::time("ping-pong", "round trip", nanoseconds);
+    let reading = Reading::time("ping-pong", "round trip", each);
     Ok(vec![match latency {
         Some(latency) => reading.with_latency(latency),
         None => reading,

@@ -51,7 +51,7 @@ impl Handler<Token> for Member {
 }
 
 pub(super) fn run(load: Load) -> io::Result<Vec<Reading>> {
-    let nanoseconds = warmed(load, async |node, load| {
+    let each = warmed(load, async |node, load| {
         let hops = load.of(HOPS);
         let (finish, finished) = Finish::new();
         // The token ends at the member it would reach after the last hop.
@@ -68,8 +68,8 @@ pub(super) fn run(load: Load) -> io::Result<Vec<Reading>> {
             node.tell(member, Close { next: next.clone() });
         }
         let start = || node.tell(&ring[0], Token { left: hops });
-        let (elapsed, ()) = timed(finished, start).await?;
-        Ok(each(elapsed, hops))
+        let (took, ()) = timed(finished, start).await?;
+        Ok(each(&took, hops))
     })?;
-    Ok(vec![Reading::time("ring", "hop", nanoseconds)])
+    Ok(vec![Reading::time("ring", "hop", each)])
 }

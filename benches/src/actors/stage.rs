@@ -6,8 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use libproc::Node;
+use nix::time::{ClockId, clock_gettime};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+
+use crate::measure::reading::Each;
 
 /// The share of the work that is done first, unmeasured.
 const WARM_UP: f64 = 0.1;
@@ -70,16 +73,53 @@ async fn once<T>(load: Load, play: &impl AsyncFn(&Node, Load) -> io::Result<T>) 
 pub(super) async fn timed<T>(
     finished: oneshot::Receiver<T>,
     start: impl FnOnce(),
-) -> io::Result<(Duration, T)> {
-    let began = Instant::now();
+) -> io::Result<(Took, T)> {
+    let clock = Clock::start();
     start();
     let value = finished.await.map_err(io::Error::other)?;
-    Ok((began.elapsed(), value))
+    Ok((clock.stop(), value))
 }
 
-/// Nanoseconds for each of `count` operations.
-pub(super) fn each(elapsed: Duration, count: u64) -> f64 {
-    elapsed.as_nanos() as f64 / count as f64
+/// Takes the time: on the wall, and of the processor.
+pub(super) struct Clock {
+    began: Instant,
+    cpu: Duration,
+}
+
+impl Clock {
+    pub(super) fn start() -> Clock {
+        let cpu = processor_time();
+        let began = Instant::now();
+        Clock { began, cpu }
+    }
+
+    pub(super) fn stop(&self) -> Took {
+        Took {
+            elapsed: self.began.elapsed(),
+            cpu: processor_time().saturating_sub(self.cpu),
+        }
+    }
+}
+
+/// What something took.
+pub(super) struct Took {
+    elapsed: Duration,
+    cpu: Duration,
+}
+
+/// What each of `count` operations took.
+pub(super) fn each(took: &Took, count: u64) -> Each {
+    let share = |time: Duration| time.as_nanos() as f64 / count as f64;
+    Each {
+        nanoseconds: share(took.elapsed),
+        cpu: Some(share(took.cpu)),
+    }
+}
+
+/// What all threads of this OS process have used of the processor.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID);
+    time.map(Duration::from).unwrap_or_default()
 }
 
 /// Held by the process that knows when a pattern is over.

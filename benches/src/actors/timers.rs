@@ -23,8 +23,8 @@ pub(super) fn run(load: Load) -> io::Result<Vec<Reading>> {
         ..none
     };
     let read = |name: &str, of: &str, manner| {
-        let (nanoseconds, _) = play(load, manner)?;
-        io::Result::Ok(Reading::time(name, of, nanoseconds))
+        let (each, _) = play(load, manner)?;
+        io::Result::Ok(Reading::time(name, of, each))
     };
     Ok(vec![
         read("timers-none", "ask, no timers", none)?,

@@ -1,6 +1,6 @@
 //! Latencies of single operations, as a histogram that can be merged and sent.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -56,16 +56,16 @@ impl Latency {
         self.0.len()
     }
 
+    /// Their mean, in nanoseconds.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.0.mean()
+    }
+
     /// The nanoseconds that the share `quantile` of the operations, 0 to 1, did not exceed.
     #[must_use]
     pub fn at(&self, quantile: f64) -> u64 {
         self.0.value_at_quantile(quantile)
-    }
-
-    /// What [`at`](Latency::at) says, as a duration.
-    #[must_use]
-    pub fn duration_at(&self, quantile: f64) -> Duration {
-        Duration::from_nanos(self.at(quantile))
     }
 }
 

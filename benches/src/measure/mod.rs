@@ -5,4 +5,5 @@ pub mod machine;
 pub mod page;
 pub mod plot;
 pub mod progress;
+pub mod ratio;
 pub mod reading;

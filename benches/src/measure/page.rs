@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::latency::QUANTILES;
 use super::machine::Machine;
 use super::plot;
+use super::ratio::Ratio;
 use super::reading::{Row, Unit};
 
 /// Where results go, beside the table.
@@ -76,6 +77,8 @@ pub struct Page {
     pub machine: Machine,
     /// The figures.
     pub rows: Vec<Row>,
+    /// Those of them that are set side by side.
+    pub ratios: Vec<Ratio>,
     /// What a reader has to know of them.
     pub notes: Vec<String>,
 }
@@ -85,21 +88,22 @@ impl Page {
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!("{}\n\n", self.machine.line());
-        let head = ["median", "per second", "lowest", "highest"];
-        let _ = write!(text, "{:<34} {:>3}", "pattern", "arb");
+        let head = ["median", "cpu", "per second", "lowest", "highest"];
+        let _ = write!(text, "{:<8} {:<34} {:>3}", "by", "pattern", "arb");
         for name in head.iter().chain(QUANTILES.iter().map(|(name, _)| name)) {
             let _ = write!(text, " {name:>11}");
         }
         text.push('\n');
         for row in &self.rows {
-            let _ = write!(text, "{:<34} {:>3}", name(row), row.arbiters);
+            let _ = write!(text, "{:<8} {:<34} {:>3}", row.by, name(row), row.arbiters);
             let rate = row.per_second.map(rate).unwrap_or_default();
+            let cpu = row.cpu.map(time).unwrap_or_default();
             let bound = |fold: fn(f64, f64) -> f64| row.rounds.iter().copied().reduce(fold);
             let lowest = bound(f64::min).unwrap_or(row.median);
             let highest = bound(f64::max).unwrap_or(row.median);
             let (low, high) = (figure(lowest, row.unit), figure(highest, row.unit));
             let line = format!(
-                " {:>11} {rate:>11} {low:>11} {high:>11}",
+                " {:>11} {cpu:>11} {rate:>11} {low:>11} {high:>11}",
                 figure(row.median, row.unit)
             );
             text.push_str(&line);
@@ -110,6 +114,15 @@ impl Page {
             }
             text.truncate(text.trim_end().len());
             text.push('\n');
+        }
+        for (place, ratio) in self.ratios.iter().enumerate() {
+            let gap = if place == 0 { "\n" } else { "" };
+            let (by, beside, what) = (&ratio.by, &ratio.beside, ratio.measure.name());
+            let _ = writeln!(
+                text,
+                "{gap}{by} / {beside:<8} {:<34} {what:<8} {:>6.2}",
+                ratio.name, ratio.ratio
+            );
         }
         for note in &self.notes {
             let _ = write!(text, "\n{note}\n");
@@ -127,7 +140,7 @@ fn name(row: &Row) -> String {
 #[must_use]
 pub fn figure(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::Nanoseconds => time(value),
+        Unit::Nanoseconds | Unit::Latency => time(value),
         Unit::Bytes => format!("{value:.0} B"),
     }
 }
@@ -169,6 +182,7 @@ mod tests {
             title: "actors",
             machine: Machine::here(),
             rows: rows.finish(),
+            ratios: Vec::new(),
             notes: vec!["a note".to_owned()],
         };
         let text = page.text();

@@ -101,7 +101,7 @@ pub fn percentiles(title: &str, rows: &[Row]) -> Option<String> {
             WIDTH - MARGIN.2 + 16.0,
             MARGIN.1 + 8.0 + 20.0 * place as f64,
         );
-        let name = format!("{}, {} arb.", row.name, row.arbiters);
+        let name = format!("{} {}, {} arb.", row.by, row.name, row.arbiters);
         let key = line(x, y, x + 24.0, y, colour)
             .set("stroke-width", 2)
             .set("stroke-dasharray", dashes);
@@ -200,7 +200,7 @@ mod tests {
         rows.add(1, Reading::time("ring", "hop", 1.0));
         let drawn = percentiles("actors", &rows.finish()).expect("two rows have latencies");
         assert_eq!(drawn.matches("<polyline").count(), 2, "{drawn}");
-        assert!(drawn.contains("ping-pong, 1 arb."), "{drawn}");
+        assert!(drawn.contains("libproc ping-pong, 1 arb."), "{drawn}");
         assert!(!drawn.contains("ring"), "{drawn}");
     }
 

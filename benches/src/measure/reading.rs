@@ -10,6 +10,9 @@ use super::latency::Latency;
 pub enum Unit {
     /// Nanoseconds an operation; less is better.
     Nanoseconds,
+    /// Mean nanoseconds from beginning to end, of operations that came at a set rate; less is
+    /// better, and says nothing of how many there could be.
+    Latency,
     /// Bytes; less is better.
     Bytes,
 }
@@ -19,7 +22,7 @@ impl Unit {
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
-            Unit::Nanoseconds => "ns",
+            Unit::Nanoseconds | Unit::Latency => "ns",
             Unit::Bytes => "B",
         }
     }
@@ -28,6 +31,8 @@ impl Unit {
 /// One figure of one run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Reading {
+    /// Who did it: `libproc`, a peer, or a limit.
+    pub by: String,
     /// What was measured, `ring` for example.
     pub name: String,
     /// What one operation is, `hop` for example.
@@ -36,20 +41,52 @@ pub struct Reading {
     pub unit: Unit,
     /// The figure.
     pub value: f64,
+    /// Processor time of all threads for an operation, in nanoseconds, where it was looked at.
+    pub cpu: Option<f64>,
     /// How long single operations took, where that was looked at.
     pub latency: Option<Latency>,
+}
+
+/// What one operation took.
+#[derive(Debug, Clone, Copy)]
+pub struct Each {
+    /// From the first to the last, divided by how many there were.
+    pub nanoseconds: f64,
+    /// The same of the processor time of all threads.
+    pub cpu: Option<f64>,
+}
+
+impl From<f64> for Each {
+    fn from(nanoseconds: f64) -> Each {
+        Each {
+            nanoseconds,
+            cpu: None,
+        }
+    }
 }
 
 impl Reading {
     /// Nanoseconds an operation.
     #[must_use]
-    pub fn time(name: &str, of: &str, nanoseconds: f64) -> Reading {
+    pub fn time(name: &str, of: &str, each: impl Into<Each>) -> Reading {
+        let each = each.into();
         Reading {
+            by: "libproc".to_owned(),
             name: name.to_owned(),
             of: of.to_owned(),
             unit: Unit::Nanoseconds,
-            value: nanoseconds,
+            value: each.nanoseconds,
+            cpu: each.cpu,
             latency: None,
+        }
+    }
+
+    /// How long operations took that came at a set rate.
+    #[must_use]
+    pub fn latency(name: &str, of: &str, latency: Latency) -> Reading {
+        Reading {
+            unit: Unit::Latency,
+            ..Reading::time(name, of, latency.mean()).with_latency(latency)
         }
     }
 
@@ -60,6 +97,13 @@ impl Reading {
             unit: Unit::Bytes,
             ..Reading::time(name, of, bytes)
         }
+    }
+
+    /// The same, done by somebody else.
+    #[must_use]
+    pub fn by(mut self, who: &str) -> Reading {
+        who.clone_into(&mut self.by);
+        self
     }
 
     /// The same, with the latencies of single operations.
@@ -73,6 +117,8 @@ impl Reading {
 /// One figure over all rounds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
+    /// Who did it.
+    pub by: String,
     /// What was measured.
     pub name: String,
     /// What one operation is.
@@ -85,6 +131,11 @@ pub struct Row {
     pub median: f64,
     /// The figure of each round, in their order.
     pub rounds: Vec<f64>,
+    /// The median of the processor time of all threads for an operation, in nanoseconds.
+    pub cpu: Option<f64>,
+    /// That of each round.
+    #[serde(skip)]
+    pub cpus: Vec<f64>,
     /// Operations a second at the median; none for bytes.
     pub per_second: Option<f64>,
     /// All rounds' latencies together.
@@ -98,21 +149,27 @@ pub struct Rows(Vec<Row>);
 impl Rows {
     /// Adds a reading of one round.
     pub fn add(&mut self, arbiters: usize, reading: Reading) {
-        let known = |row: &&mut Row| row.name == reading.name && row.arbiters == arbiters;
+        let known = |row: &&mut Row| {
+            row.by == reading.by && row.name == reading.name && row.arbiters == arbiters
+        };
         let Some(row) = self.0.iter_mut().find(known) else {
             self.0.push(Row {
+                by: reading.by,
                 name: reading.name,
                 of: reading.of,
                 arbiters,
                 unit: reading.unit,
                 median: reading.value,
                 rounds: vec![reading.value],
+                cpu: None,
+                cpus: reading.cpu.into_iter().collect(),
                 per_second: None,
                 latency: reading.latency,
             });
             return;
         };
         row.rounds.push(reading.value);
+        row.cpus.extend(reading.cpu);
         match (&mut row.latency, reading.latency) {
             (Some(all), Some(latency)) => all.merge(&latency),
             (all @ None, latency) => *all = latency,
@@ -125,9 +182,10 @@ impl Rows {
     pub fn finish(mut self) -> Vec<Row> {
         for row in &mut self.0 {
             row.median = median(row.rounds.clone());
+            row.cpu = (!row.cpus.is_empty()).then(|| median(row.cpus.clone()));
             row.per_second = match row.unit {
                 Unit::Nanoseconds if row.median > 0.0 => Some(1e9 / row.median),
-                Unit::Nanoseconds | Unit::Bytes => None,
+                Unit::Nanoseconds | Unit::Latency | Unit::Bytes => None,
             };
         }
         self.0

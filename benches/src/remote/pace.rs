@@ -1,0 +1,57 @@
+//! Load that does not wait: questions fall due by the clock, answered or not.
+
+use std::io;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::case::Case;
+use crate::measure::latency::Latency;
+use crate::measure::reading::Reading;
+
+/// How long before something is due the pacing thread stops sleeping: what a sleep overshoots by.
+const AWAKE: Duration = Duration::from_micros(100);
+
+/// Starts a thread that calls `due` whenever something is, with nanoseconds since `began`.
+///
+/// It never leaves one out: held up, it catches up.
+pub(super) fn start(
+    began: Instant,
+    per_second: u64,
+    count: u64,
+    due: impl Fn(u64) + Send + 'static,
+) -> JoinHandle<()> {
+    let interval = 1_000_000_000.0 / per_second as f64;
+    thread::spawn(move || {
+        for number in 0..count {
+            let nanoseconds = (number as f64 * interval) as u64;
+            wait_until(began + Duration::from_nanos(nanoseconds));
+            due(nanoseconds);
+        }
+    })
+}
+
+fn wait_until(instant: Instant) {
+    loop {
+        let left = instant.saturating_duration_since(Instant::now());
+        match left.checked_sub(AWAKE) {
+            Some(sleep) if !sleep.is_zero() => thread::sleep(sleep),
+            _ if left.is_zero() => return,
+            _ => thread::yield_now(),
+        }
+    }
+}
+
+/// Waits for the pacing thread.
+pub(super) fn ended(pacer: JoinHandle<()>) -> io::Result<()> {
+    pacer
+        .join()
+        .map_err(|_| io::Error::other("the pacing thread panicked"))
+}
+
+/// What users see, from when each question was due; and what a load that waits would have seen.
+pub(super) fn readings(case: Case, due: Latency, sent: Latency) -> Vec<Reading> {
+    vec![
+        Reading::latency(case.name, case.of, due),
+        Reading::latency("paced-sent", "question when sent", sent),
+    ]
+}
