@@ -76,10 +76,17 @@ impl Handler<Ball> for Player {
 async fn ping_pong(arbiters: &Arbiters, load: Load) -> f64 {
     let count = load.of(ROUND_TRIPS);
     let done = Countdown::new(1);
-    let player = || Player { partner: None, done: done.clone() };
+    let player = || Player {
+        partner: None,
+        done: done.clone(),
+    };
     let (one, two) = (arbiters.start(0, player()), arbiters.start(1, player()));
-    one.do_send(Meet { partner: two.clone() });
-    two.do_send(Meet { partner: one.clone() });
+    one.do_send(Meet {
+        partner: two.clone(),
+    });
+    two.do_send(Meet {
+        partner: one.clone(),
+    });
     let began = Instant::now();
     one.do_send(Ball { left: 2 * count });
     done.done().await;
@@ -122,11 +129,18 @@ impl Handler<Burst> for Sender {
 async fn fan_in(arbiters: &Arbiters, senders: u64, messages: u64) -> f64 {
     let left = senders * messages;
     let done = Countdown::new(1);
-    let to = arbiters.start(0, Receiver { left, done: done.clone() });
+    let to = arbiters.start(
+        0,
+        Receiver {
+            left,
+            done: done.clone(),
+        },
+    );
     let start = |number| arbiters.start(number as usize + 1, Sender { to: to.clone() });
     let all: Vec<_> = (0..senders).map(start).collect();
     let began = Instant::now();
-    all.iter().for_each(|sender| sender.do_send(Burst { left: messages }));
+    all.iter()
+        .for_each(|sender| sender.do_send(Burst { left: messages }));
     done.done().await;
     each(began, left)
 }
@@ -156,7 +170,15 @@ impl Handler<Token> for Member {
 async fn ring(arbiters: &Arbiters, load: Load) -> f64 {
     let hops = load.of(HOPS);
     let done = Countdown::new(1);
-    let member = |place| arbiters.start(place, Member { next: None, done: done.clone() });
+    let member = |place| {
+        arbiters.start(
+            place,
+            Member {
+                next: None,
+                done: done.clone(),
+            },
+        )
+    };
     let all: Vec<_> = (0..RING).map(member).collect();
     for (member, next) in all.iter().zip(all.iter().cycle().skip(1)) {
         member.do_send(Close { next: next.clone() });
@@ -194,7 +216,9 @@ impl Handler<Fork> for Parent {
         for _ in 0..self.left.min(BURST) {
             self.left -= 1;
             let child = Child(self.done.clone());
-            self.arbiters.start(self.left as usize, child).do_send(Leave {});
+            self.arbiters
+                .start(self.left as usize, child)
+                .do_send(Leave {});
         }
         if self.left > 0 {
             ctx.address().do_send(Fork {});
@@ -206,7 +230,12 @@ async fn fork_join(arbiters: &Arbiters, load: Load) -> f64 {
     let left = load.of(FORK_JOIN);
     let done = Countdown::new(left);
     let arbiters = Arbiters(arbiters.0.clone());
-    let parent = Parent { left, done: done.clone(), arbiters }.start();
+    let parent = Parent {
+        left,
+        done: done.clone(),
+        arbiters,
+    }
+    .start();
     let began = Instant::now();
     parent.do_send(Fork {});
     done.done().await;
@@ -223,7 +252,9 @@ struct Guest {
 impl Guest {
     fn ping(&mut self, ctx: &mut Context<Self>) {
         let whom = self.random.below(BIG);
-        self.all[whom].do_send(Ping { from: ctx.address() });
+        self.all[whom].do_send(Ping {
+            from: ctx.address(),
+        });
     }
 }
 
@@ -264,11 +295,22 @@ async fn big(arbiters: &Arbiters, load: Load) -> f64 {
     let done = Countdown::new(BIG as u64);
     let guest = |place| {
         let (all, random, done) = (Vec::new(), Random::of(place as u64), done.clone());
-        arbiters.start(place, Guest { all, left, random, done })
+        arbiters.start(
+            place,
+            Guest {
+                all,
+                left,
+                random,
+                done,
+            },
+        )
     };
     let all: Vec<_> = (0..BIG).map(guest).collect();
     for guest in &all {
-        guest.send(Guests { all: all.clone() }).await.unwrap_or_default();
+        guest
+            .send(Guests { all: all.clone() })
+            .await
+            .unwrap_or_default();
     }
     let began = Instant::now();
     all.iter().for_each(|guest| guest.do_send(Begin {}));
@@ -299,7 +341,10 @@ impl Asker {
             return;
         }
         self.left -= 1;
-        let asked = self.of.send(Question { number: self.left }).into_actor(self);
+        let asked = self
+            .of
+            .send(Question { number: self.left })
+            .into_actor(self);
         ctx.spawn(asked.map(|_, this: &mut Asker, ctx: &mut Context<Asker>| {
             this.unanswered -= 1;
             match this.unanswered {
@@ -323,7 +368,13 @@ async fn ask(arbiters: &Arbiters, count: u64, in_flight: u64) -> f64 {
     let done = Countdown::new(1);
     let of = arbiters.start(1, Answerer);
     let (left, unanswered) = (count, count);
-    let asker = Asker { of, in_flight, left, unanswered, done: done.clone() };
+    let asker = Asker {
+        of,
+        in_flight,
+        left,
+        unanswered,
+        done: done.clone(),
+    };
     let asker = arbiters.start(0, asker);
     let began = Instant::now();
     asker.do_send(Begin {});
@@ -415,7 +466,10 @@ async fn play(arbiters: &Arbiters, pattern: &str, load: Load) -> Option<f64> {
         "ask-100" => warmed(load, |load| ask(arbiters, load.of(MANY_ASKS), MANY)).await,
         "ask-1-task" => warmed(load, |load| ask_from_tasks(arbiters, load.of(ASKS), 1)).await,
         "ask-100-task" => {
-            warmed(load, |load| ask_from_tasks(arbiters, load.of(MANY_ASKS), MANY)).await
+            warmed(load, |load| {
+                ask_from_tasks(arbiters, load.of(MANY_ASKS), MANY)
+            })
+            .await
         }
         "burn" => warmed(load, |load| burning(arbiters, load)).await,
         "memory" => memory(arbiters, load).await,
@@ -424,7 +478,9 @@ async fn play(arbiters: &Arbiters, pattern: &str, load: Load) -> Option<f64> {
 }
 
 fn main() {
-    let Call::Local { pattern, load } = call() else { return };
+    let Call::Local { pattern, load } = call() else {
+        return;
+    };
     let figure = actix_rt::System::new().block_on(async {
         let others: Vec<_> = (1..load.threads).map(|_| Arbiter::new()).collect();
         let arbiters = Arbiters(others.iter().map(Arbiter::handle).collect());

@@ -76,8 +76,22 @@ impl Handler<Ball> for Player {
 async fn ping_pong(system: &ActorSystem, load: Load) -> f64 {
     let count = load.of(ROUND_TRIPS);
     let done = Countdown::new(1);
-    let one = start(system, Player { partner: None, done: done.clone() }).await;
-    let two = start(system, Player { partner: None, done: done.clone() }).await;
+    let one = start(
+        system,
+        Player {
+            partner: None,
+            done: done.clone(),
+        },
+    )
+    .await;
+    let two = start(
+        system,
+        Player {
+            partner: None,
+            done: done.clone(),
+        },
+    )
+    .await;
     tell(&one, Meet(two.clone()));
     tell(&two, Meet(one.clone()));
     let began = Instant::now();
@@ -131,10 +145,26 @@ impl Handler<Burst> for Sender {
 async fn fan_in(system: &ActorSystem, senders: u64, messages: u64) -> f64 {
     let left = senders * messages;
     let done = Countdown::new(1);
-    let to = start(system, Receiver { left, done: done.clone() }).await;
+    let to = start(
+        system,
+        Receiver {
+            left,
+            done: done.clone(),
+        },
+    )
+    .await;
     let mut all = Vec::new();
     for _ in 0..senders {
-        all.push(start(system, Sender { to: to.clone(), left: messages }).await);
+        all.push(
+            start(
+                system,
+                Sender {
+                    to: to.clone(),
+                    left: messages,
+                },
+            )
+            .await,
+        );
     }
     let began = Instant::now();
     all.iter().for_each(|sender| tell(sender, Burst));
@@ -175,7 +205,16 @@ async fn ring(system: &ActorSystem, load: Load) -> f64 {
     let done = Countdown::new(1);
     let mut all = Vec::new();
     for _ in 0..RING {
-        all.push(start(system, Member { next: None, done: done.clone() }).await);
+        all.push(
+            start(
+                system,
+                Member {
+                    next: None,
+                    done: done.clone(),
+                },
+            )
+            .await,
+        );
     }
     for (member, next) in all.iter().zip(all.iter().cycle().skip(1)) {
         tell(member, Close(next.clone()));
@@ -229,7 +268,14 @@ impl Handler<Fork> for Parent {
 async fn fork_join(system: &ActorSystem, load: Load) -> f64 {
     let left = load.of(FORK_JOIN);
     let done = Countdown::new(left);
-    let parent = start(system, Parent { left, done: done.clone() }).await;
+    let parent = start(
+        system,
+        Parent {
+            left,
+            done: done.clone(),
+        },
+    )
+    .await;
     let began = Instant::now();
     tell(&parent, Fork);
     done.done().await;
@@ -298,9 +344,21 @@ async fn big(system: &ActorSystem, load: Load) -> f64 {
     let mut all = Vec::new();
     for number in 0..BIG as u64 {
         let (random, done) = (Random::of(number), done.clone());
-        all.push(start(system, Guest { all: Vec::new(), left, random, done }).await);
+        all.push(
+            start(
+                system,
+                Guest {
+                    all: Vec::new(),
+                    left,
+                    random,
+                    done,
+                },
+            )
+            .await,
+        );
     }
-    all.iter().for_each(|guest| tell(guest, Guests(all.clone())));
+    all.iter()
+        .for_each(|guest| tell(guest, Guests(all.clone())));
     let began = Instant::now();
     all.iter().for_each(|guest| tell(guest, Begin));
     done.done().await;
@@ -346,7 +404,16 @@ impl Handler<Begin> for Asker {
 async fn ask(system: &ActorSystem, count: u64, in_flight: u64) -> f64 {
     let done = Countdown::new(1);
     let of = start(system, Answerer).await;
-    let asker = start(system, Asker { of, count, in_flight, done: done.clone() }).await;
+    let asker = start(
+        system,
+        Asker {
+            of,
+            count,
+            in_flight,
+            done: done.clone(),
+        },
+    )
+    .await;
     let began = Instant::now();
     tell(&asker, Begin);
     done.done().await;
@@ -444,7 +511,10 @@ async fn play(system: &ActorSystem, pattern: &str, load: Load) -> Option<f64> {
         "ask-100" => warmed(load, |load| ask(system, load.of(MANY_ASKS), MANY)).await,
         "ask-1-task" => warmed(load, |load| ask_from_tasks(system, load.of(ASKS), 1)).await,
         "ask-100-task" => {
-            warmed(load, |load| ask_from_tasks(system, load.of(MANY_ASKS), MANY)).await
+            warmed(load, |load| {
+                ask_from_tasks(system, load.of(MANY_ASKS), MANY)
+            })
+            .await
         }
         "burn" => warmed(load, |load| burning(system, load)).await,
         "memory" => memory(system, load).await,
@@ -453,7 +523,9 @@ async fn play(system: &ActorSystem, pattern: &str, load: Load) -> Option<f64> {
 }
 
 fn main() {
-    let Call::Local { pattern, load } = call() else { return };
+    let Call::Local { pattern, load } = call() else {
+        return;
+    };
     let played = async {
         let system = ActorSystem::new();
         tokio::spawn(async move { (play(&system, &pattern, load).await, pattern) }).await

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use coerce::actor::context::ActorContext;
-use coerce::actor::message::{
-    Handler, Message, MessageUnwrapErr, MessageWrapErr,
-};
+use coerce::actor::message::{Handler, Message, MessageUnwrapErr, MessageWrapErr};
 use coerce::actor::system::ActorSystem;
 use coerce::actor::{Actor, ActorRef, IntoActor, IntoActorId};
 use coerce::remote::system::RemoteActorSystem;
@@ -102,8 +100,15 @@ async fn system(tag: &str, id: u64) -> RemoteActorSystem {
 async fn serve(port: u16) {
     end_with_input();
     let there = system("there", 1).await;
-    there.clone().cluster_worker().listen_addr(format!("127.0.0.1:{port}")).start().await;
-    let _sink = Sink { count: 0 }.into_actor(Some(ID), there.actor_system()).await;
+    there
+        .clone()
+        .cluster_worker()
+        .listen_addr(format!("127.0.0.1:{port}"))
+        .start()
+        .await;
+    let _sink = Sink { count: 0 }
+        .into_actor(Some(ID), there.actor_system())
+        .await;
     println!("listening");
     std::future::pending().await
 }

@@ -117,7 +117,12 @@ impl Case {
             _ => return None,
         };
         let name = name.to_owned();
-        Some(Case { name, bytes, count, in_flight })
+        Some(Case {
+            name,
+            bytes,
+            count,
+            in_flight,
+        })
     }
 }
 
@@ -137,7 +142,9 @@ pub fn call() -> Call {
                 scale: scale.parse().expect("a number"),
             },
         },
-        ["serve", port] => Call::Serve { port: number(port) as u16 },
+        ["serve", port] => Call::Serve {
+            port: number(port) as u16,
+        },
         ["remote", port, case, count] => Call::Remote {
             port: number(port) as u16,
             case: Case::named(case, number(count)).expect("a case"),
@@ -264,7 +271,9 @@ pub async fn ask_from_one<F: Future<Output = ()>>(
         return;
     }
     let asks = futures::stream::iter(0..count).map(ask);
-    asks.buffer_unordered(in_flight as usize).for_each(|()| async {}).await;
+    asks.buffer_unordered(in_flight as usize)
+        .for_each(|()| async {})
+        .await;
 }
 
 /// Resident memory of this OS process, in bytes.
@@ -304,7 +313,10 @@ pub async fn measure_remote(
     let asks = ask_from_one(case.count, case.in_flight, |_| async {
         let sent = Instant::now();
         ask().await;
-        latency.borrow_mut().record(sent.elapsed().as_nanos() as u64).unwrap_or_default();
+        latency
+            .borrow_mut()
+            .record(sent.elapsed().as_nanos() as u64)
+            .unwrap_or_default();
     });
     asks.await;
     print_remote(peer, case, began.elapsed(), Some(&latency.borrow()));

@@ -52,8 +52,14 @@ impl Message<Ball> for Player {
 async fn ping_pong(load: Load) -> f64 {
     let count = load.of(ROUND_TRIPS);
     let done = Countdown::new(1);
-    let one = start(Player { partner: None, done: done.clone() });
-    let two = start(Player { partner: None, done: done.clone() });
+    let one = start(Player {
+        partner: None,
+        done: done.clone(),
+    });
+    let two = start(Player {
+        partner: None,
+        done: done.clone(),
+    });
     tell(&one, Meet(two.clone()));
     tell(&two, Meet(one.clone()));
     let began = Instant::now();
@@ -108,8 +114,16 @@ impl Message<Burst> for Sender {
 async fn fan_in(senders: u64, messages: u64) -> f64 {
     let left = senders * messages;
     let done = Countdown::new(1);
-    let to = start(Receiver { left, done: done.clone() });
-    let sender = |_| start(Sender { to: to.clone(), left: messages });
+    let to = start(Receiver {
+        left,
+        done: done.clone(),
+    });
+    let sender = |_| {
+        start(Sender {
+            to: to.clone(),
+            left: messages,
+        })
+    };
     let all: Vec<_> = (0..senders).map(sender).collect();
     let began = Instant::now();
     all.iter().for_each(|sender| tell(sender, Burst));
@@ -147,7 +161,12 @@ impl Message<Token> for Member {
 async fn ring(load: Load) -> f64 {
     let hops = load.of(HOPS);
     let done = Countdown::new(1);
-    let member = |_| start(Member { next: None, done: done.clone() });
+    let member = |_| {
+        start(Member {
+            next: None,
+            done: done.clone(),
+        })
+    };
     let all: Vec<_> = (0..RING).map(member).collect();
     for (member, next) in all.iter().zip(all.iter().cycle().skip(1)) {
         tell(member, Close(next.clone()));
@@ -211,7 +230,10 @@ impl Message<Fork> for Parent {
 async fn fork_join(load: Load) -> f64 {
     let left = load.of(FORK_JOIN);
     let done = Countdown::new(left);
-    let parent = start(Parent { left, done: done.clone() });
+    let parent = start(Parent {
+        left,
+        done: done.clone(),
+    });
     let began = Instant::now();
     tell(&parent, Fork);
     done.done().await;
@@ -278,10 +300,16 @@ async fn big(load: Load) -> f64 {
     let done = Countdown::new(BIG as u64);
     let guest = |number| {
         let (random, done) = (Random::of(number), done.clone());
-        start(Guest { all: Vec::new(), left, random, done })
+        start(Guest {
+            all: Vec::new(),
+            left,
+            random,
+            done,
+        })
     };
     let all: Vec<_> = (0..BIG as u64).map(guest).collect();
-    all.iter().for_each(|guest| tell(guest, Guests(all.clone())));
+    all.iter()
+        .for_each(|guest| tell(guest, Guests(all.clone())));
     let began = Instant::now();
     all.iter().for_each(|guest| tell(guest, Begin));
     done.done().await;
@@ -325,7 +353,12 @@ impl Message<Begin> for Asker {
 async fn ask(count: u64, in_flight: u64) -> f64 {
     let done = Countdown::new(1);
     let of = start(Answerer);
-    let asker = start(Asker { of, count, in_flight, done: done.clone() });
+    let asker = start(Asker {
+        of,
+        count,
+        in_flight,
+        done: done.clone(),
+    });
     let began = Instant::now();
     tell(&asker, Begin);
     done.done().await;
@@ -373,7 +406,13 @@ impl Message<Burn> for Burner {
 async fn burning(load: Load) -> f64 {
     let left = load.of(BURNS);
     let done = Countdown::new(BURNERS);
-    let burner = |number| start(Burner { left, state: number + 13, done: done.clone() });
+    let burner = |number| {
+        start(Burner {
+            left,
+            state: number + 13,
+            done: done.clone(),
+        })
+    };
     let all: Vec<_> = (0..BURNERS).map(burner).collect();
     let began = Instant::now();
     all.iter().for_each(|burner| tell(burner, Burn));
@@ -422,7 +461,9 @@ async fn play(pattern: &str, load: Load) -> Option<f64> {
 }
 
 fn main() {
-    let Call::Local { pattern, load } = call() else { return };
+    let Call::Local { pattern, load } = call() else {
+        return;
+    };
     let played = async { tokio::spawn(async move { (play(&pattern, load).await, pattern) }).await };
     if let Ok((Some(figure), pattern)) = on_tokio(load.threads, played) {
         print("kameo", &pattern, load.threads, figure);

@@ -7,6 +7,7 @@ use kameo::actor::{RemoteActorRef, Spawn};
 use kameo::message::{Context, Message};
 use kameo::{Actor, RemoteActor, mailbox, remote, remote_message};
 use libp2p::futures::StreamExt as _;
+use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, SwarmBuilder, noise, tcp, yamux};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -63,13 +64,23 @@ struct Echoed(ByteBuf);
 fn bootstrap(listen: u16, dial: Option<u16>) -> anyhow::Result<()> {
     let mut swarm = SwarmBuilder::with_new_identity()
         .with_tokio()
-        .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)?
+        .with_tcp(
+            tcp::Config::default(),
+            noise::Config::new,
+            yamux::Config::default,
+        )?
         .with_behaviour(|key| {
             let peer = key.public().to_peer_id();
-            Ok(remote::Behaviour::new(peer, remote::messaging::Config::default()))
+            Ok(remote::Behaviour::new(
+                peer,
+                remote::messaging::Config::default(),
+            ))
         })?
         .build();
-    swarm.behaviour().try_init_global().map_err(anyhow::Error::msg)?;
+    swarm
+        .behaviour()
+        .try_init_global()
+        .map_err(anyhow::Error::msg)?;
     let address = |port| format!("/ip4/127.0.0.1/tcp/{port}").parse::<Multiaddr>();
     swarm.listen_on(address(listen)?)?;
     if let Some(port) = dial {
@@ -77,7 +88,14 @@ fn bootstrap(listen: u16, dial: Option<u16>) -> anyhow::Result<()> {
     }
     tokio::spawn(async move {
         loop {
-            swarm.select_next_some().await;
+            let event = swarm.select_next_some().await;
+            // As kameo does it for whom its search finds: a lookup asks those whose address is known.
+            if let SwarmEvent::ConnectionEstablished {
+                peer_id, endpoint, ..
+            } = event
+            {
+                swarm.add_peer_address(peer_id, endpoint.get_remote_address().clone());
+            }
         }
     });
     Ok(())

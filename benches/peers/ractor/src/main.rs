@@ -29,7 +29,10 @@ macro_rules! started {
 }
 
 async fn start<A: Actor>(actor: A, state: A::Arguments) -> ActorRef<A::Msg> {
-    Actor::spawn(None, actor, state).await.expect("an actor starts").0
+    Actor::spawn(None, actor, state)
+        .await
+        .expect("an actor starts")
+        .0
 }
 
 /// Sends; whoever has gone needs nothing.
@@ -289,9 +292,21 @@ async fn big(load: Load) -> f64 {
     let mut all = Vec::new();
     for number in 0..BIG as u64 {
         let (random, done) = (Random::of(number), done.clone());
-        all.push(start(Guests, Guest { all: Vec::new(), left, random, done }).await);
+        all.push(
+            start(
+                Guests,
+                Guest {
+                    all: Vec::new(),
+                    left,
+                    random,
+                    done,
+                },
+            )
+            .await,
+        );
     }
-    all.iter().for_each(|guest| tell(guest, Mingling::Meet(all.clone())));
+    all.iter()
+        .for_each(|guest| tell(guest, Mingling::Meet(all.clone())));
     let began = Instant::now();
     all.iter().for_each(|guest| tell(guest, Mingling::Begin));
     done.done().await;
@@ -449,7 +464,9 @@ async fn play(pattern: &str, load: Load) -> Option<f64> {
 }
 
 fn main() {
-    let Call::Local { pattern, load } = call() else { return };
+    let Call::Local { pattern, load } = call() else {
+        return;
+    };
     let played = async { tokio::spawn(async move { (play(&pattern, load).await, pattern) }).await };
     if let Ok((Some(figure), pattern)) = on_tokio(load.threads, played) {
         print("ractor", &pattern, load.threads, figure);

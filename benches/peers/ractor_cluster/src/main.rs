@@ -26,11 +26,7 @@ impl Actor for Sink {
     type State = u64;
     type Arguments = ();
 
-    async fn pre_start(
-        &self,
-        _: ActorRef<Sinking>,
-        (): (),
-    ) -> Result<u64, ActorProcessingErr> {
+    async fn pre_start(&self, _: ActorRef<Sinking>, (): ()) -> Result<u64, ActorProcessingErr> {
         Ok(0)
     }
 
@@ -53,7 +49,10 @@ async fn node(port: u16, name: &str) -> ActorRef<NodeServerMessage> {
     let (cookie, host) = ("a cookie".to_owned(), "localhost".to_owned());
     let server = NodeServer::new(port, cookie, name.to_owned(), host, None, None)
         .with_listen_addr(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    Actor::spawn(None, server, ()).await.expect("a node starts").0
+    Actor::spawn(None, server, ())
+        .await
+        .expect("a node starts")
+        .0
 }
 
 async fn serve(port: u16) {
@@ -67,7 +66,9 @@ async fn serve(port: u16) {
 
 async fn remote(port: u16, case: Case) {
     let node = node(0, "here").await;
-    client_connect(&node, ("127.0.0.1", port)).await.expect("the other side listens");
+    client_connect(&node, ("127.0.0.1", port))
+        .await
+        .expect("the other side listens");
     let sink: ActorRef<Sinking> = loop {
         match pg::get_members(&GROUP.to_owned()).pop() {
             Some(sink) => break sink.into(),
@@ -80,7 +81,12 @@ async fn remote(port: u16, case: Case) {
         let called = sink.call(Sinking::Count, None).await.expect("it is called");
         called.unwrap()
     };
-    let ask = async || drop(sink.call(|reply| Sinking::Echo(payload.clone(), reply), None).await);
+    let ask = async || {
+        drop(
+            sink.call(|reply| Sinking::Echo(payload.clone(), reply), None)
+                .await,
+        )
+    };
     measure_remote("ractor-cluster", &case, tell, came, ask).await;
 }
 

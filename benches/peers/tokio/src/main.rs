@@ -4,9 +4,9 @@
 use std::time::Instant;
 
 use common::{
-    BIG, BURNERS, BURNS, BURST, Call, Countdown, FAN_IN, FORK_JOIN, HOPS, IDLE, Load, MANY,
-    MANY_ASKS, ASKS, ONE_WAY, PINGS, RING, ROUND_TRIPS, Random, SENDERS, ask_from_one, burn, call,
-    each, on_tokio, print, resident_bytes, warmed,
+    ASKS, BIG, BURNERS, BURNS, BURST, Call, Countdown, FAN_IN, FORK_JOIN, HOPS, IDLE, Load, MANY,
+    MANY_ASKS, ONE_WAY, PINGS, RING, ROUND_TRIPS, Random, SENDERS, ask_from_one, burn, call, each,
+    on_tokio, print, resident_bytes, warmed,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -271,9 +271,13 @@ async fn memory(kind: Kind, load: Load) -> f64 {
 }
 
 fn main() {
-    let Call::Local { pattern, load } = call() else { return };
+    let Call::Local { pattern, load } = call() else {
+        return;
+    };
     let peer = std::env::var("PEER").unwrap_or_default();
-    let kind = Kind { bounded: peer == "tokio-bounded" };
+    let kind = Kind {
+        bounded: peer == "tokio-bounded",
+    };
     let figure = on_tokio(load.threads, async {
         match pattern.as_str() {
             "ping-pong" => warmed(load, |load| ping_pong(kind, load)).await,
