@@ -8,6 +8,7 @@ use libproc::prelude::*;
 
 use super::stage::{Clock, Finish, Load, each, timed, warmed};
 use crate::measure::latency::Latency;
+use crate::measure::pace;
 use crate::measure::reading::{Each, Reading};
 
 /// Asks, one in flight.
@@ -16,6 +17,10 @@ pub(super) const ASKS: u64 = 200_000;
 const MANY_ASKS: u64 = 500_000;
 /// How many those are.
 const MANY: u64 = 100;
+/// Asks a second that fall due where they are paced.
+const RATE: u64 = 20_000;
+/// How many of them: two seconds' worth.
+const PACED: u64 = 2 * RATE;
 /// Longer than any run: what an ask with a time-out is given.
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -61,6 +66,8 @@ protocol! {
     protocol Asking {
         message Ready {} -> ();
         message Begin {};
+        /// Ask what was due so many nanoseconds after the beginning.
+        message Due { nanoseconds: u64 };
     }
 }
 
@@ -83,18 +90,21 @@ struct Asker {
     manner: Manner,
     left: u64,
     unanswered: u64,
-    latency: Latency,
-    finish: Finish<Latency>,
+    /// From when asks were sent, and from when they were due.
+    latency: (Latency, Latency),
+    began: Instant,
+    finish: Finish<(Latency, Latency)>,
 }
 
 impl Asker {
-    fn new(of: Pid<Answering>, manner: Manner, finish: Finish<Latency>) -> Asker {
+    fn new(of: Pid<Answering>, manner: Manner, finish: Finish<(Latency, Latency)>) -> Asker {
         Asker {
             of,
             manner,
             left: manner.asks,
             unanswered: manner.asks,
-            latency: Latency::new(),
+            latency: (Latency::new(), Latency::new()),
+            began: Instant::now(),
             finish,
         }
     }
@@ -112,19 +122,26 @@ impl Asker {
         if self.manner.stamped {
             let since = Instant::now();
             return ctx.defer(asked, move |this, _, ctx| {
-                this.latency.record_since(since);
-                this.answered(ctx);
+                this.latency.0.record_since(since);
+                if this.answered() {
+                    this.ask(ctx);
+                }
             });
         }
-        ctx.defer(asked, |this, _, ctx| this.answered(ctx));
+        ctx.defer(asked, |this, _, ctx| {
+            if this.answered() {
+                this.ask(ctx);
+            }
+        });
     }
 
-    fn answered(&mut self, ctx: &mut Context<Self>) {
+    /// Whether others are unanswered still.
+    fn answered(&mut self) -> bool {
         self.unanswered -= 1;
-        match self.unanswered {
-            0 => self.finish.with(std::mem::take(&mut self.latency)),
-            _ => self.ask(ctx),
+        if self.unanswered == 0 {
+            self.finish.with(std::mem::take(&mut self.latency));
         }
+        self.unanswered > 0
     }
 }
 
@@ -142,6 +159,25 @@ impl Process for Asker {
 impl Handler<Ready> for Asker {
     type Result = ();
     fn handle(&mut self, _: Ready, _: &mut Context<Self>) {}
+}
+
+impl Handler<Due> for Asker {
+    type Result = ();
+    fn handle(&mut self, Due { nanoseconds }: Due, ctx: &mut Context<Self>) {
+        let due = self.began + Duration::from_nanos(nanoseconds);
+        let sent = Instant::now();
+        let asked = ctx.ask(
+            &self.of,
+            Question {
+                number: nanoseconds,
+            },
+        );
+        ctx.defer(asked, move |this, _, _| {
+            this.latency.0.record_since(sent);
+            this.latency.1.record_since(due);
+            this.answered();
+        });
+    }
 }
 
 impl Handler<Begin> for Asker {
@@ -167,7 +203,7 @@ pub(super) fn play(load: Load, manner: Manner) -> io::Result<(Each, Latency)> {
             .map_err(io::Error::other)?;
         let asker = node.spawn("asker", Asker::new(of, manner, finish));
         node.ask(&asker, Ready {}).await.map_err(io::Error::other)?;
-        let (took, latency) = timed(finished, || node.tell(&asker, Begin {})).await?;
+        let (took, (latency, _)) = timed(finished, || node.tell(&asker, Begin {})).await?;
         Ok((each(&took, asks), latency))
     })
 }
@@ -227,4 +263,27 @@ pub(super) fn one_from_task(load: Load) -> io::Result<Vec<Reading>> {
 
 pub(super) fn many_from_tasks(load: Load) -> io::Result<Vec<Reading>> {
     from_task(load, "ask-100-task", MANY_ASKS, MANY)
+}
+
+/// Asks that fall due by the clock, answered or not.
+pub(super) fn paced(load: Load) -> io::Result<Vec<Reading>> {
+    warmed(load, async |node, load| {
+        let asks = load.of(PACED);
+        let manner = Manner {
+            asks,
+            ..Manner::default()
+        };
+        let (finish, finished) = Finish::new();
+        let of = node.spawn("answerer", Answerer { timers: 0 });
+        let asker = Asker::new(of, manner, finish);
+        let began = asker.began;
+        let asker = node.spawn("asker", asker);
+        let teller = node.clone();
+        let pacer = pace::start(began, RATE, asks, move |nanoseconds| {
+            teller.tell(&asker, Due { nanoseconds });
+        });
+        let (sent, due) = finished.await.map_err(io::Error::other)?;
+        pace::ended(pacer)?;
+        Ok(pace::readings("ask-paced", due, sent))
+    })
 }

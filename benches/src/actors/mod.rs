@@ -3,7 +3,10 @@
 mod ask;
 mod big;
 mod burn;
+mod client_server;
+mod dispatch_defer;
 mod fork_join;
+mod many_links;
 mod memory;
 mod million;
 mod one_way;
@@ -92,6 +95,11 @@ pub const PATTERNS: &[Pattern] = &[
         run: ask::many_from_tasks,
     },
     Pattern {
+        name: "ask-paced",
+        about: "20,000 asks fall due each second, answered or not, for two seconds",
+        run: ask::paced,
+    },
+    Pattern {
         name: "burn",
         about: "64 processes, 1000 messages of 4.5 us each",
         run: burn::run,
@@ -120,6 +128,26 @@ pub const PATTERNS: &[Pattern] = &[
         name: "million",
         about: "1,000,000 processes at once: spawned, greeted, stopped",
         run: million::run,
+    },
+    Pattern {
+        name: "client-server",
+        about: "libprocess's ClientServer: 8 clients, 10,000 requests each, 250 in flight",
+        run: client_server::run,
+    },
+    Pattern {
+        name: "throughput",
+        about: "libprocess's ThroughputPerformance: a pair for each arbiter, 1000 pings in flight",
+        run: client_server::throughput,
+    },
+    Pattern {
+        name: "dispatch-defer",
+        about: "libprocess's DispatchDefer: 100,000 rounds of asking oneself, with 40 KiB",
+        run: dispatch_defer::run,
+    },
+    Pattern {
+        name: "many-links",
+        about: "libprocess's LargeNumberOfLinks: 10,000 processes come and go among 5000 links",
+        run: many_links::run,
     },
 ];
 
@@ -197,7 +225,9 @@ pub fn run(args: &Args, itself: impl Fn() -> io::Result<Command>) -> anyhow::Res
         notes: vec![
             "arb: arbiters; cpu: processor time of all threads, which other jobs disturb less. \
              Percentiles are of runs of their own, in which single operations are \
-             timed, which costs tens of nanoseconds each."
+             timed, which costs tens of nanoseconds each. Those of ask-paced count from when an \
+             ask was due (corrected for coordinated omission), those of ask-paced-sent from when \
+             it was sent."
                 .to_owned(),
         ],
     };

@@ -2,6 +2,7 @@
 
 pub mod latency;
 pub mod machine;
+pub mod pace;
 pub mod page;
 pub mod plot;
 pub mod progress;

@@ -89,13 +89,21 @@ impl Page {
     pub fn text(&self) -> String {
         let mut text = format!("{}\n\n", self.machine.line());
         let head = ["median", "cpu", "per second", "lowest", "highest"];
-        let _ = write!(text, "{:<8} {:<34} {:>3}", "by", "pattern", "arb");
+        let width = self.rows.iter().map(|row| name(row).len()).max();
+        let width = width.unwrap_or_default().max("pattern".len());
+        let _ = write!(text, "{:<8} {:<width$} {:>3}", "by", "pattern", "arb");
         for name in head.iter().chain(QUANTILES.iter().map(|(name, _)| name)) {
             let _ = write!(text, " {name:>11}");
         }
         text.push('\n');
         for row in &self.rows {
-            let _ = write!(text, "{:<8} {:<34} {:>3}", row.by, name(row), row.arbiters);
+            let _ = write!(
+                text,
+                "{:<8} {:<width$} {:>3}",
+                row.by,
+                name(row),
+                row.arbiters
+            );
             let rate = row.per_second.map(rate).unwrap_or_default();
             let cpu = row.cpu.map(time).unwrap_or_default();
             let bound = |fold: fn(f64, f64) -> f64| row.rounds.iter().copied().reduce(fold);

@@ -39,8 +39,8 @@ pub enum Kind {
 pub(super) const TARGETS: usize = 1000;
 /// Questions at once where there are many.
 const IN_FLIGHT: u64 = 100;
-/// How long questions are paced.
-const PACED_SECONDS: u64 = 5;
+/// How long questions are paced, in a round.
+const PACED_SECONDS: u64 = 2;
 /// Payload of what is neither empty nor large.
 const USUAL: usize = 100;
 
@@ -84,7 +84,7 @@ impl Case {
     pub fn paced(per_second: u64) -> Case {
         Case {
             name: "paced",
-            of: "question when due",
+            of: "from when due",
             kind: Kind::Paced { per_second },
             bytes: USUAL,
             count: per_second * PACED_SECONDS,

@@ -9,8 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::case::{Case, Kind};
-use super::pace;
 use crate::measure::latency::Latency;
+use crate::measure::pace;
 use crate::measure::reading::Reading;
 
 /// Bytes read at once.
@@ -98,7 +98,7 @@ async fn paced(case: Case, stream: TcpStream, per_second: u64) -> io::Result<Vec
     }
     writing.await??;
     pace::ended(pacer)?;
-    Ok(pace::readings(case, from_due, from_sent))
+    Ok(pace::readings(case.name, from_due, from_sent))
 }
 
 fn stamp(bytes: &[u8]) -> Duration {

@@ -4,7 +4,6 @@ mod case;
 mod echo;
 mod floor;
 mod ours;
-mod pace;
 mod serve;
 mod sink;
 
@@ -36,13 +35,13 @@ pub struct Args {
     #[arg(value_name = "HOST:PORT")]
     pub address: Option<String>,
     /// Only these cases, comma-separated: one-way-0, one-way-100, one-way-1024, one-way-many,
-    /// round-trip, ask-100
+    /// round-trip, ask-100, paced
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub cases: Vec<String>,
-    /// Ask so many times a second, answered or not, in place of the cases: latency counts from
-    /// when a question was due (it is corrected for coordinated omission)
-    #[arg(long, value_name = "PER SECOND")]
-    pub rate: Option<u64>,
+    /// How many questions a second fall due in `paced`, answered or not. Their latency counts from
+    /// when they were due: it is corrected for coordinated omission
+    #[arg(long, value_name = "PER SECOND", default_value_t = 10_000)]
+    pub rate: u64,
     /// Rounds, of which medians are taken; each measures everything once
     #[arg(long, default_value_t = 5)]
     pub rounds: usize,
@@ -242,25 +241,23 @@ fn chosen(args: &Args) -> anyhow::Result<Vec<Case>> {
         "rounds: 1 to {ROUNDS_MAX}"
     );
     ensure!(args.arbiters > 0, "arbiters: 1 at least");
-    if let Some(rate) = args.rate {
-        ensure!(
-            (1..=RATE_MAX).contains(&rate),
-            "rate: 1 to {RATE_MAX} a second"
-        );
-        return Ok(vec![Case::paced(rate)]);
+    ensure!(
+        (1..=RATE_MAX).contains(&args.rate),
+        "rate: 1 to {RATE_MAX} a second"
+    );
+    let mut all = CASES.to_vec();
+    all.push(Case::paced(args.rate));
+    if args.cases.is_empty() {
+        return Ok(all);
     }
     let mut cases = Vec::new();
     for name in &args.cases {
-        let Some(case) = CASES.iter().find(|case| case.name == name) else {
+        let Some(case) = all.iter().find(|case| case.name == name) else {
             bail!("there is no case `{name}`");
         };
         cases.push(*case);
     }
-    Ok(if cases.is_empty() {
-        CASES.to_vec()
-    } else {
-        cases
-    })
+    Ok(cases)
 }
 
 #[cfg(test)]

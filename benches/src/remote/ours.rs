@@ -9,9 +9,9 @@ use serde_bytes::ByteBuf;
 use tokio::sync::oneshot;
 
 use super::case::{Case, Kind};
-use super::pace;
 use super::sink::{self, Bare, Count, DOOR, Doors, Echo, Load, Sinking, Where};
 use crate::measure::latency::Latency;
+use crate::measure::pace;
 use crate::measure::reading::Reading;
 
 /// Messages after which a sender lets others have their turn, and asks to be told how far the
@@ -351,5 +351,5 @@ async fn paced(
         .map_err(io::Error::other)?
         .map_err(io::Error::other)?;
     pace::ended(pacer)?;
-    Ok(pace::readings(case, asked.due, asked.sent))
+    Ok(pace::readings(case.name, asked.due, asked.sent))
 }

@@ -390,7 +390,7 @@ async fn ask_from_tasks(arbiters: &Arbiters, count: u64, tasks: u64) -> f64 {
             let of = of.clone();
             actix_rt::spawn(ask_from_one(count / tasks, 1, move |number| {
                 let asked = of.send(Question { number });
-                async move { drop(asked.await) }
+                async move { _ = asked.await }
             }))
         })
         .collect();

@@ -1,5 +1,7 @@
 //! coerce actors, anonymous ones: `notify` between them, `send` to ask.
 
+mod alone;
+
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -8,9 +10,8 @@ use coerce::actor::message::{Handler, Message};
 use coerce::actor::system::ActorSystem;
 use coerce::actor::{Actor, LocalActorRef};
 use common::{
-    ASKS, BIG, BURNERS, BURNS, BURST, Call, Countdown, FAN_IN, FORK_JOIN, HOPS, IDLE, Load, MANY,
-    MANY_ASKS, ONE_WAY, PINGS, RING, ROUND_TRIPS, Random, SENDERS, ask_from_one, burn, call, each,
-    on_tokio, print, resident_bytes, warmed,
+    ASKS, BIG, BURST, Call, Countdown, FAN_IN, FORK_JOIN, HOPS, Load, MANY, MANY_ASKS, ONE_WAY,
+    PINGS, RING, ROUND_TRIPS, Random, SENDERS, ask_from_one, call, each, on_tokio, print, warmed,
 };
 
 async fn start<A: Actor>(system: &ActorSystem, actor: A) -> LocalActorRef<A> {
@@ -42,7 +43,6 @@ messages! {
     Ping -> ();
     Pong -> ();
     Question -> u64;
-    Burn -> ();
 }
 
 struct Player {
@@ -437,68 +437,6 @@ async fn ask_from_tasks(system: &ActorSystem, count: u64, tasks: u64) -> f64 {
     each(began, count)
 }
 
-struct Burner {
-    left: u64,
-    state: u64,
-    done: Countdown,
-}
-
-impl Actor for Burner {}
-
-struct Burn;
-
-#[async_trait]
-impl Handler<Burn> for Burner {
-    async fn handle(&mut self, _: Burn, ctx: &mut ActorContext) {
-        self.state = burn(self.state);
-        self.left -= 1;
-        match self.left {
-            0 => self.done.down(),
-            _ => tell(&self.actor_ref(ctx), Burn),
-        }
-    }
-}
-
-async fn burning(system: &ActorSystem, load: Load) -> f64 {
-    let left = load.of(BURNS);
-    let done = Countdown::new(BURNERS);
-    let mut all = Vec::new();
-    for number in 0..BURNERS {
-        let (state, done) = (number + 13, done.clone());
-        all.push(start(system, Burner { left, state, done }).await);
-    }
-    let began = Instant::now();
-    all.iter().for_each(|burner| tell(burner, Burn));
-    done.done().await;
-    each(began, left * BURNERS)
-}
-
-struct Idler(Countdown);
-
-impl Actor for Idler {}
-
-#[async_trait]
-impl Handler<Begin> for Idler {
-    async fn handle(&mut self, _: Begin, _: &mut ActorContext) {
-        self.0.down();
-    }
-}
-
-async fn memory(system: &ActorSystem, load: Load) -> f64 {
-    let count = load.of(IDLE);
-    let begun = Countdown::new(count);
-    let before = resident_bytes();
-    let mut all = Vec::with_capacity(count as usize);
-    for _ in 0..count {
-        all.push(start(system, Idler(begun.clone())).await);
-    }
-    all.iter().for_each(|idler| tell(idler, Begin));
-    begun.done().await;
-    let after = resident_bytes();
-    drop(all);
-    (after - before) as f64 / count as f64
-}
-
 async fn play(system: &ActorSystem, pattern: &str, load: Load) -> Option<f64> {
     Some(match pattern {
         "ping-pong" => warmed(load, |load| ping_pong(system, load)).await,
@@ -516,8 +454,8 @@ async fn play(system: &ActorSystem, pattern: &str, load: Load) -> Option<f64> {
             })
             .await
         }
-        "burn" => warmed(load, |load| burning(system, load)).await,
-        "memory" => memory(system, load).await,
+        "burn" => warmed(load, |load| alone::burning(system, load)).await,
+        "memory" => alone::memory(system, load).await,
         _ => return None,
     })
 }

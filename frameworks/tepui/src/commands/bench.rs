@@ -35,7 +35,7 @@ Examples:
   tepui bench serve --bind=10.0.0.7:5060     # there
   tepui bench remote 10.0.0.7:5060           # here
   tepui bench remote                         # both on this machine
-  tepui bench remote --rate=10000 --plot=latency.svg
+  tepui bench remote --cases=paced --rate=20000 --plot=latency.svg
   tepui bench remote --cases=round-trip,ask-100 --json=-
 ")]
     Remote(remote::Args),

@@ -4,9 +4,8 @@ use std::io;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::case::Case;
-use crate::measure::latency::Latency;
-use crate::measure::reading::Reading;
+use super::latency::Latency;
+use super::reading::Reading;
 
 /// How long before something is due the pacing thread stops sleeping: what a sleep overshoots by.
 const AWAKE: Duration = Duration::from_micros(100);
@@ -14,7 +13,7 @@ const AWAKE: Duration = Duration::from_micros(100);
 /// Starts a thread that calls `due` whenever something is, with nanoseconds since `began`.
 ///
 /// It never leaves one out: held up, it catches up.
-pub(super) fn start(
+pub fn start(
     began: Instant,
     per_second: u64,
     count: u64,
@@ -42,16 +41,21 @@ fn wait_until(instant: Instant) {
 }
 
 /// Waits for the pacing thread.
-pub(super) fn ended(pacer: JoinHandle<()>) -> io::Result<()> {
+///
+/// # Errors
+/// When it panicked.
+pub fn ended(pacer: JoinHandle<()>) -> io::Result<()> {
     pacer
         .join()
         .map_err(|_| io::Error::other("the pacing thread panicked"))
 }
 
-/// What users see, from when each question was due; and what a load that waits would have seen.
-pub(super) fn readings(case: Case, due: Latency, sent: Latency) -> Vec<Reading> {
+/// What users see, from when each question was due, as `name`; and beside it, as `name-sent`, what
+/// a load that waits for its turn would have seen.
+#[must_use]
+pub fn readings(name: &str, due: Latency, sent: Latency) -> Vec<Reading> {
     vec![
-        Reading::latency(case.name, case.of, due),
-        Reading::latency("paced-sent", "question when sent", sent),
+        Reading::latency(name, "from when due", due),
+        Reading::latency(&format!("{name}-sent"), "from when sent", sent),
     ]
 }
