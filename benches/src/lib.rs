@@ -2,7 +2,8 @@
 //!
 //! Every figure is a median of interleaved runs and is read as a ratio: machines are noisy.
 
+pub mod actors;
 pub mod allocation;
-pub mod messages;
-pub mod report;
+pub mod measure;
+pub mod remote;
 pub mod tasks;

@@ -16,7 +16,7 @@ use anyhow::{Context, ensure};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::report::median;
+use crate::measure::reading::median;
 use cluster::Cluster;
 
 /// How much to do.

@@ -1,19 +1,22 @@
-//! `tepui bench`: what this machine does, side by side with its limits and with peers.
+//! `tepui bench`: what this machine does, side by side with its limits.
 
 use std::env;
-use std::process::ExitCode;
+use std::io;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
-use benches::{allocation, messages, tasks};
+use benches::{actors, allocation, remote, tasks};
 
-/// Measures messages, tasks or allocation on this machine, side by side with peers and limits.
+/// Measures actors, messages between nodes, tasks or allocation on this machine.
 ///
 /// Figures are medians of interleaved rounds, and are to be read as ratios: machines are noisy.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  tepui bench messages
-  tepui bench messages --pattern ask --json
+  tepui bench actors
+  tepui bench actors --patterns=ring,ask-1 --arbiters=1,2,4 --rounds=9
+  tepui bench actors --json=actors.json --plot=actors.svg
+  tepui bench remote
   tepui bench tasks --rounds=3
   tepui bench allocation
 ")]
@@ -24,8 +27,24 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Messages between processes of one node and of two, beside plain actix and bare sockets
-    Messages(messages::Args),
+    /// Patterns between processes of one node: ping-pong, one-way, ring, ask, memory and others
+    Actors(actors::Args),
+    /// Messages between two nodes, beside the least that bare sockets cost in the same run
+    #[command(after_help = "\
+Examples:
+  tepui bench serve --bind=10.0.0.7:5060     # there
+  tepui bench remote 10.0.0.7:5060           # here
+  tepui bench remote                         # both on this machine
+  tepui bench remote --cases=paced --rate=20000 --plot=latency.svg
+  tepui bench remote --cases=round-trip,ask-100 --json=-
+")]
+    Remote(remote::Args),
+    /// Answers `tepui bench remote` on another machine, until Ctrl-C
+    #[command(after_help = "\
+Examples:
+  tepui bench serve --bind=10.0.0.7:5060
+")]
+    Serve(remote::ServeArgs),
     /// Tasks of `true` on a cluster of this program, beside bare fork, exec and wait
     Tasks(tasks::Args),
     /// Rounds of the allocator, with the work of three benchmarks of Apache Mesos
@@ -38,7 +57,9 @@ enum What {
 /// When a benchmark cannot run.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match &args.what {
-        What::Messages(args) => messages::run(args)?,
+        What::Actors(args) => actors::run(args, || itself("actors"))?,
+        What::Remote(args) => remote::run(args, || itself("serve"))?,
+        What::Serve(args) => remote::serve(args)?,
         What::Tasks(args) => {
             let program = env::current_exe().context("could not find this program")?;
             tasks::run(&program, args)?;
@@ -46,4 +67,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         What::Allocation(args) => allocation::run(args),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// This program, called as `tepui bench` and `what`.
+fn itself(what: &str) -> io::Result<Command> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args(["bench", what]);
+    Ok(command)
 }
