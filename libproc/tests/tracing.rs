@@ -162,3 +162,70 @@ fn a_request_goes_on_in_the_trace_of_its_client_also_after_waiting() {
         node.shutdown().await;
     });
 }
+
+protocol! {
+    /// What a relay accepts.
+    pub protocol Relaying { message Relay { to: Pid<Guiding> } -> String; }
+}
+
+/// Asks a guide, and says where it was itself: before it asked, and when the answer came.
+struct Relayer;
+
+impl Actor for Relayer {
+    type Context = Context<Self>;
+}
+
+impl Process for Relayer {
+    type Protocol = Relaying;
+}
+
+impl Handler<Relay> for Relayer {
+    type Result = Later<String>;
+    fn handle(&mut self, Relay { to }: Relay, ctx: &mut Context<Self>) -> Later<String> {
+        let (answer, later) = Later::new();
+        let asked = ctx.ask(&to, Where {});
+        let before = here();
+        ctx.defer(asked, move |_, there, _| {
+            let there = there.unwrap_or_else(|error| error.to_string());
+            answer.send(format!("{before} {there} {}", here()));
+        });
+        later
+    }
+}
+
+#[test]
+fn a_trace_follows_asks_and_their_answers_within_a_node_and_over_nodes() {
+    let recorder = Recorder::default();
+    recorder.watch(async {
+        let (one, two) = (node().await, node().await);
+        let relay = one.spawn("relay", Relayer);
+        let parent: TraceContext = PARENT.parse().expect("W3C's own example");
+        for guide in [one.spawn("guide", Guide), two.spawn("guide", Guide)] {
+            let asked = {
+                let _entered = trace::resume(parent);
+                one.ask(&relay, Relay { to: guide })
+            };
+            let said = asked.await.expect("it answers");
+            let contexts: Vec<TraceContext> = said
+                .split(' ')
+                .map(|text| text.parse().expect("a context"))
+                .collect();
+            let [before, there, after] = contexts[..] else {
+                panic!("{said}");
+            };
+            assert_eq!(before.trace_id(), parent.trace_id());
+            assert_eq!(there.trace_id(), parent.trace_id());
+            assert_ne!(there.span_id(), before.span_id());
+            assert_eq!(after, before, "the answer continues where it was asked");
+        }
+        one.shutdown().await;
+        two.shutdown().await;
+    });
+    let spans = recorder.take();
+    let ids = |name: &str, field: &str| -> Vec<String> {
+        let of = |span: &&Fields| span.get("message").is_some_and(|message| message == name);
+        let fields = spans.iter().filter(of);
+        fields.map(|span| span[field].clone()).collect()
+    };
+    assert_eq!(ids("Where", "parent_id"), ids("Relay", "span_id"));
+}

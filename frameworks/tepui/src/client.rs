@@ -26,12 +26,15 @@ pub(crate) struct MasterFlag {
 impl MasterFlag {
     /// The address as its user would write it.
     pub(crate) fn text(&self) -> String {
-        let given = self
-            .master
-            .clone()
-            .or_else(|| std::env::var("MESOS_MASTER").ok());
-        given.unwrap_or_else(|| format!("127.0.0.1:{}", api::MASTER_PORT))
+        master_text(self.master.as_deref())
     }
+}
+
+/// The address of the master as its user would write it, where this was `given`.
+pub(crate) fn master_text(given: Option<&str>) -> String {
+    let given = given.map(str::to_owned);
+    let given = given.or_else(|| std::env::var("MESOS_MASTER").ok());
+    given.unwrap_or_else(|| format!("127.0.0.1:{}", api::MASTER_PORT))
 }
 
 /// A node of our own on a free port, and the master it talks to.

@@ -52,6 +52,8 @@ pub(crate) enum Kind {
     Refused = 14,
     /// How many bytes of the ordered lane the sender of this frame has taken in so far.
     Consumed = 15,
+    /// The trace that the letter or ask in the next frame belongs to.
+    Trace = 16,
 }
 
 impl Kind {
@@ -81,6 +83,7 @@ impl Kind {
             13 => Kind::Forget,
             14 => Kind::Refused,
             15 => Kind::Consumed,
+            16 => Kind::Trace,
             kind => return Err(BadFrame::Kind(kind)),
         })
     }

@@ -12,6 +12,7 @@ use crate::ask::AskError;
 use crate::link::ExitReason;
 use crate::pid::Upid;
 use crate::protocol::Wire;
+use crate::trace::{self, TraceContext};
 
 /// Bytes after which a chunk of the ordered lane is closed: what one write hands to the system, and
 /// how much a ping may have to wait for.
@@ -202,6 +203,9 @@ impl Outbox {
         if new {
             self.text(Kind::Name, M::NAME);
         }
+        if let Some(context) = trace::outgoing() {
+            self.trace(context);
+        }
         let chunk = self.chunk();
         let start = chunk.bytes.len();
         let mut head = [0; HEAD + 10];
@@ -221,6 +225,19 @@ impl Outbox {
         chunk.letters += 1;
         self.queued += length;
         Ok(())
+    }
+
+    /// Says which trace the next letter belongs to.
+    #[cold]
+    fn trace(&mut self, context: TraceContext) {
+        let chunk = self.chunk();
+        begin(&mut chunk.bytes, Kind::Trace);
+        let start = chunk.bytes.len() - HEAD;
+        chunk.bytes.extend_from_slice(&context.to_bytes());
+        let length = chunk.bytes.len() - start;
+        let said = ((length - LENGTH) as u32).to_le_bytes();
+        chunk.bytes[start..start + LENGTH].copy_from_slice(&said);
+        self.queued += length;
     }
 
     /// Adds the answer to an ask.

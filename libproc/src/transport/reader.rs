@@ -27,6 +27,7 @@ use crate::letter::{Asker, ReplyTo, Sender};
 use crate::net::ReadHalf;
 use crate::node::Node;
 use crate::pid::valid_id;
+use crate::trace::{self, TraceContext};
 
 /// Bytes read at once at most: what one read brings should still be in the cache when it is handled.
 const READ_MAX: usize = 128 << 10;
@@ -53,6 +54,8 @@ pub(super) struct Reader<'a> {
     run_to: usize,
     /// Frames taken in since the processes of this thread had their turn.
     slice: usize,
+    /// What the next letter belongs to.
+    trace: Option<TraceContext>,
     /// Frames taken in that were not counted yet.
     frames: u64,
     /// The run is for a process whose mailbox is full, and that wants senders to wait.
@@ -81,6 +84,7 @@ impl<'a> Reader<'a> {
             run: None,
             run_to: 0,
             slice: 0,
+            trace: None,
             frames: 0,
             full: false,
             overfull: false,
@@ -312,6 +316,10 @@ impl<'a> Reader<'a> {
                 let (id, reason) = exited.map_err(|_| BadFrame::Text)?;
                 self.peer.exited(epoch, &id, &reason);
             }
+            Kind::Trace => {
+                let context = body.try_into().ok().and_then(TraceContext::from_bytes);
+                self.trace = Some(context.ok_or(BadFrame::Text)?);
+            }
             // The other lane's.
             Kind::Link
             | Kind::Unlink
@@ -333,6 +341,7 @@ impl<'a> Reader<'a> {
             Wanted::Message(from, lane, decode) => {
                 self.run_to = address.to as usize;
                 let run = self.run.get_or_insert_with(lane);
+                let _entered = trace::resume_if(self.trace.take());
                 let Err((error, reply)) = decode(body, Sender::Afar(from), reply, &mut **run)
                 else {
                     return Ok(());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::client::{self, MasterFlag};
+use crate::client;
 use crate::top::{Feed, Sort, Wanted, live, measured, report};
 use crate::{flags, output};
 
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     let name = args.address.clone().unwrap_or_else(|| {
         let master = std::env::var("TEPUI_MASTER").ok();
-        MasterFlag { master }.text()
+        client::master_text(master.as_deref())
     });
     super::alone(async {
         let address = client::resolve(&name, api::MASTER_PORT)?;
