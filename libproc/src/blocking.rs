@@ -1,7 +1,5 @@
 //! Work that blocks: on threads made for it, never on a worker's.
 
-use std::future::Future;
-
 /// Runs `work` on a thread for work that blocks, and gives what it returns.
 ///
 /// Hand the future to [`Context::defer`](crate::Context::defer): the result comes back as a letter,
@@ -22,18 +20,14 @@ use std::future::Future;
 ///     }
 /// }
 /// ```
-pub fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> impl Future<Output = T> + 'static {
-    async move {
-        if crate::net::in_simulation() {
-            return work();
-        }
-        match tokio::task::spawn_blocking(work).await {
-            Ok(value) => value,
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            // The runtime is going down, and the process with it.
-            Err(_) => std::future::pending().await,
-        }
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    if crate::net::in_simulation() {
+        return work();
+    }
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is going down, and the process with it.
+        Err(_) => std::future::pending().await,
     }
 }

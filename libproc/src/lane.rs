@@ -93,8 +93,8 @@ impl<P: Page> Lane<P> {
     fn trim(&mut self) -> Warmth {
         match self.letters.capacity() * size_of::<Letter<P>>() {
             0 => Warmth::Cold,
-            ..=SMALL_BYTES => Warmth::Small,
-            ..=KEEP_BYTES => Warmth::Large,
+            1..=SMALL_BYTES => Warmth::Small,
+            bytes if bytes <= KEEP_BYTES => Warmth::Large,
             _ => {
                 self.letters = VecDeque::new();
                 Warmth::Cold
