@@ -1,11 +1,13 @@
-%% Erlang processes: plain receive loops between them, gen_server:call to ask. Called as the peers
-%% in Rust are (see common/src/lib.rs).
+%% Erlang processes: plain receive loops between them, gen_server:call to ask. What is only a number
+%% is sent as one: it needs no room of its own, as a tuple would. Called as the peers in Rust are (see
+%% common/src/lib.rs).
 -module(beam_peer).
 -behaviour(gen_server).
 -export([main/1, init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(ROUND_TRIPS, 200000).
 -define(ONE_WAY, 2000000).
+-define(BURST, 1000).
 -define(SENDERS, 4).
 -define(FAN_IN, 500000).
 -define(RING, 1000).
@@ -78,7 +80,7 @@ ping_pong(Count) ->
     One ! {meet, Two},
     Two ! {meet, One},
     Began = now_ns(),
-    One ! {ball, 2 * Count},
+    One ! 2 * Count,
     done(1),
     each(Began, Count).
 
@@ -86,8 +88,8 @@ player(Main) -> receive {meet, Partner} -> player(Main, Partner) end.
 
 player(Main, Partner) ->
     receive
-        {ball, 0} -> Main ! done;
-        {ball, Left} -> Partner ! {ball, Left - 1}, player(Main, Partner)
+        0 -> Main ! done;
+        Left when is_integer(Left) -> Partner ! Left - 1, player(Main, Partner)
     end.
 
 fan_in(Senders, Messages) ->
@@ -99,11 +101,14 @@ fan_in(Senders, Messages) ->
     each(Began, Senders * Messages).
 
 receiver(Main, 0) -> Main ! done;
-receiver(Main, Left) -> receive {data, _} -> receiver(Main, Left - 1) end.
+receiver(Main, Left) -> receive Number when is_integer(Number) -> receiver(Main, Left - 1) end.
 
-%% The scheduler takes its turn away by itself.
+%% Lets others have their turn after each burst, as everywhere here: flooded, a mailbox is dear.
 sender(_, 0) -> ok;
-sender(To, Left) -> To ! {data, Left}, sender(To, Left - 1).
+sender(To, Left) when Left rem ?BURST =:= 0 -> erlang:yield(), send(To, Left);
+sender(To, Left) -> send(To, Left).
+
+send(To, Left) -> To ! Left, sender(To, Left - 1).
 
 ring(Hops) ->
     Main = self(),
@@ -112,7 +117,7 @@ ring(Hops) ->
     lists:foreach(fun({Member, Next}) -> Member ! {close, Next} end,
                   lists:zip(All, Rest ++ [First])),
     Began = now_ns(),
-    First ! {token, Hops},
+    First ! Hops,
     done(1),
     Figure = each(Began, Hops),
     [exit(Member, kill) || Member <- All],
@@ -122,8 +127,8 @@ member(Main) -> receive {close, Next} -> member(Main, Next) end.
 
 member(Main, Next) ->
     receive
-        {token, 0} -> Main ! done;
-        {token, Left} -> Next ! {token, Left - 1}, member(Main, Next)
+        0 -> Main ! done;
+        Left when is_integer(Left) -> Next ! Left - 1, member(Main, Next)
     end.
 
 fork_join(Count) ->

@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::case::{Case, Kind};
+use super::serve::each_connection;
 use crate::measure::latency::Latency;
 use crate::measure::pace;
 use crate::measure::reading::Reading;
@@ -18,18 +19,19 @@ const READ: usize = 64 << 10;
 /// Bytes of a question that say when it was due.
 const STAMP: usize = 8;
 
-/// Gives back whatever comes, one connection at a time.
+/// Gives back whatever comes.
 pub(super) async fn serve(listener: TcpListener) -> io::Result<()> {
+    each_connection(listener, serve_one).await
+}
+
+async fn serve_one(mut stream: TcpStream) -> io::Result<()> {
     let mut buffer = vec![0; READ];
     loop {
-        let (mut stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        // A connection that breaks has ended, whatever the reason.
-        while let Ok(count @ 1..) = stream.read(&mut buffer).await {
-            if stream.write_all(&buffer[..count]).await.is_err() {
-                break;
-            }
+        let count = stream.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(());
         }
+        stream.write_all(&buffer[..count]).await?;
     }
 }
 

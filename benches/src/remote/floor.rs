@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::case::{Case, Kind};
+use super::serve::each_connection;
 use crate::measure::latency::Latency;
 use crate::measure::reading::Reading;
 
@@ -95,14 +96,9 @@ fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> io::Result<T> {
     rmp_serde::from_slice(body).map_err(io::Error::other)
 }
 
-/// Serves one connection after the other.
+/// Counts loads, and answers the rest.
 pub(super) async fn serve(listener: TcpListener) -> io::Result<()> {
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        // A connection that breaks has ended, whatever the reason.
-        let _ = serve_one(stream).await;
-    }
+    each_connection(listener, serve_one).await
 }
 
 async fn serve_one(mut stream: TcpStream) -> io::Result<()> {

@@ -240,7 +240,8 @@ fn chosen(args: &Args) -> anyhow::Result<Vec<Case>> {
         (1..=ROUNDS_MAX).contains(&args.rounds),
         "rounds: 1 to {ROUNDS_MAX}"
     );
-    ensure!(args.arbiters > 0, "arbiters: 1 at least");
+    let some = (1..=serve::ARBITERS_MAX).contains(&args.arbiters);
+    ensure!(some, "arbiters: 1 to {}", serve::ARBITERS_MAX);
     ensure!(
         (1..=RATE_MAX).contains(&args.rate),
         "rate: 1 to {RATE_MAX} a second"

@@ -2,14 +2,22 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::thread;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use libproc::Node;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 use super::case::TARGETS;
 use super::sink::{self, Bare, DOOR, Door, Sink};
 use super::{echo, floor};
+
+/// Most arbiters a node is measured on.
+pub(super) const ARBITERS_MAX: usize = 1024;
+/// Connections that a bare socket serves at once; further ones wait.
+const CONNECTIONS_MAX: usize = 64;
 
 /// Where to serve.
 #[derive(Debug, Clone, clap::Args)]
@@ -31,6 +39,10 @@ pub struct ServeArgs {
 /// # Errors
 /// When an address cannot be bound.
 pub fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+    ensure!(
+        (1..=ARBITERS_MAX).contains(&args.arbiters),
+        "arbiters: 1 to {ARBITERS_MAX}"
+    );
     let bare = start_bare(args.bind.ip())?;
     if args.until_end_of_input {
         thread::spawn(|| {
@@ -90,6 +102,25 @@ fn start<F: Future<Output = io::Result<()>>>(
     };
     thread::Builder::new().name(name.to_owned()).spawn(serve)?;
     Ok(port)
+}
+
+/// Serves every connection to `listener` with `each`, so many at once.
+pub(super) async fn each_connection<F: Future<Output = io::Result<()>> + 'static>(
+    listener: tokio::net::TcpListener,
+    each: impl Fn(TcpStream) -> F,
+) -> io::Result<()> {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let place = places.clone().acquire_owned().await;
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let served = each(stream);
+        tokio::task::spawn_local(async move {
+            // A connection that breaks has ended, whatever the reason.
+            let _ = served.await;
+            drop(place);
+        });
+    }
 }
 
 /// Serves on a thread, until the test ends; gives the address.

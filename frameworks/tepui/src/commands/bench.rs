@@ -15,7 +15,6 @@ use benches::{actors, allocation, remote, tasks};
 Examples:
   tepui bench actors
   tepui bench actors --patterns=ring,ask-1 --arbiters=1,2,4 --rounds=9
-  tepui bench actors --json=actors.json --plot=actors.svg
   tepui bench remote
   tepui bench tasks --rounds=3
   tepui bench allocation
@@ -28,6 +27,14 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Patterns between processes of one node: ping-pong, one-way, ring, ask, memory and others
+    #[command(after_help = "\
+Examples:
+  tepui bench actors
+  tepui bench actors --list
+  tepui bench actors --patterns=ring,ask-1 --arbiters=1,2,4 --rounds=9
+  tepui bench actors --patterns=ask-paced --json=asks.json --plot=asks.svg
+  tepui bench actors --once --patterns=ring --arbiters=1     # for a profiler
+")]
     Actors(actors::Args),
     /// Messages between two nodes, beside the least that bare sockets cost in the same run
     #[command(after_help = "\
@@ -46,8 +53,16 @@ Examples:
 ")]
     Serve(remote::ServeArgs),
     /// Tasks of `true` on a cluster of this program, beside bare fork, exec and wait
+    #[command(after_help = "\
+Examples:
+  tepui bench tasks --rounds=3 --json
+")]
     Tasks(tasks::Args),
     /// Rounds of the allocator, with the work of three benchmarks of Apache Mesos
+    #[command(after_help = "\
+Examples:
+  tepui bench allocation
+")]
     Allocation(allocation::Args),
 }
 
