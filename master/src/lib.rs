@@ -33,6 +33,7 @@ mod from_agent;
 mod from_allocator;
 mod from_operator;
 mod from_scheduler;
+mod http;
 mod ids;
 mod launch;
 mod liveness;

@@ -111,6 +111,7 @@ impl Books {
         {
             self.framework_at.remove(pid.upid());
         }
+        framework.stream = None;
         framework.state = FrameworkState::Completed;
         framework.session += 1;
         framework.kills.clear();

@@ -14,6 +14,8 @@ pub(crate) struct Framework {
     pub(crate) id: FrameworkId,
     pub(crate) info: FrameworkInfo,
     pub(crate) pid: Option<Pid<Scheduling>>,
+    /// The stream of its scheduler, if that speaks HTTP.
+    pub(crate) stream: Option<crate::http::Stream>,
     pub(crate) state: FrameworkState,
     pub(crate) registered_ms: u64,
     /// Counts its subscriptions and disconnections: timers set before the last one are void.
@@ -65,6 +67,7 @@ impl Framework {
             },
             id,
             pid: None,
+            stream: None,
             state,
             registered_ms: 0,
             session: 0,

@@ -1,0 +1,29 @@
+//! The doors of the master for HTTP: the public API of Apache Mesos, and pages for people.
+//!
+//! | file | about |
+//! | --- | --- |
+//! | [`scheduler`] | calls of schedulers, and what they are answered |
+//! | [`stream`] | a scheduler's stream of events, a process like any other scheduler |
+//! | [`sink`] | streams of events in general, and their limits |
+//! | [`refusal`] | what is said to requests that are wrong |
+
+pub(crate) mod refusal;
+mod scheduler;
+mod sink;
+mod stream;
+
+use libproc::prelude::*;
+
+pub(crate) use stream::Stream;
+
+use crate::pages;
+use crate::process::MasterProcess;
+
+/// Every door of the master, on one page.
+pub(crate) fn routes(routes: &mut Routes<MasterProcess>) {
+    routes.any("api/v1/scheduler", scheduler::serve);
+    routes.get("health", pages::health);
+    routes.get("version", pages::version);
+    routes.get("state", pages::state);
+    routes.get("metrics", pages::metrics);
+}
