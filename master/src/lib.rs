@@ -64,5 +64,6 @@ pub use options::Options;
 pub fn start(node: &Node, options: Options) -> Pid<Mastering> {
     let master = node.spawn(api::MASTER, process::MasterProcess::new(node, options));
     node.set_front(api::MASTER);
+    node.set_front_pages(http::v0::FRONT);
     master
 }

@@ -98,6 +98,7 @@ impl MasterProcess {
             };
             agent.version = version;
             agent.connected = true;
+            agent.reregistered_ms = Some(unix_ms());
         }
         let report = Report {
             frameworks,

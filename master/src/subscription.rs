@@ -195,6 +195,7 @@ impl MasterProcess {
             // unless that was before our time.
             let heard = framework.pid.is_some();
             let (user, checkpoint) = (framework.info.user.clone(), framework.info.checkpoint);
+            framework.reregistered_ms = Some(unix_ms());
             framework.info = FrameworkInfo {
                 id: Some(id.clone()),
                 user: if heard { user } else { info.user },

@@ -56,7 +56,7 @@ fn openmetrics(node: &Node) -> Response {
     Response::with(StatusCode::OK, content_type, text)
 }
 
-fn values(node: &Node) -> Vec<(String, u64)> {
+pub(crate) fn values(node: &Node) -> Vec<(String, u64)> {
     let counters = node.counters();
     let mut values = vec![
         ("libproc/processes".to_owned(), node.process_count()),

@@ -61,7 +61,9 @@ async fn answer(node: &Node, request: hyper::Request<Incoming>) -> Response {
         Err(_) => return Response::error(StatusCode::REQUEST_TIMEOUT, "the body did not come\n"),
     };
     let path = parts.uri.path().trim_matches('/').to_owned();
-    if let Some(response) = introspection::answer(node, &path).await {
+    if !node.is_front_page(&path)
+        && let Some(response) = introspection::answer(node, &path).await
+    {
         return response;
     }
     let (id, below) = path.split_once('/').unwrap_or((&path, ""));

@@ -77,6 +77,17 @@ impl Node {
         *self.0.front.lock() = Some(id.into());
     }
 
+    /// Lets the [front](Node::set_front) process answer these paths, though the node has pages of
+    /// these names itself.
+    pub fn set_front_pages(&self, paths: &'static [&'static str]) {
+        *self.0.front_pages.lock() = paths;
+    }
+
+    /// Whether the front process answers this path rather than the node.
+    pub(crate) fn is_front_page(&self, path: &str) -> bool {
+        self.0.front_pages.lock().contains(&path)
+    }
+
     pub(crate) fn front(&self) -> Option<Handle> {
         let front = self.0.front.lock().clone();
         self.find(&front?)

@@ -5,12 +5,14 @@
 //! | [`scheduler`] | calls of schedulers, and what they are answered |
 //! | [`stream`] | a scheduler's stream of events, a process like any other scheduler |
 //! | [`sink`] | streams of events in general, and their limits |
+//! | [`v0`] | the pages that tools read |
 //! | [`refusal`] | what is said to requests that are wrong |
 
 pub(crate) mod refusal;
 mod scheduler;
 mod sink;
 mod stream;
+pub(crate) mod v0;
 
 use libproc::prelude::*;
 
@@ -22,8 +24,7 @@ use crate::process::MasterProcess;
 /// Every door of the master, on one page.
 pub(crate) fn routes(routes: &mut Routes<MasterProcess>) {
     routes.any("api/v1/scheduler", scheduler::serve);
-    routes.get("health", pages::health);
-    routes.get("version", pages::version);
-    routes.get("state", pages::state);
     routes.get("metrics", pages::metrics);
+    v0::routes(routes);
+    routes.any("", |_, _, _| http::Response::from(v0::not_found()));
 }

@@ -57,35 +57,15 @@ impl From<Refusal> for Response {
 
 /// Refuses everything but POST.
 pub(crate) fn only_post(request: &Request) -> Result<(), Refusal> {
-    only(request, &[Method::POST], "POST", "'POST'")
-}
-
-/// Refuses everything but GET and HEAD.
-pub(crate) fn only_get(request: &Request) -> Result<(), Refusal> {
-    only(
-        request,
-        &[Method::GET, Method::HEAD],
-        "GET, HEAD",
-        "'GET', 'HEAD'",
-    )
-}
-
-fn only(
-    request: &Request,
-    methods: &[Method],
-    allow: &'static str,
-    quoted: &str,
-) -> Result<(), Refusal> {
     let method = request.method();
-    if methods.contains(method) {
+    if method == Method::POST {
         return Ok(());
     }
-    let text = format!(
-        "405 Method Not Allowed. Expecting one of {{ {quoted} }}, but received '{method}'."
-    );
+    let text =
+        format!("405 Method Not Allowed. Expecting one of {{ 'POST' }}, but received '{method}'.");
     let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text);
     Err(Refusal {
-        allow: Some(allow),
+        allow: Some("POST"),
         ..refusal
     })
 }

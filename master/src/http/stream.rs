@@ -113,6 +113,9 @@ impl Handler<Subscribed> for SchedulerStream {
         let mut event = Event::from(&message);
         if let Some(subscribed) = &mut event.subscribed {
             subscribed.heartbeat_interval_seconds = Some(HEARTBEAT.as_secs_f64());
+            if let Some(master) = &mut subscribed.master_info {
+                master.version = Some(api::v1::VERSION.to_owned());
+            }
         }
         self.tell(&event, ctx);
         // Some clients see an event only when the next one begins.

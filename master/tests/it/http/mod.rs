@@ -2,6 +2,7 @@
 
 mod calls;
 mod client;
+mod pages;
 mod refusals;
 mod streams;
 

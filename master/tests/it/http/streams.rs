@@ -19,7 +19,7 @@ fn a_subscription_begins_with_who_it_is_and_a_heartbeat_and_then_come_offers() {
         assert_eq!(first["type"], "SUBSCRIBED");
         assert_eq!(subscribed["heartbeat_interval_seconds"], 15.0);
         assert_eq!(subscribed["master_info"]["port"], address.port());
-        assert_eq!(subscribed["master_info"]["version"], api::VERSION);
+        assert_eq!(subscribed["master_info"]["version"], api::v1::VERSION);
         assert_eq!(events.next().await.unwrap(), json!({"type": "HEARTBEAT"}));
         let offers = events.next().await.unwrap();
         let offer = &offers["offers"]["offers"][0];
