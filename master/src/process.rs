@@ -39,6 +39,8 @@ pub(crate) struct MasterProcess {
     pub(crate) admitting: BTreeSet<Upid>,
     /// Whose call over HTTP is being handled.
     pub(crate) speaker: Option<Upid>,
+    /// Operators that watch.
+    pub(crate) watchers: http::Watchers,
     /// Agents that are being taken back.
     pub(crate) returning: BTreeSet<AgentId>,
     /// Counts registrations of agents.
@@ -69,6 +71,7 @@ impl MasterProcess {
             metrics: Metrics::default(),
             allocator: None,
             speaker: None,
+            watchers: http::Watchers::default(),
             admitting: BTreeSet::new(),
             returning: BTreeSet::new(),
             sessions: 0,

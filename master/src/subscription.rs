@@ -91,6 +91,7 @@ impl MasterProcess {
         if self.books.is_completed(&id) {
             return Err(Refused::Removed);
         }
+        let known = self.books.framework(&id).is_some();
         match self.books.framework(&id) {
             None if self.books.framework_count() >= MAX_FRAMEWORKS => {
                 return Err(Refused::Full(MAX_FRAMEWORKS));
@@ -110,6 +111,11 @@ impl MasterProcess {
             }
         }
         self.connect(&id, suppressed, scheduler, ctx);
+        if known {
+            self.framework_updated(&id);
+        } else {
+            self.framework_added(&id);
+        }
         Ok(id)
     }
 
@@ -153,6 +159,7 @@ impl MasterProcess {
             };
         }
         self.rescind_offers_for(id, &left, ctx);
+        self.framework_updated(id);
         tracing::info!(framework = %id, "framework updated");
         let id = id.clone();
         self.orders.give(move |allocator, _| {

@@ -71,9 +71,6 @@ pub(crate) fn only_post(request: &Request) -> Result<(), Refusal> {
 }
 
 /// The text of a header; none when it is not there or no text.
-pub(crate) fn header_text<'r>(
-    request: &'r Request,
-    name: impl header::AsHeaderName,
-) -> Option<&'r str> {
+pub(crate) fn header_text(request: &Request, name: impl header::AsHeaderName) -> Option<&str> {
     request.headers().get(name)?.to_str().ok()
 }

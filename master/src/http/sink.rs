@@ -46,6 +46,11 @@ impl Sink {
         (sink, Body::Stream(receiver))
     }
 
+    /// How its events are written.
+    pub(crate) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
     /// Sends an event: one record, in one chunk.
     pub(crate) fn send<M: Message>(&self, event: &M) -> Result<(), Broken> {
         self.send_record(&self.encoding.encode(event))

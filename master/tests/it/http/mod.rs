@@ -2,6 +2,8 @@
 
 mod calls;
 mod client;
+mod mutations;
+mod operators;
 mod pages;
 mod refusals;
 mod streams;
