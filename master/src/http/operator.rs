@@ -92,10 +92,7 @@ impl MasterProcess {
     fn act(&mut self, body: CallBody, ctx: &mut Context<Self>) -> Result<Response, Refusal> {
         match body {
             CallBody::Teardown(teardown) => {
-                let id = FrameworkId::new(teardown.framework_id.value).ok();
-                let id = id.filter(|id| self.books.framework(id).is_some());
-                let id = id.ok_or_else(|| Refusal::bad("No framework found with specified ID"))?;
-                self.remove_framework(&id, Farewell::Told, ctx);
+                self.teardown_named(FrameworkId::new(teardown.framework_id.value).ok(), ctx)?;
             }
             CallBody::UpdateWeights(update) => self.update_weights(update)?,
             CallBody::ListFiles(call::ListFiles { path })
@@ -111,8 +108,20 @@ impl MasterProcess {
         Ok(Response::new(Body::Full(Bytes::new())))
     }
 
+    /// Ends a framework, if the id is one, and of a framework that is there.
+    pub(super) fn teardown_named(
+        &mut self,
+        id: Option<FrameworkId>,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), Refusal> {
+        let id = id.filter(|id| self.books.framework(id).is_some());
+        let id = id.ok_or_else(|| Refusal::bad("No framework found with specified ID"))?;
+        self.remove_framework(&id, Farewell::Told, ctx);
+        Ok(())
+    }
+
     /// Weights are kept as long as this master lives.
-    fn update_weights(&mut self, update: call::UpdateWeights) -> Result<(), Refusal> {
+    pub(super) fn update_weights(&mut self, update: call::UpdateWeights) -> Result<(), Refusal> {
         let mut weights = Vec::new();
         for (i, info) in update.weight_infos.into_iter().enumerate() {
             let wrong = |field: &str, text: String| {

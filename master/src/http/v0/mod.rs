@@ -3,6 +3,7 @@
 //! Each is served with and without `/master` before it and `.json` behind it, by any method, and
 //! as a script where `?jsonp=` names a function.
 
+mod actions;
 pub(super) mod agent;
 mod flags;
 mod flat;
@@ -34,7 +35,8 @@ type Serve = fn(&MasterProcess, &Request, &Context<MasterProcess>) -> Result<Res
 macro_rules! pages {
     ($($path:literal => $page:path),* $(,)?) => {
         /// Adds the routes of the pages.
-        pub(super) fn routes(routes: &mut Routes<MasterProcess>) { $(
+        pub(super) fn routes(routes: &mut Routes<MasterProcess>) {
+            actions::routes(routes); $(
             for path in [$path, concat!($path, ".json")] {
                 routes.any(path, |master, request, ctx| {
                     let page: Serve = $page;

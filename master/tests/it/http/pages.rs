@@ -222,3 +222,47 @@ fn there_is_nothing_elsewhere() {
         }
     });
 }
+
+#[test]
+fn tools_from_before_there_were_calls_act_by_pages() {
+    http(|world, address| async move {
+        let (_scheduler, id) = world.scheduler("framework").await;
+        let form = [("Content-Type", "application/x-www-form-urlencoded")];
+        let line = "POST /master/teardown";
+        for (body, text) in [
+            (
+                "",
+                "Missing 'frameworkId' query parameter in the request body",
+            ),
+            ("frameworkId=nope", "No framework found with specified ID"),
+            ("frameworkId=%ff", "No framework found with specified ID"),
+        ] {
+            let answer = request(address, line, &form, body.as_bytes()).await;
+            assert_eq!((answer.status, answer.text()), (400, text));
+        }
+        let body = format!("frameworkId={id}");
+        let answer = request(address, line, &form, body.as_bytes()).await;
+        assert_eq!((answer.status, answer.text()), (200, ""));
+        let known = world.get_frameworks().await;
+        assert_eq!(known[0].state, api::master::FrameworkState::Completed);
+
+        let put = |body: &'static str| request(address, "PUT /weights", &[], body.as_bytes());
+        assert_eq!(put(r#"[{"role": "dev", "weight": 2.5}]"#).await.status, 200);
+        assert_eq!(put(r#"[{"role": "dev", "weight": "x"}]"#).await.status, 400);
+        assert_eq!(put("{").await.status, 400);
+        let weights = get(address, "/master/weights").await;
+        assert_eq!(weights.text(), r#"[{"role":"dev","weight":2.5}]"#);
+        let quota = get(address, "/master/quota").await;
+        assert_eq!(quota.text(), r#"{"infos":[],"configs":[]}"#);
+        assert_eq!(
+            request(address, "POST /quota", &[], b"{}").await.status,
+            501
+        );
+        assert_eq!(
+            request(address, "POST /machine/down", &[], b"[]")
+                .await
+                .status,
+            501
+        );
+    });
+}
