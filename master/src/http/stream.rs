@@ -86,6 +86,7 @@ impl Actor for SchedulerStream {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.link(&self.master.clone());
         let (alive, ended) = oneshot::channel::<()>();
         self.alive = Some(alive);
         let closed = self.events.closed();
@@ -102,6 +103,14 @@ impl Actor for SchedulerStream {
 
 impl Process for SchedulerStream {
     type Protocol = Scheduling;
+}
+
+impl Handler<Exited> for SchedulerStream {
+    type Result = ();
+    fn handle(&mut self, _: Exited, ctx: &mut Context<Self>) {
+        // Nobody has anything to tell any more; the scheduler looks for another master.
+        ctx.terminate();
+    }
 }
 
 impl Handler<Subscribed> for SchedulerStream {

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
@@ -35,6 +36,8 @@ const PYMESOS: Client = Client {
 impl Client {
     /// The interpreter with the client, installed if it was not; or why that cannot be.
     fn install(&self) -> Result<PathBuf, String> {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _guard = ONE_AT_A_TIME.lock().map_err(|error| error.to_string())?;
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
         let ready = place.join(self.name);
         if ready.join("installed").exists() {
@@ -148,4 +151,43 @@ fn a_scheduler_on_pymesos_runs_tasks_fails_over_and_ends() {
         (&saw["running"], &saw["completed"]),
         (&json!(["pymesos"]), &json!(["pymesos"]))
     );
+}
+
+#[test]
+fn an_operator_on_pymesos_asks_and_watches() {
+    let Some(python) = PYMESOS.get() else { return };
+    let cluster = Cluster::start(&["--agents=1"]);
+    let saw = run(&python, "pymesos_operator.py", &cluster);
+    assert_eq!(saw["health"], true, "{saw}");
+    assert_eq!(saw["version"], "1.11.0", "{saw}");
+    assert_eq!(saw["flags"]["max_agent_ping_timeouts"], "5", "{saw}");
+    assert_eq!(saw["metrics"]["master/slaves_active"], 1.0, "{saw}");
+    assert_eq!(saw["agents"], json!([true]), "{saw}");
+    let parts = json!(["get_agents", "get_executors", "get_frameworks", "get_tasks"]);
+    assert_eq!(saw["state"], parts, "{saw}");
+    assert_eq!(saw["roles"], json!(["*"]), "{saw}");
+    let port: u64 = cluster.master.rsplit(':').next().unwrap().parse().unwrap();
+    assert_eq!(saw["port"], port, "{saw}");
+    assert_eq!(saw["quota"], json!({"status": {}}), "{saw}");
+    assert_eq!(saw["schedule"], json!({"schedule": {}}), "{saw}");
+    assert_eq!(
+        saw["weights"],
+        json!([{"role": "dev", "weight": 2.5}]),
+        "{saw}"
+    );
+    assert_eq!(
+        (&saw["over"], &saw["gone"]),
+        (&json!(true), &json!(true)),
+        "{saw}"
+    );
+    let events = saw["events"].as_array().unwrap();
+    for event in [
+        ["framework_added", "once"],
+        ["task_added", "once"],
+        ["task_updated", "TASK_RUNNING"],
+        ["task_updated", "TASK_FINISHED"],
+        ["framework_removed", "once"],
+    ] {
+        assert!(events.contains(&json!(event)), "{event:?} in {saw}");
+    }
 }

@@ -206,6 +206,22 @@ fn a_framework_that_is_not_valid_is_told_so_on_its_stream() {
 }
 
 #[test]
+fn streams_end_with_their_master_and_begin_with_the_next() {
+    http(|mut world, address| async move {
+        let mut scheduler = Scheduler::subscribe(address, &framework()).await;
+        let watch = json!({"type": "SUBSCRIBE"});
+        let mut operator = Events::subscribe(address, "/api/v1", &watch).await;
+        world.another_master().await;
+        scheduler.events.rest().await;
+        operator.rest().await;
+        let mut info = framework();
+        info["id"] = scheduler.id.clone();
+        let again = Scheduler::subscribe(address, &info).await;
+        assert_eq!(again.id, scheduler.id);
+    });
+}
+
+#[test]
 fn a_reader_that_does_not_read_loses_its_stream() {
     http(|world, address| async move {
         let (agent, agent_id) = world.agent("agent").await;
