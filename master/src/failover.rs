@@ -7,7 +7,7 @@ use api::master::FrameworkState;
 use api::scheduler;
 use libproc::env::unix_ms;
 use libproc::prelude::*;
-use types::{FrameworkId, Reason, TaskState};
+use types::{FrameworkId, Reason, TaskState, TaskStatus};
 
 use crate::process::MasterProcess;
 use crate::status::Word;
@@ -35,6 +35,7 @@ impl MasterProcess {
         if timeout.is_zero() {
             return self.remove_framework(id, Farewell::Silent, ctx);
         }
+        self.framework_updated(id);
         let deactivated = id.clone();
         self.orders
             .give(move |allocator, _| allocator.deactivate_framework(&deactivated));
@@ -71,24 +72,32 @@ impl MasterProcess {
         let Some(framework) = self.books.framework(id) else {
             return;
         };
-        let pid = framework.pid.clone().filter(|_| framework.is_active());
-        let live = framework.live_tasks();
-        self.recover_framework_offers(id);
         let word = Word {
             state: TaskState::Killed,
             reason: Reason::FrameworkRemoved,
             message: "the framework was removed",
             at_ms: unix_ms(),
         };
+        let pid = framework.pid.clone().filter(|_| framework.is_active());
+        let live = framework.live_tasks();
+        let info = framework.info.clone();
+        let ended: Vec<TaskStatus> = framework
+            .tasks()
+            .filter(|entry| !entry.task.state.is_terminal())
+            .map(|entry| word.of_task(&entry.task))
+            .collect();
+        self.recover_framework_offers(id);
         for agent in self.books.remove_framework(id, word) {
             if let Some(agent) = self.books.agent(&agent).filter(|agent| agent.connected) {
                 let framework_id = id.clone();
                 ctx.tell(&agent.pid, ShutdownFramework { framework_id });
             }
         }
-        for _ in 0..live {
+        for status in ended {
             self.metrics.ended(word.state);
+            self.task_updated(id, &status, word.state);
         }
+        self.framework_removed(&info);
         if let Some(pid) = pid {
             ctx.unlink(pid.upid());
             if farewell == Farewell::Told {

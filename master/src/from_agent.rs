@@ -76,6 +76,7 @@ impl MasterProcess {
             this.books.add_agent(agent);
             this.announce_agent(&id);
             this.metrics.agent_registrations += 1;
+            this.agent_added(&id);
             let registered = this.registered(id.clone());
             ctx.tell(&pid, registered);
             this.watch_agent(&id, ctx);
@@ -185,6 +186,9 @@ impl MasterProcess {
         if known && status.update_id.is_none() && status.state.is_terminal() {
             // Nothing to acknowledge: the task is over.
             self.books.complete(&framework_id, &status.task_id);
+        }
+        if known {
+            self.task_updated(&framework_id, &status, latest);
         }
         self.update(&framework_id, status, ctx);
     }

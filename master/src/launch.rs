@@ -159,7 +159,9 @@ impl MasterProcess {
         let user = task.command.as_ref().and_then(|c| c.user.clone());
         let user = user.or_else(|| info.user.clone());
         let entry = Task::staging(&task, framework_id.clone(), role.clone(), user);
+        let task_id = entry.task_id.clone();
         self.books.add_task(entry);
+        self.task_added(framework_id, &task_id);
         self.metrics.tasks_launched += 1;
         tracing::debug!(framework = %framework_id, task = %task.task_id, agent = %agent_id,
             "task launched");

@@ -33,6 +33,7 @@ mod from_agent;
 mod from_allocator;
 mod from_operator;
 mod from_scheduler;
+mod http;
 mod ids;
 mod launch;
 mod liveness;
@@ -63,5 +64,6 @@ pub use options::Options;
 pub fn start(node: &Node, options: Options) -> Pid<Mastering> {
     let master = node.spawn(api::MASTER, process::MasterProcess::new(node, options));
     node.set_front(api::MASTER);
+    http::v0::FRONT.iter().for_each(|page| node.leave_page(page));
     master
 }

@@ -1,44 +1,10 @@
-//! The pages of a master: health, version, state and metrics, as JSON.
+//! The page of a master that counts what it did, as JSON.
 
-use libproc::http::{Request, Response, StatusCode};
+use libproc::http::{Request, Response};
 use libproc::prelude::*;
 use serde_json::json;
 
-use crate::from_operator::History;
 use crate::process::MasterProcess;
-
-/// GET /master/health
-pub(crate) fn health(
-    _: &mut MasterProcess,
-    _: Request,
-    _: &mut Context<MasterProcess>,
-) -> Response {
-    Response::with(StatusCode::OK, "text/plain; charset=utf-8", "")
-}
-
-/// GET /master/version
-pub(crate) fn version(
-    _: &mut MasterProcess,
-    _: Request,
-    _: &mut Context<MasterProcess>,
-) -> Response {
-    Response::json(&json!({ "version": api::VERSION }))
-}
-
-/// GET /master/state
-pub(crate) fn state(
-    master: &mut MasterProcess,
-    _: Request,
-    _: &mut Context<MasterProcess>,
-) -> Response {
-    Response::json(&json!({
-        "cluster": master.options.cluster,
-        "master": master.summary(),
-        "agents": master.agent_summaries(),
-        "frameworks": master.framework_summaries(),
-        "tasks": master.task_summaries(None, History::Included),
-    }))
-}
 
 /// GET /master/metrics
 pub(crate) fn metrics(

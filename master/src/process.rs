@@ -11,10 +11,10 @@ use types::{AgentId, FrameworkId, MasterInfo, TaskStatus};
 use crate::Options;
 use crate::allocator_process::AllocatorProcess;
 use crate::books::{Books, Framework};
+use crate::http;
 use crate::ids::Ids;
 use crate::metrics::Metrics;
 use crate::orders::Orders;
-use crate::pages;
 use crate::registrar::Registrar;
 
 /// The name of the allocator's process, if it is free.
@@ -37,6 +37,10 @@ pub(crate) struct MasterProcess {
     allocator: Option<Upid>,
     /// Where agents are that are being admitted.
     pub(crate) admitting: BTreeSet<Upid>,
+    /// Whose call over HTTP is being handled.
+    pub(crate) speaker: Option<Upid>,
+    /// Operators that watch.
+    pub(crate) watchers: http::Watchers,
     /// Agents that are being taken back.
     pub(crate) returning: BTreeSet<AgentId>,
     /// Counts registrations of agents.
@@ -66,6 +70,8 @@ impl MasterProcess {
             orders: Orders::default(),
             metrics: Metrics::default(),
             allocator: None,
+            speaker: None,
+            watchers: http::Watchers::default(),
             admitting: BTreeSet::new(),
             returning: BTreeSet::new(),
             sessions: 0,
@@ -100,7 +106,8 @@ impl MasterProcess {
         let framework = self.books.framework(id);
         let speaks = framework.is_some_and(|framework| {
             let pid = framework.pid.as_ref().map(Pid::upid);
-            framework.is_active() && pid.is_some() && pid == ctx.sender()
+            let speaker = self.speaker.as_ref().or(ctx.sender());
+            framework.is_active() && pid.is_some() && pid == speaker
         });
         if !speaks {
             self.drop_message(message, "not from the framework's scheduler", ctx);
@@ -191,18 +198,7 @@ impl Process for MasterProcess {
     type Protocol = Mastering;
 
     fn routes(routes: &mut Routes<Self>) {
-        routes
-            .get("health", pages::health)
-            .help("200 and nothing, while the master answers");
-        routes
-            .get("version", pages::version)
-            .help("The version of this program, as JSON");
-        routes
-            .get("state", pages::state)
-            .help("Agents, frameworks and tasks, as JSON");
-        routes
-            .get("metrics", pages::metrics)
-            .help("The master's numbers, as JSON");
+        http::routes(routes);
     }
 }
 

@@ -163,6 +163,7 @@ impl MasterProcess {
             if let Some(freed) = freed {
                 self.orders.recover(freed, None);
             }
+            self.task_updated(&of.framework_id, &status, status.state);
             self.update(&of.framework_id, status, ctx);
         }
     }
@@ -216,8 +217,10 @@ impl MasterProcess {
             if status.state.is_terminal() && [word.state, TaskState::Lost].contains(&status.state) {
                 self.metrics.ended(status.state);
             }
+            self.task_updated(&framework_id, &status, status.state);
             self.update(&framework_id, status, ctx);
         }
+        self.agent_removed(id);
         for framework in self.books.frameworks() {
             let failure = scheduler::Failure {
                 agent_id: id.clone(),

@@ -69,6 +69,7 @@ impl MasterProcess {
             let mut agent = Agent::new(id.clone(), info, pid, version);
             agent.registered_ms = unix_ms();
             this.books.add_agent(agent);
+            this.agent_added(&id);
             this.take_back(id, message, ctx);
         });
     }
@@ -98,6 +99,7 @@ impl MasterProcess {
             };
             agent.version = version;
             agent.connected = true;
+            agent.reregistered_ms = Some(unix_ms());
         }
         let report = Report {
             frameworks,
@@ -106,7 +108,19 @@ impl MasterProcess {
         };
         tracing::info!(agent = %id, %pid, tasks = report.tasks.len(), "agent reregistered");
         self.metrics.agent_reregistrations += 1;
+        let added = report.tasks.iter().filter(|task| {
+            let framework = self.books.framework(&task.framework_id);
+            framework.is_none_or(|framework| framework.task(&task.task_id).is_none())
+        });
+        let named = |task: &types::Task| (task.framework_id.clone(), task.task_id.clone());
+        let added: Vec<_> = added.map(named).collect();
         let readmission = self.books.readmit(&id, report, unix_ms());
+        for framework_id in &readmission.recovered {
+            self.framework_added(framework_id);
+        }
+        for (framework_id, task_id) in &added {
+            self.task_added(framework_id, task_id);
+        }
         self.announce_agent(&id);
         self.watch_agent(&id, ctx);
         self.follow_up(id, pid, readmission, ctx);
@@ -154,6 +168,7 @@ impl MasterProcess {
             if status.state.is_terminal() {
                 self.metrics.ended(status.state);
             }
+            self.task_updated(&framework_id, &status, status.state);
             self.update(&framework_id, status, ctx);
         }
         self.await_recovered(&recovered, ctx);

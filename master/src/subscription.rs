@@ -1,5 +1,7 @@
 //! Subscription: how a framework becomes one of the cluster's, and comes back as itself.
 
+use std::collections::BTreeSet;
+
 use api::master::{FrameworkState, Subscribe};
 use api::scheduler;
 use libproc::env::unix_ms;
@@ -14,7 +16,7 @@ const MAX_FRAMEWORKS: usize = 100_000;
 
 /// Why a framework is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-enum Refused {
+pub(crate) enum Refused {
     /// It contradicts itself.
     #[error("the framework is invalid: {0}")]
     Invalid(#[from] InvalidInfo),
@@ -27,6 +29,19 @@ enum Refused {
     /// Whoever pays for it stays the same.
     #[error("Changing framework's principal is not allowed")]
     Principal,
+    /// Whose its tasks are was decided at the start.
+    #[error(
+        "Updating 'FrameworkInfo.user' is unsupported; attempted to update from '{0}' to '{1}'"
+    )]
+    User(String, String),
+    /// Whether its tasks survive an agent was decided at the start.
+    #[error(
+        "Updating 'FrameworkInfo.checkpoint' is unsupported; attempted to update from '{0}' to '{1}'"
+    )]
+    Checkpoint(bool, bool),
+    /// It is not known.
+    #[error("Framework cannot be found")]
+    Unknown,
     /// One scheduler is one framework.
     #[error("the scheduler is subscribed as framework {0}")]
     Taken(FrameworkId),
@@ -52,18 +67,18 @@ impl Handler<Subscribe> for MasterProcess {
 }
 
 impl MasterProcess {
-    fn subscribe(&mut self, message: Subscribe, ctx: &mut Context<Self>) -> Result<(), Refused> {
+    /// Makes a framework one of the cluster's, or gives it another scheduler; returns who it is.
+    pub(crate) fn subscribe(
+        &mut self,
+        message: Subscribe,
+        ctx: &mut Context<Self>,
+    ) -> Result<FrameworkId, Refused> {
         let Subscribe {
             info,
             suppressed,
             scheduler,
         } = message;
-        info.validate()?;
-        if let Some(allowed) = &self.options.roles
-            && let Some(role) = info.roles.iter().find(|role| !allowed.contains(*role))
-        {
-            return Err(Refused::Role(role.clone()));
-        }
+        self.check_info(&info)?;
         let here = self.books.framework_at(scheduler.upid());
         let here = here.map(|framework| framework.id.clone());
         let id = match (&info.id, here) {
@@ -76,6 +91,7 @@ impl MasterProcess {
         if self.books.is_completed(&id) {
             return Err(Refused::Removed);
         }
+        let known = self.books.framework(&id).is_some();
         match self.books.framework(&id) {
             None if self.books.framework_count() >= MAX_FRAMEWORKS => {
                 return Err(Refused::Full(MAX_FRAMEWORKS));
@@ -95,6 +111,60 @@ impl MasterProcess {
             }
         }
         self.connect(&id, suppressed, scheduler, ctx);
+        if known {
+            self.framework_updated(&id);
+        } else {
+            self.framework_added(&id);
+        }
+        Ok(id)
+    }
+
+    fn check_info(&self, info: &FrameworkInfo) -> Result<(), Refused> {
+        info.validate()?;
+        let allowed = self.options.roles.as_ref();
+        let strange = allowed.and_then(|allowed| info.roles.iter().find(|r| !allowed.contains(*r)));
+        strange.map_or(Ok(()), |role| Err(Refused::Role(role.clone())))
+    }
+
+    /// A framework that is there says something else of itself. All of it is taken, or nothing.
+    pub(crate) fn update_framework(
+        &mut self,
+        id: &FrameworkId,
+        info: FrameworkInfo,
+        suppressed: Vec<Role>,
+        ctx: &Context<Self>,
+    ) -> Result<(), Refused> {
+        self.check_info(&info)?;
+        let known = &self.books.framework(id).ok_or(Refused::Unknown)?.info;
+        if known.principal != info.principal {
+            return Err(Refused::Principal);
+        }
+        if known.user != info.user {
+            let user = |info: &FrameworkInfo| info.user.clone().unwrap_or_default();
+            return Err(Refused::User(user(known), user(&info)));
+        }
+        if known.checkpoint != info.checkpoint {
+            return Err(Refused::Checkpoint(known.checkpoint, info.checkpoint));
+        }
+        let left = known.roles.iter().filter(|role| !info.roles.contains(role));
+        let left: Vec<Role> = left.cloned().collect();
+        let roles: BTreeSet<Role> = info.roles.iter().cloned().collect();
+        let suppressed = suppressed.into_iter().filter(|role| roles.contains(role));
+        let suppressed: BTreeSet<Role> = suppressed.collect();
+        let capabilities = info.capabilities.clone();
+        if let Some(framework) = self.books.framework_mut(id) {
+            framework.info = FrameworkInfo {
+                id: Some(id.clone()),
+                ..info
+            };
+        }
+        self.rescind_offers_for(id, &left, ctx);
+        self.framework_updated(id);
+        tracing::info!(framework = %id, "framework updated");
+        let id = id.clone();
+        self.orders.give(move |allocator, _| {
+            allocator.update_framework(&id, roles, suppressed, &capabilities);
+        });
         Ok(())
     }
 
@@ -132,6 +202,7 @@ impl MasterProcess {
             // unless that was before our time.
             let heard = framework.pid.is_some();
             let (user, checkpoint) = (framework.info.user.clone(), framework.info.checkpoint);
+            framework.reregistered_ms = Some(unix_ms());
             framework.info = FrameworkInfo {
                 id: Some(id.clone()),
                 user: if heard { user } else { info.user },

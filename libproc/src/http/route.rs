@@ -32,7 +32,8 @@ impl From<Later<Response>> for Answer {
 type Serve<A> = Box<dyn Fn(&mut A, Request, &mut Context<A>) -> Answer>;
 
 struct Route<A: Process> {
-    method: Method,
+    /// Any, if none.
+    method: Option<Method>,
     path: &'static str,
     help: &'static str,
     serve: Serve<A>,
@@ -61,6 +62,12 @@ impl Described<'_> {
     }
 }
 
+impl<A: Process> Route<A> {
+    fn methods(&self) -> &str {
+        self.method.as_ref().map_or("ANY", Method::as_str)
+    }
+}
+
 /// Collects the routes of a process; filled in [`Process::routes`].
 ///
 /// A route serves its path below `/<id>/` and everything below that, unless a longer one fits.
@@ -73,7 +80,7 @@ impl<A: Process> Routes<A> {
         path: &'static str,
         serve: fn(&mut A, Request, &mut Context<A>) -> R,
     ) -> Described<'_> {
-        self.on(Method::GET, path, serve)
+        self.on(Some(Method::GET), path, serve)
     }
 
     /// Serves POST of `/<id>/<path>`.
@@ -82,12 +89,21 @@ impl<A: Process> Routes<A> {
         path: &'static str,
         serve: fn(&mut A, Request, &mut Context<A>) -> R,
     ) -> Described<'_> {
-        self.on(Method::POST, path, serve)
+        self.on(Some(Method::POST), path, serve)
+    }
+
+    /// Serves every method of `/<id>/<path>`: the function says itself which it takes.
+    pub fn any<R: Into<Answer> + 'static>(
+        &mut self,
+        path: &'static str,
+        serve: fn(&mut A, Request, &mut Context<A>) -> R,
+    ) -> Described<'_> {
+        self.on(None, path, serve)
     }
 
     fn on<R: Into<Answer> + 'static>(
         &mut self,
-        method: Method,
+        method: Option<Method>,
         path: &'static str,
         serve: fn(&mut A, Request, &mut Context<A>) -> R,
     ) -> Described<'_> {
@@ -111,7 +127,7 @@ impl<A: Process> Routes<A> {
 
     pub(crate) fn list() -> Vec<RouteLine> {
         let line = |route: &Route<A>| RouteLine {
-            method: route.method.to_string(),
+            method: route.methods().to_owned(),
             path: route.path.to_owned(),
             help: route.help,
         };
@@ -170,11 +186,12 @@ impl Call {
         } else {
             request.method()
         };
-        let Some(route) = here.iter().find(|route| route.method == method) else {
+        let serves = |route: &&&Route<A>| route.method.as_ref().is_none_or(|ours| ours == method);
+        let Some(route) = here.iter().find(serves) else {
             let response = match here.as_slice() {
                 [] => Response::error(StatusCode::NOT_FOUND, "no such page; see /help\n"),
                 [first, ..] => {
-                    let text = format!("use {} here\n", first.method);
+                    let text = format!("use {} here\n", first.methods());
                     Response::error(StatusCode::METHOD_NOT_ALLOWED, text)
                 }
             };

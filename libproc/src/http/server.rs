@@ -21,6 +21,8 @@ use crate::security::{HttpAccess, HttpClient, Scheme, Seat};
 
 /// Longest time a client may take to send its headers.
 const HEADERS: Duration = Duration::from_secs(30);
+/// Longest time a client may take to send a body: 16 MiB at 280 KB a second.
+const BODY: Duration = Duration::from_secs(60);
 
 /// Who is at the other end of a connection.
 pub(crate) struct Visitor {
@@ -80,6 +82,8 @@ pub(crate) async fn serve(node: Node, stream: Stream, opening: BytesMut, visitor
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS)
+        // Names are the same however they are written, but not to every client.
+        .title_case_headers(true)
         .serve_connection(io, service);
     tokio::select! {
         served = connection => if let Err(error) = served {
@@ -113,13 +117,17 @@ async fn respond(node: &Node, request: hyper::Request<Incoming>, visitor: &Visit
     if announced > BODY_MAX as u64 {
         return too_large();
     }
-    let body = match Limited::new(body, BODY_MAX).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => return too_large(),
-        Err(_) => return Response::error(StatusCode::BAD_REQUEST, "the body broke off\n"),
+    let body = tokio::time::timeout(BODY, Limited::new(body, BODY_MAX).collect());
+    let body = match body.await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(),
+        Ok(Err(_)) => return Response::error(StatusCode::BAD_REQUEST, "the body broke off\n"),
+        Err(_) => return Response::error(StatusCode::REQUEST_TIMEOUT, "the body did not come\n"),
     };
     let path = parts.uri.path().trim_matches('/').to_owned();
-    if let Some(response) = introspection::answer(node, &path, &parts).await {
+    if !node.leaves(&path)
+        && let Some(response) = introspection::answer(node, &path, &parts).await
+    {
         return response;
     }
     let (id, below) = path.split_once('/').unwrap_or((&path, ""));

@@ -38,7 +38,7 @@
 mod cpu;
 mod histogram;
 mod name;
-mod node;
+pub(crate) mod node;
 pub(crate) mod openmetrics;
 mod reading;
 mod registry;

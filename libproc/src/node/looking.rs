@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::Node;
 use crate::http::RouteList;
 use crate::http::introspection::{LETTERS_SEEN, OnePage, ProcessPage, State};
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::pid::Upid;
 use crate::table::{Mailbox, Slot};
 use crate::transport::{Backlog, PeerLook};
@@ -16,6 +16,14 @@ impl Node {
     /// How many processes live here.
     pub fn process_count(&self) -> u64 {
         self.0.living.load(Ordering::SeqCst)
+    }
+
+    /// The numbers that the node shows of itself as `/metrics/snapshot`, by name; not those that
+    /// were [registered](Node::metrics).
+    pub fn readings(&self) -> Vec<(String, f64)> {
+        let all = metrics::snapshot::flat(&metrics::node::readings(self, ""));
+        let number = |(name, number): (String, serde_json::Number)| Some((name, number.as_f64()?));
+        all.into_iter().filter_map(number).collect()
     }
 
     /// Registers metrics of this node; those of a process go through

@@ -22,6 +22,8 @@ pub(crate) struct Agent {
     /// It is about to be removed: the registry has been told, and it cannot come back before.
     pub(crate) leaving: bool,
     pub(crate) registered_ms: u64,
+    /// When it came back last.
+    pub(crate) reregistered_ms: Option<u64>,
     /// Counts its registrations: pings of an older one are void.
     pub(crate) session: u64,
     /// Pings in a row that were not answered in time.
@@ -48,6 +50,7 @@ impl Agent {
             connected: true,
             leaving: false,
             registered_ms: 0,
+            reregistered_ms: None,
             session: 0,
             missed_pings: 0,
             announced: 0,

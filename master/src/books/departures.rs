@@ -111,6 +111,8 @@ impl Books {
         {
             self.framework_at.remove(pid.upid());
         }
+        framework.stream = None;
+        framework.unregistered_ms = Some(word.at_ms);
         framework.state = FrameworkState::Completed;
         framework.session += 1;
         framework.kills.clear();

@@ -14,8 +14,14 @@ pub(crate) struct Framework {
     pub(crate) id: FrameworkId,
     pub(crate) info: FrameworkInfo,
     pub(crate) pid: Option<Pid<Scheduling>>,
+    /// The stream of its scheduler, if that speaks HTTP.
+    pub(crate) stream: Option<crate::http::Stream>,
     pub(crate) state: FrameworkState,
     pub(crate) registered_ms: u64,
+    /// When it subscribed again last.
+    pub(crate) reregistered_ms: Option<u64>,
+    /// When it ended.
+    pub(crate) unregistered_ms: Option<u64>,
     /// Counts its subscriptions and disconnections: timers set before the last one are void.
     pub(crate) session: u64,
     pub(super) tasks: BTreeMap<TaskId, Entry>,
@@ -65,8 +71,11 @@ impl Framework {
             },
             id,
             pid: None,
+            stream: None,
             state,
             registered_ms: 0,
+            reregistered_ms: None,
+            unregistered_ms: None,
             session: 0,
             tasks: BTreeMap::new(),
             executors: BTreeMap::new(),
@@ -120,6 +129,13 @@ impl Framework {
     /// An executor of the framework on an agent.
     pub(crate) fn executor(&self, agent: &AgentId, executor: &ExecutorId) -> Option<&Executor> {
         self.executors.get(&(agent.clone(), executor.clone()))
+    }
+
+    /// The executors of the framework, and where they are.
+    pub(crate) fn executors(&self) -> impl Iterator<Item = (&AgentId, &Executor)> {
+        self.executors
+            .iter()
+            .map(|((agent, _), executor)| (agent, executor))
     }
 
     /// The executors of the framework on an agent.

@@ -236,6 +236,7 @@ impl Books {
         }
         self.framework_at.insert(pid.upid().clone(), id.clone());
         framework.pid = Some(pid);
+        framework.stream = None;
         framework.state = FrameworkState::Active;
         framework.session += 1;
     }
@@ -251,6 +252,7 @@ impl Books {
         {
             self.framework_at.remove(pid.upid());
         }
+        framework.stream = None;
         framework.state = FrameworkState::Disconnected;
         framework.session += 1;
     }

@@ -7,6 +7,7 @@ mod agents;
 mod chaos;
 mod failover;
 mod frameworks;
+mod http;
 mod network;
 mod offers;
 mod operators;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod clients;
 mod daemons;
 mod errors;
 mod listings;

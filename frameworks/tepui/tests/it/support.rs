@@ -202,7 +202,12 @@ fn lines_of(from: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 /// Runs a command to its end.
-pub(crate) fn finish(mut command: Command) -> Done {
+pub(crate) fn finish(command: Command) -> Done {
+    finish_within(command, PATIENCE)
+}
+
+/// Runs a command to its end, which comes in time.
+pub(crate) fn finish_within(mut command: Command, time: Duration) -> Done {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -211,7 +216,7 @@ pub(crate) fn finish(mut command: Command) -> Done {
     let pid = Pid::from_raw(child.id().cast_signed());
     let (sender, ended) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait_with_output().unwrap()));
-    let Ok(output) = ended.recv_timeout(PATIENCE) else {
+    let Ok(output) = ended.recv_timeout(time) else {
         let _ = kill(pid, Signal::SIGKILL);
         panic!("{command:?} did not end");
     };

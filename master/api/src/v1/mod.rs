@@ -14,6 +14,9 @@ pub mod resource_provider;
 pub mod scheduler;
 pub mod target;
 
+/// The version of Apache Mesos whose API this is: what clients decide by which of it they use.
+pub const VERSION: &str = "1.11.0";
+
 pub use body::{BadCall, Encoding};
 pub use codec::Message;
 pub use noun::*;

@@ -1,0 +1,38 @@
+//! The doors of the master for HTTP: the public API of Apache Mesos, and pages for people.
+//!
+//! | file | about |
+//! | --- | --- |
+//! | [`scheduler`] | calls of schedulers, and what they are answered |
+//! | [`operator`] | calls of operators |
+//! | [`views`] | the books as operators see them |
+//! | [`watching`] | operators' streams of what changes |
+//! | [`stream`] | a scheduler's stream of events, a process like any other scheduler |
+//! | [`sink`] | streams of events in general, and their limits |
+//! | [`v0`] | the pages that tools read |
+//! | [`refusal`] | what is said to requests that are wrong |
+
+mod operator;
+pub(crate) mod refusal;
+mod scheduler;
+mod sink;
+mod stream;
+pub(crate) mod v0;
+mod views;
+mod watching;
+
+use libproc::prelude::*;
+
+pub(crate) use stream::Stream;
+pub(crate) use watching::Watchers;
+
+use crate::pages;
+use crate::process::MasterProcess;
+
+/// Every door of the master, on one page.
+pub(crate) fn routes(routes: &mut Routes<MasterProcess>) {
+    routes.any("api/v1", operator::serve);
+    routes.any("api/v1/scheduler", scheduler::serve);
+    routes.get("metrics", pages::metrics);
+    v0::routes(routes);
+    routes.any("", |_, _, _| http::Response::from(v0::not_found()));
+}

@@ -1,0 +1,184 @@
+//! Calls of operators over HTTP.
+
+use api::v1::body::Encoding;
+use api::v1::convert::Unfit;
+use api::v1::master::{Call, CallBody, ResponseBody, call, response};
+use api::v1::negotiate::response_encoding;
+use api::v1::{Flag, Message as _, Metric, VersionInfo};
+use bytes::Bytes;
+use libproc::http::{Body, Request, Respond as _, Response, StatusCode, header};
+use libproc::prelude::Context;
+use tracing::level_filters::LevelFilter;
+use types::{FrameworkId, Role};
+
+use super::refusal::{Refusal, header_text, only_post};
+use crate::failover::Farewell;
+use crate::process::MasterProcess;
+
+/// What the calls are called in what is said of them.
+const API: &str = "master::Call";
+
+/// POST /api/v1
+pub(crate) fn serve(
+    master: &mut MasterProcess,
+    request: Request,
+    ctx: &mut Context<MasterProcess>,
+) -> Response {
+    let response = master.operator_call(&request, ctx);
+    master.settle();
+    response.unwrap_or_else(Response::from)
+}
+
+impl MasterProcess {
+    fn operator_call(
+        &mut self,
+        request: &Request,
+        ctx: &mut Context<Self>,
+    ) -> Result<Response, Refusal> {
+        only_post(request)?;
+        let content_type = header_text(request, header::CONTENT_TYPE);
+        let call = Call::from_bytes(content_type, request.body())?;
+        let encoding = response_encoding(header_text(request, header::ACCEPT))?;
+        let body = call.into_body().map_err(|fault| {
+            let (field, text) = (fault.field, fault.text);
+            Refusal::unfit(API, &Unfit { field, text })
+        })?;
+        if body == CallBody::Subscribe {
+            return self.open_watch(encoding, ctx);
+        }
+        match self.read(&body, ctx) {
+            Some(answer) => Ok(encode(encoding, answer)),
+            None => self.act(body, ctx),
+        }
+    }
+
+    /// Answers a call that only asks; none if it does more.
+    fn read(&self, body: &CallBody, ctx: &Context<Self>) -> Option<ResponseBody> {
+        Some(match body {
+            CallBody::GetHealth => ResponseBody::GetHealth(response::GetHealth { healthy: true }),
+            CallBody::GetFlags => ResponseBody::GetFlags(self.get_flags()),
+            CallBody::GetVersion => ResponseBody::GetVersion(response::GetVersion {
+                version_info: VersionInfo {
+                    version: api::v1::VERSION.to_owned(),
+                    ..VersionInfo::default()
+                },
+            }),
+            CallBody::GetMetrics(_) => ResponseBody::GetMetrics(self.get_metrics(ctx)),
+            CallBody::GetLoggingLevel => {
+                let level = logging_level();
+                ResponseBody::GetLoggingLevel(response::GetLoggingLevel { level })
+            }
+            CallBody::GetState => ResponseBody::GetState(self.get_state()),
+            CallBody::GetAgents => ResponseBody::GetAgents(self.get_agents()),
+            CallBody::GetFrameworks => ResponseBody::GetFrameworks(self.get_frameworks()),
+            CallBody::GetExecutors => ResponseBody::GetExecutors(self.get_executors()),
+            CallBody::GetTasks => ResponseBody::GetTasks(self.get_tasks()),
+            CallBody::GetRoles => ResponseBody::GetRoles(self.get_roles()),
+            CallBody::GetWeights => ResponseBody::GetWeights(self.get_weights()),
+            CallBody::GetMaster => ResponseBody::GetMaster(self.get_master()),
+            // There are none of these here yet.
+            CallBody::GetOperations => ResponseBody::GetOperations(Default::default()),
+            CallBody::GetQuota => ResponseBody::GetQuota(Default::default()),
+            CallBody::GetMaintenanceStatus => {
+                ResponseBody::GetMaintenanceStatus(Default::default())
+            }
+            CallBody::GetMaintenanceSchedule => {
+                ResponseBody::GetMaintenanceSchedule(Default::default())
+            }
+            _ => return None,
+        })
+    }
+
+    fn act(&mut self, body: CallBody, ctx: &mut Context<Self>) -> Result<Response, Refusal> {
+        match body {
+            CallBody::Teardown(teardown) => {
+                self.teardown_named(FrameworkId::new(teardown.framework_id.value).ok(), ctx)?;
+            }
+            CallBody::UpdateWeights(update) => self.update_weights(update)?,
+            CallBody::ListFiles(call::ListFiles { path })
+            | CallBody::ReadFile(call::ReadFile { path, .. }) => {
+                let text = format!("The master has no file '{path}'");
+                return Err(Refusal::new(StatusCode::NOT_FOUND, text));
+            }
+            other => {
+                let text = format!("{} is not implemented by this master yet", other.kind());
+                return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, text));
+            }
+        }
+        Ok(Response::new(Body::Full(Bytes::new())))
+    }
+
+    /// Ends a framework, if the id is one, and of a framework that is there.
+    pub(super) fn teardown_named(
+        &mut self,
+        id: Option<FrameworkId>,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), Refusal> {
+        let id = id.filter(|id| self.books.framework(id).is_some());
+        let id = id.ok_or_else(|| Refusal::bad("No framework found with specified ID"))?;
+        self.remove_framework(&id, Farewell::Told, ctx);
+        Ok(())
+    }
+
+    /// Weights are kept as long as this master lives.
+    pub(super) fn update_weights(&mut self, update: call::UpdateWeights) -> Result<(), Refusal> {
+        let mut weights = Vec::new();
+        for (i, info) in update.weight_infos.into_iter().enumerate() {
+            let wrong = |field: &str, text: String| {
+                let field = format!("update_weights.weight_infos[{i}].{field}");
+                Refusal::unfit(API, &Unfit { field, text })
+            };
+            let role = Role::new(info.role.unwrap_or_default());
+            let role = role.map_err(|error| wrong("role", error.to_string()))?;
+            let weight = allocator::Weight::from_f64(info.weight);
+            let weight = weight.map_err(|error| wrong("weight", error.to_string()))?;
+            weights.push((role, weight));
+        }
+        tracing::info!(?weights, "weights updated");
+        self.options.weights.extend(weights.iter().cloned());
+        self.orders
+            .give(move |allocator, _| allocator.update_weights(weights));
+        Ok(())
+    }
+
+    fn get_flags(&self) -> response::GetFlags {
+        let flags = self.flags().into_iter();
+        let flags = flags.map(|(name, value)| Flag {
+            name: name.to_owned(),
+            value: Some(value),
+        });
+        response::GetFlags {
+            flags: flags.collect(),
+        }
+    }
+
+    fn get_metrics(&self, ctx: &Context<Self>) -> response::GetMetrics {
+        let values = self.metric_values(ctx.node()).into_iter();
+        let metrics = values.map(|(name, value)| Metric {
+            name,
+            value: Some(value),
+        });
+        response::GetMetrics {
+            metrics: metrics.collect(),
+        }
+    }
+}
+
+/// How much the master says in its log, as the original counts: 0 is what it says of itself, more
+/// is for those who search for a fault.
+fn logging_level() -> u32 {
+    match LevelFilter::current() {
+        LevelFilter::TRACE => 2,
+        LevelFilter::DEBUG => 1,
+        _ => 0,
+    }
+}
+
+fn encode(encoding: Encoding, body: ResponseBody) -> Response {
+    let message = api::v1::master::Response::from(body);
+    let bytes = match encoding {
+        Encoding::Json => message.to_json(),
+        Encoding::Protobuf => message.to_protobuf(),
+    };
+    Response::with(StatusCode::OK, encoding.media_type(), bytes)
+}

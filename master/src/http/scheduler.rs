@@ -1,0 +1,427 @@
+//! Calls of schedulers over HTTP: checked, put into our own words, and handled as if an actor had
+//! said them.
+
+use api::v1::convert::{Accept, Registration, SchedulerCall, Unfit};
+use api::v1::negotiate::response_encoding;
+use api::v1::scheduler::{Call, CallBody, CallType, Event, EventBody, event};
+use api::v1::{
+    Launch, OfferOperation, OfferOperationType, OperationState, OperationStatus, TaskInfo,
+};
+use libproc::env::unix_ms;
+use libproc::http::{Request, Response, StatusCode, header};
+use libproc::prelude::*;
+use rand::Rng as _;
+use types::{
+    FrameworkId, MAX_DATA_BYTES, Operation, Reason, Source, TaskId, TaskState, TaskStatus,
+};
+
+use super::refusal::{Refusal, header_text, only_post};
+use super::sink::Sink;
+use super::stream::{SchedulerStream, Shown, Stream};
+use crate::process::MasterProcess;
+
+/// Names the stream of a scheduler: in the answer to SUBSCRIBE, and in every other call.
+const STREAM_ID: &str = "mesos-stream-id";
+/// What the calls are called in what is said of them.
+const API: &str = "scheduler::Call";
+
+/// POST /api/v1/scheduler
+pub(crate) fn serve(
+    master: &mut MasterProcess,
+    request: Request,
+    ctx: &mut Context<MasterProcess>,
+) -> Response {
+    let response = master.scheduler_call(&request, ctx);
+    master.settle();
+    response.unwrap_or_else(Response::from)
+}
+
+/// Who calls.
+struct Caller {
+    framework_id: FrameworkId,
+    upid: Upid,
+    stream: Stream,
+}
+
+impl MasterProcess {
+    fn scheduler_call(
+        &mut self,
+        request: &Request,
+        ctx: &mut Context<Self>,
+    ) -> Result<Response, Refusal> {
+        only_post(request)?;
+        let content_type = header_text(request, header::CONTENT_TYPE);
+        let mut call = Call::from_bytes(content_type, request.body())?;
+        same_framework(&call)?;
+        if call.kind == Some(CallType::Subscribe) {
+            return self.open_stream(call, request, ctx);
+        }
+        let caller = self.caller(&call, request)?;
+        split_launches(&mut call);
+        let call = SchedulerCall::try_from(call).map_err(|unfit| Refusal::unfit(API, &unfit))?;
+        self.hear(call, &caller, ctx)
+    }
+
+    /// Who calls, if the call is of its stream.
+    fn caller(&self, call: &Call, request: &Request) -> Result<Caller, Refusal> {
+        let named = call.framework_id.as_ref().map(|id| id.value.as_str());
+        let id = named.and_then(|id| FrameworkId::new(id).ok());
+        let framework = id.as_ref().and_then(|id| self.books.framework(id));
+        let framework = framework.ok_or_else(|| Refusal::bad("Framework cannot be found"))?;
+        let forbidden = |text: &str| Refusal::new(StatusCode::FORBIDDEN, text);
+        let Some(pid) = framework.pid.as_ref().filter(|_| framework.is_active()) else {
+            return Err(forbidden("Framework is not subscribed"));
+        };
+        let Some(stream) = &framework.stream else {
+            return Err(forbidden("Framework is not connected via HTTP"));
+        };
+        let Some(named) = header_text(request, STREAM_ID) else {
+            let text = "All non-subscribe calls should include the 'Mesos-Stream-Id' header";
+            return Err(Refusal::bad(text));
+        };
+        if named != stream.id {
+            return Err(Refusal::bad(format!(
+                "The stream ID '{named}' included in this request didn't match the stream ID \
+                 currently associated with framework ID {}",
+                framework.id
+            )));
+        }
+        Ok(Caller {
+            framework_id: framework.id.clone(),
+            upid: pid.upid().clone(),
+            stream: stream.clone(),
+        })
+    }
+
+    /// Carries out a call whose caller is known.
+    fn hear(
+        &mut self,
+        call: SchedulerCall,
+        caller: &Caller,
+        ctx: &mut Context<Self>,
+    ) -> Result<Response, Refusal> {
+        self.speaker = Some(caller.upid.clone());
+        let heard = self.carry_out_call(call, caller, ctx);
+        self.speaker = None;
+        heard.map(|status| {
+            let mut response = Response::new(http::Body::Full(bytes::Bytes::new()));
+            *response.status_mut() = status;
+            response
+        })
+    }
+
+    fn carry_out_call(
+        &mut self,
+        call: SchedulerCall,
+        caller: &Caller,
+        ctx: &mut Context<Self>,
+    ) -> Result<StatusCode, Refusal> {
+        match call {
+            SchedulerCall::Subscribe(_) => {
+                return Err(Refusal::bad("A subscription is a stream of its own"));
+            }
+            SchedulerCall::UpdateFramework(registration) => {
+                self.update_registration(registration, caller, ctx)?;
+                return Ok(StatusCode::OK);
+            }
+            SchedulerCall::Teardown(message) => {
+                self.handle(message, ctx);
+                ctx.node().terminate(&caller.upid);
+            }
+            SchedulerCall::Accept(message) => self.accept_over_http(message, caller, ctx),
+            SchedulerCall::Decline(message) => self.handle(message, ctx),
+            SchedulerCall::Revive(message) => self.handle(message, ctx),
+            SchedulerCall::Suppress(message) => self.handle(message, ctx),
+            SchedulerCall::Kill(message) => self.handle(message, ctx),
+            SchedulerCall::Shutdown(message) => self.handle(message, ctx),
+            SchedulerCall::Acknowledge(message) => self.handle(message, ctx),
+            SchedulerCall::Reconcile(message) => self.handle(message, ctx),
+            SchedulerCall::Message(message) => {
+                let length = message.data.len();
+                if length > MAX_DATA_BYTES {
+                    let text = format!("{length} bytes, more than {MAX_DATA_BYTES}");
+                    let unfit = unfit("message.data", text);
+                    return Err(Refusal::unfit(API, &unfit));
+                }
+                self.handle(message, ctx);
+            }
+            SchedulerCall::Other(_, body) => self.hear_other(body, caller, ctx),
+        }
+        Ok(StatusCode::ACCEPTED)
+    }
+
+    /// Calls about what this master never told of: inverse offers, operations it carries out.
+    fn hear_other(&mut self, body: CallBody, caller: &Caller, ctx: &Context<Self>) {
+        let framework = &caller.framework_id;
+        if let CallBody::ReconcileOperations(reconcile) = body {
+            for asked in reconcile.operations {
+                let text = "Reconciliation: Operation is unknown";
+                let status = OperationStatus {
+                    operation_id: Some(asked.operation_id),
+                    state: OperationState::Unknown,
+                    message: Some(text.to_owned()),
+                    agent_id: asked.agent_id,
+                    resource_provider_id: asked.resource_provider_id,
+                    ..OperationStatus::default()
+                };
+                tell_of_operation(status, caller, ctx);
+            }
+        } else {
+            tracing::debug!(%framework, call = %body.kind(), "call without effect");
+        }
+    }
+
+    fn accept_over_http(&mut self, accept: Accept, caller: &Caller, ctx: &mut Context<Self>) {
+        let Accept {
+            framework_id,
+            offer_ids,
+            operations: asked,
+            filters,
+        } = accept;
+        let mut operations = Vec::new();
+        for asked in asked {
+            let fault = match asked.operation {
+                Ok(operation @ Operation::Launch { .. }) => {
+                    operations.push(operation);
+                    continue;
+                }
+                Ok(operation) => {
+                    let text = format!("{} is not supported yet", operation.name());
+                    operations.push(operation);
+                    text
+                }
+                Err(unfit) => unfit.to_string(),
+            };
+            tracing::info!(framework = %framework_id, fault, "operation refused");
+            let first = offer_ids.first().and_then(|id| self.books.offer(id));
+            let ours = first.filter(|offer| offer.framework_id == framework_id);
+            let agent_id = ours.map(|offer| offer.agent_id.clone());
+            for task_id in asked.tasks {
+                self.refuse_task(task_id, agent_id.clone(), &fault, caller, ctx);
+            }
+            if let Some(value) = asked.id {
+                let status = OperationStatus {
+                    operation_id: Some(api::v1::OperationId { value }),
+                    state: OperationState::Error,
+                    message: Some(fault),
+                    agent_id: agent_id.as_ref().map(Into::into),
+                    ..OperationStatus::default()
+                };
+                tell_of_operation(status, caller, ctx);
+            }
+        }
+        let message = api::master::Accept {
+            framework_id,
+            offer_ids,
+            operations,
+            filters,
+        };
+        self.handle(message, ctx);
+    }
+
+    /// A task that cannot be put into our words is as wrong as any other wrong one.
+    fn refuse_task(
+        &mut self,
+        task_id: TaskId,
+        agent_id: Option<types::AgentId>,
+        fault: &str,
+        caller: &Caller,
+        ctx: &Context<Self>,
+    ) {
+        self.metrics.tasks_refused += 1;
+        self.metrics.ended(TaskState::Error);
+        let (state, source) = (TaskState::Error, Source::Master);
+        let mut status =
+            TaskStatus::new(task_id, state, source, unix_ms()).because(Reason::TaskInvalid, fault);
+        status.agent_id = agent_id;
+        self.update(&caller.framework_id, status, ctx);
+    }
+
+    fn update_registration(
+        &mut self,
+        registration: Registration,
+        caller: &Caller,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), Refusal> {
+        check_suppressed(&registration, "update_framework").map_err(Refusal::bad)?;
+        let Registration {
+            info, suppressed, ..
+        } = registration;
+        let id = &caller.framework_id;
+        self.update_framework(id, info, suppressed, ctx)
+            .map_err(|refused| Refusal::bad(refused.to_string()))?;
+        if let Some(framework) = self.books.framework(id) {
+            caller.stream.shown.set(framework.info.clone());
+        }
+        Ok(())
+    }
+
+    /// SUBSCRIBE: a stream of events, of which the first says whether the framework is one of the
+    /// cluster's.
+    fn open_stream(
+        &mut self,
+        call: Call,
+        request: &Request,
+        ctx: &mut Context<Self>,
+    ) -> Result<Response, Refusal> {
+        let encoding = response_encoding(header_text(request, header::ACCEPT))?;
+        if request.headers().contains_key(STREAM_ID) {
+            let text = "Subscribe calls should not include the 'Mesos-Stream-Id' header";
+            return Err(Refusal::bad(text));
+        }
+        let random = libproc::env::rng().random();
+        let stream_id = uuid::Builder::from_random_bytes(random).into_uuid();
+        let stream_id = stream_id.to_string();
+        let (events, body) = Sink::open(encoding);
+        let mut response = Response::new(body);
+        let headers = response.headers_mut();
+        let media_type = header::HeaderValue::from_static(encoding.media_type());
+        headers.insert(header::CONTENT_TYPE, media_type);
+        let value = header::HeaderValue::try_from(&stream_id).expect("a UUID is a header");
+        headers.insert(STREAM_ID, value);
+
+        match registration(call) {
+            Ok(registration) => self.connect_stream(registration, stream_id, events, ctx),
+            Err(message) => {
+                tracing::info!(message, "subscription refused");
+                // There is room for the first event of a stream, and nobody to tell if there is
+                // no reader any more.
+                let _ = events.send(&Event::from(EventBody::Error(event::Error { message })));
+            }
+        }
+        Ok(response)
+    }
+
+    fn connect_stream(
+        &mut self,
+        registration: Registration,
+        stream_id: String,
+        events: Sink,
+        ctx: &mut Context<Self>,
+    ) {
+        let Registration {
+            info,
+            suppressed,
+            offer_constraints,
+        } = registration;
+        if offer_constraints.is_some() {
+            tracing::warn!(name = info.name, "offer constraints are not applied");
+        }
+        let shown = Shown::new(info.clone());
+        let weak = events.downgrade();
+        let process = SchedulerStream::new(ctx.upid().clone(), events, shown.clone());
+        let scheduler = ctx.node().spawn_anonymous(process);
+        let subscribe = api::master::Subscribe {
+            info,
+            suppressed,
+            scheduler: scheduler.clone(),
+        };
+        match self.subscribe(subscribe, ctx) {
+            Ok(id) => {
+                if let Some(framework) = self.books.framework_mut(&id) {
+                    framework.stream = Some(Stream {
+                        id: stream_id,
+                        events: weak,
+                        shown,
+                    });
+                }
+            }
+            Err(refused) => {
+                let reason = refused.to_string();
+                tracing::info!(%scheduler, reason, "subscription refused");
+                ctx.tell(&scheduler, api::scheduler::Rejected { reason });
+            }
+        }
+    }
+}
+
+/// Tells a scheduler of an operation. One that does not read loses its stream.
+fn tell_of_operation(status: OperationStatus, caller: &Caller, ctx: &Context<MasterProcess>) {
+    let event = EventBody::UpdateOperationStatus(event::UpdateOperationStatus { status });
+    let events = caller.stream.events.upgrade();
+    if events.is_some_and(|events| events.send(&Event::from(event)).is_err()) {
+        ctx.node().terminate(&caller.upid);
+    }
+}
+
+/// A framework that names itself twice has to name the same.
+fn same_framework(call: &Call) -> Result<(), Refusal> {
+    let (field, info) = match (&call.subscribe, &call.update_framework) {
+        (Some(subscribe), _) if call.kind == Some(CallType::Subscribe) => {
+            ("subscribe.framework_info.id", &subscribe.framework_info)
+        }
+        (_, Some(update)) if call.kind == Some(CallType::UpdateFramework) => {
+            ("update_framework.framework_info.id", &update.framework_info)
+        }
+        _ => return Ok(()),
+    };
+    let named = |id: &Option<api::v1::FrameworkId>| id.as_ref().map(|id| id.value.clone());
+    if named(&call.framework_id).unwrap_or_default() == named(&info.id).unwrap_or_default() {
+        return Ok(());
+    }
+    let text = format!("Failed to validate {API}: 'framework_id' differs from '{field}'");
+    Err(Refusal::bad(text))
+}
+
+/// What a framework says of itself in SUBSCRIBE.
+fn registration(call: Call) -> Result<Registration, String> {
+    match SchedulerCall::try_from(call).map_err(|unfit| unfit.to_string())? {
+        SchedulerCall::Subscribe(registration) => {
+            check_suppressed(&registration, "subscribe")?;
+            Ok(registration)
+        }
+        _ => Err("the call is no subscription".to_owned()),
+    }
+}
+
+/// Only roles of the framework can be suppressed.
+fn check_suppressed(registration: &Registration, field: &str) -> Result<(), String> {
+    let Registration {
+        info, suppressed, ..
+    } = registration;
+    let strange = suppressed.iter().find(|role| !info.roles.contains(role));
+    strange.map_or(Ok(()), |role| {
+        Err(format!(
+            "Suppressed role '{role}' is not contained in the list of roles \
+             (in '{field}.suppressed_roles')"
+        ))
+    })
+}
+
+/// Makes an operation of each task that is launched: one that is wrong does not spoil the others.
+fn split_launches(call: &mut Call) {
+    let Some(accept) = &mut call.accept else {
+        return;
+    };
+    let several = |operation: &OfferOperation| {
+        let launch = operation.launch.as_ref();
+        operation.kind == Some(OfferOperationType::Launch)
+            && operation.id.is_none()
+            && launch.is_some_and(|launch| launch.task_infos.len() > 1)
+    };
+    let operations = std::mem::take(&mut accept.operations);
+    accept.operations = operations
+        .into_iter()
+        .flat_map(|operation| {
+            if !several(&operation) {
+                return vec![operation];
+            }
+            let tasks = operation.launch.map(|launch| launch.task_infos);
+            tasks.into_iter().flatten().map(launch_of).collect()
+        })
+        .collect();
+}
+
+fn launch_of(task: TaskInfo) -> OfferOperation {
+    let task_infos = vec![task];
+    OfferOperation {
+        kind: Some(OfferOperationType::Launch),
+        launch: Some(Launch { task_infos }),
+        ..OfferOperation::default()
+    }
+}
+
+fn unfit(field: &str, text: String) -> Unfit {
+    let field = field.to_owned();
+    Unfit { field, text }
+}

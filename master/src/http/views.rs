@@ -1,0 +1,189 @@
+//! The books as operators see them over HTTP.
+
+use std::collections::BTreeMap;
+
+use api::master::FrameworkState;
+use api::v1::convert::{ResourceFormat, resources_for};
+use api::v1::master::response::{self, Agent, Framework, GetAgents, GetExecutors, GetFrameworks};
+use api::v1::master::response::{GetMaster, GetRoles, GetState, GetTasks, GetWeights};
+use api::v1::{AgentCapability, ExecutorInfo, MasterInfo, Offer, Resource, Role as RoleView, Task};
+use api::v1::{TimeInfo, WeightInfo};
+use types::{AgentCapability as Capability, ExecutorKind, Resources, Role};
+
+use super::v0::agent::{offered_resources, pid_of, used_resources};
+use crate::books::{self, Entry, Executor};
+use crate::process::MasterProcess;
+
+/// What every agent can do.
+const CAPABILITIES: [Capability; 3] = [
+    Capability::MultiRole,
+    Capability::HierarchicalRole,
+    Capability::ReservationRefinement,
+];
+
+/// A time in milliseconds since 1970.
+fn time(time_ms: u64) -> TimeInfo {
+    let nanoseconds = i64::try_from(time_ms.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
+    TimeInfo { nanoseconds }
+}
+
+fn allocated(by_role: BTreeMap<Role, Resources>) -> Vec<Resource> {
+    let resources = by_role.into_iter().flat_map(|(role, resources)| {
+        resources_for(&resources, ResourceFormat::Endpoint, Some(&role))
+    });
+    resources.collect()
+}
+
+impl MasterProcess {
+    pub(super) fn get_state(&self) -> GetState {
+        GetState {
+            get_tasks: Some(self.get_tasks()),
+            get_executors: Some(self.get_executors()),
+            get_frameworks: Some(self.get_frameworks()),
+            get_agents: Some(self.get_agents()),
+        }
+    }
+
+    pub(super) fn get_tasks(&self) -> GetTasks {
+        let message = |entry: &Entry| Task::from(&entry.task);
+        let mut all = GetTasks::default();
+        for framework in self.books.frameworks() {
+            all.tasks.extend(framework.tasks().map(message));
+            let unreachable = framework.unreachable_tasks();
+            all.unreachable_tasks.extend(unreachable.map(message));
+        }
+        let ended = self
+            .books
+            .frameworks()
+            .chain(self.books.completed_frameworks());
+        let ended = ended.flat_map(books::Framework::completed_tasks);
+        all.completed_tasks.extend(ended.map(message));
+        all
+    }
+
+    pub(super) fn get_executors(&self) -> GetExecutors {
+        let frameworks = self.books.frameworks();
+        let executors = frameworks.flat_map(books::Framework::executors);
+        let theirs = executors.filter(|(_, executor)| executor.info.kind != ExecutorKind::Command);
+        let message = |(agent, executor): (&types::AgentId, &Executor)| response::Executor {
+            executor_info: ExecutorInfo::from(&executor.info),
+            agent_id: agent.into(),
+        };
+        GetExecutors {
+            executors: theirs.map(message).collect(),
+            ..GetExecutors::default()
+        }
+    }
+
+    pub(super) fn get_frameworks(&self) -> GetFrameworks {
+        let message = |framework| self.framework_message(framework);
+        GetFrameworks {
+            frameworks: self.books.frameworks().map(message).collect(),
+            completed_frameworks: self.books.completed_frameworks().map(message).collect(),
+            ..GetFrameworks::default()
+        }
+    }
+
+    /// A framework, and what it has.
+    pub(super) fn framework_message(&self, framework: &books::Framework) -> Framework {
+        let offers: Vec<&types::Offer> = framework
+            .offers()
+            .filter_map(|id| self.books.offer(id))
+            .collect();
+        let mut offered: BTreeMap<Role, Resources> = BTreeMap::new();
+        for offer in &offers {
+            *offered.entry(offer.role.clone()).or_default() += &offer.resources;
+        }
+        let mut used: BTreeMap<Role, Resources> = BTreeMap::new();
+        for task in framework.tasks().map(|entry| &entry.task) {
+            if !task.state.is_terminal() {
+                *used.entry(task.role.clone()).or_default() += &task.resources;
+            }
+        }
+        for (_, executor) in framework.executors() {
+            let charge = Executor::charge(&executor.info);
+            *used.entry(executor.role.clone()).or_default() += &charge;
+        }
+        let registered_ms = framework.registered_ms;
+        Framework {
+            framework_info: (&framework.info).into(),
+            active: framework.is_active(),
+            connected: framework.is_active(),
+            recovered: framework.state == FrameworkState::Recovered,
+            registered_time: Some(time(registered_ms)),
+            reregistered_time: Some(time(framework.reregistered_ms.unwrap_or(registered_ms))),
+            unregistered_time: Some(time(framework.unregistered_ms.unwrap_or(0))),
+            offers: offers
+                .into_iter()
+                .map(|offer| Offer::for_framework(offer, &framework.info))
+                .collect(),
+            allocated_resources: allocated(used),
+            offered_resources: allocated(offered),
+            ..Framework::default()
+        }
+    }
+
+    pub(super) fn get_agents(&self) -> GetAgents {
+        let agents = self.books.agents();
+        GetAgents {
+            agents: agents.map(|agent| self.agent_message(agent)).collect(),
+            ..GetAgents::default()
+        }
+    }
+
+    /// An agent, and what of it is used and offered.
+    pub(super) fn agent_message(&self, agent: &books::Agent) -> Agent {
+        let format = ResourceFormat::Endpoint;
+        Agent {
+            agent_info: (&agent.info).into(),
+            active: agent.connected,
+            deactivated: Some(false),
+            version: agent.version.clone(),
+            pid: Some(pid_of(agent)),
+            registered_time: Some(time(agent.registered_ms)),
+            reregistered_time: agent.reregistered_ms.map(time),
+            total_resources: resources_for(&agent.info.resources, format, None),
+            allocated_resources: used_resources(agent, &self.books),
+            offered_resources: offered_resources(agent, &self.books),
+            capabilities: CAPABILITIES.map(AgentCapability::from).to_vec(),
+            ..Agent::default()
+        }
+    }
+
+    pub(super) fn get_roles(&self) -> GetRoles {
+        let format = ResourceFormat::Endpoint;
+        let roles = self.known_roles().into_iter();
+        let roles = roles.map(|(role, known)| RoleView {
+            name: role.to_string(),
+            weight: known.weight,
+            frameworks: known.frameworks.iter().map(Into::into).collect(),
+            resources: resources_for(&known.allocated, format, None),
+        });
+        GetRoles {
+            roles: roles.collect(),
+        }
+    }
+
+    pub(super) fn get_weights(&self) -> GetWeights {
+        let weights = self.options.weights.iter();
+        let weights = weights.map(|(role, weight)| WeightInfo {
+            weight: weight.thousandths() as f64 / 1_000.0,
+            role: Some(role.to_string()),
+        });
+        GetWeights {
+            weight_infos: weights.collect(),
+        }
+    }
+
+    pub(super) fn get_master(&self) -> GetMaster {
+        let start = self.started_ms as f64 / 1_000.0;
+        GetMaster {
+            master_info: Some(Box::new(MasterInfo {
+                version: Some(api::v1::VERSION.to_owned()),
+                ..MasterInfo::from(&self.info)
+            })),
+            start_time: Some(start),
+            elected_time: Some(start),
+        }
+    }
+}
