@@ -29,6 +29,7 @@ pub(crate) struct ProcessPage {
 /// Answers the paths that belong to the node; none when `path` is a process's.
 pub(crate) async fn answer(node: &Node, path: &str) -> Option<Response> {
     match path {
+        _ if node.leaves(path) => None,
         "processes" | "__processes__" => Some(Response::json(&node.pages())),
         "metrics/snapshot" => Some(Response::json(&snapshot(node))),
         "metrics" => Some(openmetrics(node)),
@@ -56,7 +57,8 @@ fn openmetrics(node: &Node) -> Response {
     Response::with(StatusCode::OK, content_type, text)
 }
 
-fn values(node: &Node) -> Vec<(String, u64)> {
+/// The numbers of a node, by name.
+pub(crate) fn values(node: &Node) -> Vec<(String, u64)> {
     let counters = node.counters();
     let mut values = vec![
         ("libproc/processes".to_owned(), node.process_count()),

@@ -30,9 +30,16 @@ impl From<Later<Response>> for Answer {
 type Serve<A> = Box<dyn Fn(&mut A, Request, &mut Context<A>) -> Answer>;
 
 struct Route<A: Process> {
-    method: Method,
+    /// Any, if none.
+    method: Option<Method>,
     path: &'static str,
     serve: Serve<A>,
+}
+
+impl<A: Process> Route<A> {
+    fn methods(&self) -> &str {
+        self.method.as_ref().map_or("ANY", Method::as_str)
+    }
 }
 
 /// Collects the routes of a process; filled in [`Process::routes`].
@@ -47,7 +54,7 @@ impl<A: Process> Routes<A> {
         path: &'static str,
         serve: fn(&mut A, Request, &mut Context<A>) -> R,
     ) {
-        self.on(Method::GET, path, serve);
+        self.on(Some(Method::GET), path, serve);
     }
 
     /// Serves POST of `/<id>/<path>`.
@@ -56,12 +63,21 @@ impl<A: Process> Routes<A> {
         path: &'static str,
         serve: fn(&mut A, Request, &mut Context<A>) -> R,
     ) {
-        self.on(Method::POST, path, serve);
+        self.on(Some(Method::POST), path, serve);
+    }
+
+    /// Serves every method of `/<id>/<path>`: the function says itself which it takes.
+    pub fn any<R: Into<Answer> + 'static>(
+        &mut self,
+        path: &'static str,
+        serve: fn(&mut A, Request, &mut Context<A>) -> R,
+    ) {
+        self.on(None, path, serve);
     }
 
     fn on<R: Into<Answer> + 'static>(
         &mut self,
-        method: Method,
+        method: Option<Method>,
         path: &'static str,
         serve: fn(&mut A, Request, &mut Context<A>) -> R,
     ) {
@@ -117,7 +133,7 @@ impl Call {
         let (request, responder) = match self.what {
             What::Serve(request, responder) => (request, responder),
             What::List(list) => {
-                let line = |route: &Route<A>| format!("{} /{}", route.method, route.path);
+                let line = |route: &Route<A>| format!("{} /{}", route.methods(), route.path);
                 // Whoever wanted the list may have gone.
                 return drop(list.send(routes.0.iter().map(line).collect()));
             }
@@ -128,11 +144,12 @@ impl Call {
         } else {
             request.method()
         };
-        let Some(route) = here.iter().find(|route| route.method == method) else {
+        let serves = |route: &&&Route<A>| route.method.as_ref().is_none_or(|ours| ours == method);
+        let Some(route) = here.iter().find(serves) else {
             let response = match here.as_slice() {
                 [] => Response::error(StatusCode::NOT_FOUND, "no such page; see /help\n"),
                 [first, ..] => {
-                    let text = format!("use {} here\n", first.method);
+                    let text = format!("use {} here\n", first.methods());
                     Response::error(StatusCode::METHOD_NOT_ALLOWED, text)
                 }
             };

@@ -77,6 +77,15 @@ impl Node {
         *self.0.front.lock() = Some(id.into());
     }
 
+    /// Leaves a page of the node's own, such as `metrics/snapshot`, to the process in front.
+    pub fn leave_page(&self, path: &'static str) {
+        self.0.left_pages.lock().push(path);
+    }
+
+    pub(crate) fn leaves(&self, path: &str) -> bool {
+        self.0.left_pages.lock().contains(&path)
+    }
+
     pub(crate) fn front(&self) -> Option<Handle> {
         let front = self.0.front.lock().clone();
         self.find(&front?)

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::Node;
 use crate::dead::DeadReason;
-use crate::http::introspection::ProcessPage;
+use crate::http::introspection::{self, ProcessPage};
 use crate::letter::Letter;
 use crate::table::Slot;
 
@@ -17,6 +17,11 @@ impl Node {
     /// How many processes live here.
     pub fn process_count(&self) -> u64 {
         self.0.living.load(Ordering::SeqCst)
+    }
+
+    /// The numbers that the node shows of itself as `/metrics/snapshot`, by name.
+    pub fn readings(&self) -> Vec<(String, u64)> {
+        introspection::values(self)
     }
 
     pub(crate) fn pages(&self) -> Vec<ProcessPage> {

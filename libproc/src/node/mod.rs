@@ -43,6 +43,8 @@ pub(crate) struct Inner {
     table: Table,
     names: Mutex<HashMap<Box<str>, Handle>>,
     front: Mutex<Option<Box<str>>>,
+    /// Pages of the node's own that the process in front has instead.
+    left_pages: Mutex<Vec<&'static str>>,
     living: AtomicU64,
     emptied: Notify,
     pool: Pool,
@@ -66,6 +68,7 @@ impl Inner {
             table: Table::new(),
             names: Mutex::default(),
             front: Mutex::default(),
+            left_pages: Mutex::default(),
             living: AtomicU64::new(0),
             emptied: Notify::new(),
             pool: Pool::default(),
