@@ -15,6 +15,7 @@ use types::{AgentInfo, ContainerId, ContainerStatus, ExecutorKind, FrameworkCapa
 use types::{Source, Task, TaskState, TaskStatus, UpdateId};
 
 use crate::books::{Books, Phase};
+use crate::counters::Counters;
 use crate::garbage::Garbage;
 use crate::launcher::{Launch, LauncherEvent};
 use crate::registration::{Due, Registration};
@@ -36,6 +37,7 @@ pub(crate) struct Agent {
     pub(crate) timeouts: HashMap<ContainerId, Timer>,
     pub(crate) stopping: Option<Stopping>,
     pub(crate) started_ms: u64,
+    pub(crate) counters: Counters,
     /// Who answered the registration: the master, by the address it gives itself.
     pub(crate) leader: Option<Upid>,
     rng: StdRng,
@@ -64,6 +66,7 @@ impl Agent {
             timeouts: HashMap::new(),
             stopping: None,
             started_ms: env::unix_ms(),
+            counters: Counters::default(),
             leader: None,
             epoch: Instant::now(),
             alarm: None,
@@ -246,6 +249,7 @@ impl Agent {
         let (taken, forward) = self.updates.update(of, status.clone(), now_ms);
         if taken == Taken::Fresh {
             self.books.record(of, &status);
+            self.counters.task_is(status.state);
             tracing::debug!(
                 framework = %of.framework_id, task = %of.task_id, state = %status.state,
                 "task has news"

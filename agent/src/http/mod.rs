@@ -1,182 +1,206 @@
-//! The doors of the agent for HTTP: is it well, what runs on it, what is in the sandboxes.
+//! The doors of the agent for HTTP: the pages of Apache Mesos's agent, under its names.
+//!
+//! Every page is found with the name of the process before it (`/slave(1)/state`, or our own
+//! `/agent/state`) and without, and may end in `.json`. Which page serves a path is decided by its
+//! parts, whatever the method: see [`target::route`].
 
-use api::agent::{FileError, READ_MAX, ReadFile};
-use libproc::Later;
-use libproc::http::{Request, Respond, Response, Routes, StatusCode};
+mod about;
+mod amounts;
+mod containers;
+mod executor;
+mod files;
+mod metrics;
+mod operator;
+mod state;
+mod stream;
+
+use std::time::Duration;
+
+use api::v1::target;
+use libproc::http::{Answer, Body, HeaderMap, Request, Respond, Response, Routes, StatusCode};
+use libproc::http::{Method, header};
 use libproc::prelude::Context;
-use serde_json::{Value, json};
-use types::{FrameworkId, Task, TaskId};
+use serde_json::Value;
 
 use crate::agent::Agent;
-use crate::books::Executor;
-use crate::history::Completed;
+
+/// What the agent's process is called at Apache Mesos.
+pub(crate) const PROCESS: &str = "slave(1)";
+
+/// A page, and what serves it.
+struct Page {
+    path: &'static str,
+    serve: fn(&mut Agent, Request, &mut Context<Agent>) -> Answer,
+}
+
+const PAGES: &[Page] = &[
+    Page::new("api/v1", operator::serve),
+    Page::new("api/v1/executor", executor::serve),
+    Page::new("containers", containers::containers),
+    Page::new("files/browse", files::browse),
+    Page::new("files/debug", files::debug),
+    Page::new("files/download", files::download),
+    Page::new("files/read", files::read),
+    Page::new("flags", about::flags),
+    Page::new("health", about::health),
+    Page::new(METRICS, metrics::serve),
+    Page::new("monitor/statistics", containers::statistics),
+    Page::new("state", state::serve),
+    Page::new("system/stats", metrics::system_stats),
+    Page::new("version", about::version),
+];
+
+/// The page that nodes have themselves, and the agent's one is in place of.
+pub(crate) const METRICS: &str = "metrics/snapshot";
+/// The longest name of a function that a page is wrapped in, in bytes.
+const JSONP_BYTES_MAX: usize = 128;
+
+impl Page {
+    const fn new(
+        path: &'static str,
+        serve: fn(&mut Agent, Request, &mut Context<Agent>) -> Answer,
+    ) -> Page {
+        Page { path, serve }
+    }
+}
 
 pub(crate) fn routes(routes: &mut Routes<Agent>) {
-    routes.get("health", |_, _, _| Response::text(""));
-    routes.get("state", |agent, _, ctx| Response::json(&agent.state(ctx)));
-    routes.get("files/read", Agent::serve_file);
+    for page in PAGES {
+        routes.any(page.path, serve);
+    }
+    // With the other names of the process, and `.json`.
+    routes.any("", serve);
 }
 
-impl Agent {
-    fn state(&self, ctx: &Context<Self>) -> Value {
-        let frameworks = self.books.frameworks().map(|(framework_id, framework)| {
-            let executors: Vec<_> = framework.executors.values().map(executor).collect();
-            json!({
-                "id": framework_id,
-                "name": framework.info.name,
-                "user": framework.info.user,
-                "ending": framework.ending,
-                "executors": executors,
-            })
-        });
-        let completed = self.books.history.frameworks().map(|past| {
-            let executors: Vec<_> = past.executors.iter().map(completed).collect();
-            json!({
-                "id": past.framework_id,
-                "name": past.info.name,
-                "completed_executors": executors,
-            })
-        });
-        json!({
-            "version": api::VERSION,
-            "id": self.info.id,
-            "pid": ctx.upid(),
-            "hostname": self.info.hostname,
-            "started_ms": self.started_ms,
-            "master": self.options.master,
-            "registered": self.registration.is_registered(),
-            "resources": self.info.resources.to_json(),
-            "used_resources": self.books.used().to_json(),
-            "attributes": self.info.attributes.to_string(),
-            "frameworks": frameworks.collect::<Vec<_>>(),
-            "completed": completed.collect::<Vec<_>>(),
-        })
+fn serve(agent: &mut Agent, request: Request, ctx: &mut Context<Agent>) -> Answer {
+    let paths: Vec<&str> = PAGES.iter().map(|page| page.path).collect();
+    let asked = request.uri().path();
+    let path = [PROCESS, api::AGENT]
+        .iter()
+        .find_map(|process| target::route(asked, process, &paths));
+    match PAGES.iter().find(|page| Some(page.path) == path) {
+        Some(page) => (page.serve)(agent, request, ctx),
+        None => Refusal::new(StatusCode::NOT_FOUND, "404 Not Found.").into(),
+    }
+}
+
+/// Why a request is not answered, for people.
+#[derive(Debug)]
+struct Refusal {
+    status: StatusCode,
+    text: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, text: impl Into<String>) -> Refusal {
+        let text = text.into();
+        Refusal { status, text }
     }
 
-    fn serve_file(&mut self, request: Request, ctx: &mut Context<Self>) -> Later<Response> {
-        let (answer, later) = Later::new();
-        match file_asked_for(request.uri().query().unwrap_or_default()) {
-            Ok(message) => self.read_file(message, ctx, |read| {
-                answer.send(match read {
-                    Ok(chunk) => {
-                        let content_type = "application/octet-stream";
-                        Response::with(StatusCode::OK, content_type, chunk.data)
-                    }
-                    Err(error @ (FileError::UnknownTask | FileError::NotFound)) => {
-                        Response::error(StatusCode::NOT_FOUND, error)
-                    }
-                    Err(error) => Response::error(StatusCode::INTERNAL_SERVER_ERROR, error),
-                });
-            }),
-            Err(text) => answer.send(Response::error(StatusCode::BAD_REQUEST, text)),
+    fn bad(text: impl Into<String>) -> Refusal {
+        Refusal::new(StatusCode::BAD_REQUEST, text)
+    }
+
+    /// The machine did not do what it was asked to.
+    fn failed(error: &std::io::Error) -> Refusal {
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+}
+
+impl From<api::v1::BadCall> for Refusal {
+    fn from(bad: api::v1::BadCall) -> Refusal {
+        let status = StatusCode::from_u16(bad.status).unwrap_or(StatusCode::BAD_REQUEST);
+        Refusal::new(status, bad.text)
+    }
+}
+
+impl From<Refusal> for Response {
+    fn from(refusal: Refusal) -> Response {
+        let mut response = Response::error(refusal.status, refusal.text);
+        if refusal.status == StatusCode::METHOD_NOT_ALLOWED {
+            let post = header::HeaderValue::from_static("POST");
+            response.headers_mut().insert(header::ALLOW, post);
         }
-        later
+        response
     }
 }
 
-fn file_asked_for(query: &str) -> Result<ReadFile, String> {
-    let value = |name: &str| {
-        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| decode(value))
-    };
-    let needed = |name| value(name).ok_or(format!("the query needs `{name}`"));
-    let number = |name: &str| match value(name) {
-        Some(text) => text
-            .parse::<u64>()
-            .map(Some)
-            .map_err(|_| format!("`{name}` is no number")),
-        None => Ok(None),
-    };
-    let length = number("length")?
-        .unwrap_or(u64::from(READ_MAX))
-        .min(u64::from(READ_MAX));
-    Ok(ReadFile {
-        framework_id: FrameworkId::new(needed("framework")?).map_err(|e| e.to_string())?,
-        task_id: TaskId::new(needed("task")?).map_err(|e| e.to_string())?,
-        path: needed("path")?,
-        offset: number("offset")?.unwrap_or(0),
-        length: length as u32,
-    })
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Answer {
+        Response::from(refusal).into()
+    }
 }
 
-/// Undoes the encoding of a value in a query; what is encoded wrongly stays as it is.
-fn decode(value: &str) -> String {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let Some((&first, more)) = rest.split_first() {
-        rest = more;
-        let hex = more.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        let hex = hex.filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        match (first, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = &more[2..];
-            }
-            (b'+', _) => bytes.push(b' '),
-            (byte, _) => bytes.push(byte),
+/// What follows the question mark.
+#[derive(Debug, Clone)]
+struct Query(String);
+
+impl Query {
+    fn of(request: &Request) -> Query {
+        Query(request.uri().query().unwrap_or_default().to_owned())
+    }
+
+    /// A parameter that is there and not empty.
+    fn get(&self, name: &str) -> Option<String> {
+        let value = target::parameter(&self.0, name)?.into_owned();
+        (!value.is_empty()).then_some(value)
+    }
+
+    fn needed(&self, name: &str) -> Result<String, Refusal> {
+        let missing = || Refusal::bad(format!("Expecting '{name}=value' in query.\n"));
+        self.get(name).ok_or_else(missing)
+    }
+
+    fn number(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        let wrong = |error| Refusal::bad(format!("Failed to parse {name}: {error}.\n"));
+        let number = self.get(name).map(|text| text.parse::<i64>());
+        number.transpose().map_err(wrong)
+    }
+
+    fn duration(&self, name: &str) -> Result<Option<Duration>, Refusal> {
+        let wrong = |error| Refusal::bad(format!("Failed to parse {name}: {error}.\n"));
+        let duration = self.get(name).map(|text| types::parse_duration(&text));
+        duration.transpose().map_err(wrong)
+    }
+
+    /// A page, as a call of a function if the query names one.
+    fn json(&self, value: &Value) -> Result<Response, Refusal> {
+        let Some(function) = self.get("jsonp") else {
+            return Ok(Response::json(value));
+        };
+        let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '.');
+        if function.len() > JSONP_BYTES_MAX || !function.chars().all(letter) {
+            return Err(Refusal::bad("'jsonp' is not the name of a function.\n"));
         }
+        let script = format!("{function}({value})");
+        Ok(Response::with(StatusCode::OK, "text/javascript", script))
     }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn executor(executor: &Executor) -> Value {
-    json!({
-        "id": executor.info.executor_id,
-        "name": executor.info.name,
-        "container": executor.container_id,
-        "directory": executor.sandbox,
-        "phase": format!("{:?}", executor.phase),
-        "pid": executor.os_pid,
-        "resources": executor.info.resources.to_json(),
-        "tasks": executor.tasks.values().map(task).collect::<Vec<_>>(),
-        "completed_tasks": executor.ended.iter().map(task).collect::<Vec<_>>(),
-    })
+/// A page of JSON.
+fn page(request: &Request, value: &Value) -> Answer {
+    let page = Query::of(request).json(value);
+    page.unwrap_or_else(Response::from).into()
 }
 
-fn completed(executor: &Completed) -> Value {
-    json!({
-        "id": executor.info.executor_id,
-        "name": executor.info.name,
-        "container": executor.container_id,
-        "directory": executor.sandbox,
-        "completed_tasks": executor.tasks.iter().map(task).collect::<Vec<_>>(),
-    })
-}
-
-fn task(task: &Task) -> Value {
-    let last = task.statuses.last();
-    json!({
-        "id": task.task_id,
-        "name": task.name,
-        "role": task.role,
-        "state": task.state.to_string(),
-        "resources": task.resources.to_json(),
-        "message": last.and_then(|status| status.message.as_deref()),
-        "timestamp_ms": last.map(|status| status.timestamp_ms),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_query_names_a_file() {
-        let asked = file_asked_for("framework=f-0&task=t%201&path=a%2Fb+c&offset=7").unwrap();
-        assert_eq!(
-            (asked.framework_id.as_str(), asked.task_id.as_str()),
-            ("f-0", "t 1")
-        );
-        assert_eq!(
-            (asked.path.as_str(), asked.offset, asked.length),
-            ("a/b c", 7, READ_MAX)
-        );
-        assert_eq!(decode("100%é%2"), "100%é%2");
-        for query in ["", "framework=f&task=t", "framework=f&task=&path=p", "%"] {
-            assert!(file_asked_for(query).is_err(), "{query}");
-        }
-        assert!(file_asked_for("framework=f&task=t&path=p&offset=-1").is_err());
+/// The calls of the API are made with POST.
+fn only_post(method: &Method) -> Result<(), Refusal> {
+    if method == Method::POST {
+        return Ok(());
     }
+    let text =
+        format!("405 Method Not Allowed. Expecting one of {{ 'POST' }}, but received '{method}'.");
+    Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text))
+}
+
+/// A header that is text.
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// A response without a body.
+fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::Full(Default::default()));
+    *response.status_mut() = status;
+    response
 }
