@@ -5,6 +5,7 @@
 mod daemons;
 mod errors;
 mod listings;
+mod python;
 mod run;
 mod support;
 mod up;
