@@ -1,18 +1,19 @@
 //! The agent's process: its parts, its first moments, and the way news of tasks take through it.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use api::agent::{Agenting, TaskOf};
 use api::master::{Register, Reregister, UpdateStatus};
+use api::v1::convert::add_address;
 use libproc::env::{self, Instant};
 use libproc::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::sync::mpsc::UnboundedReceiver;
-use types::{AgentInfo, ContainerId, ContainerStatus, ExecutorKind, FrameworkCapability, Reason};
-use types::{Source, Task, TaskState, TaskStatus, UpdateId};
+use types::{AgentInfo, ContainerId, ContainerStatus, ExecutorKind, FrameworkCapability, Opaque};
+use types::{Reason, Source, Task, TaskState, TaskStatus, UpdateId};
 
 use crate::books::{Books, Phase};
 use crate::counters::Counters;
@@ -40,6 +41,8 @@ pub(crate) struct Agent {
     pub(crate) counters: Counters,
     /// Who answered the registration: the master, by the address it gives itself.
     pub(crate) leader: Option<Upid>,
+    /// Where containers are reached, as the public API says it.
+    address: (IpAddr, Opaque),
     rng: StdRng,
     epoch: Instant,
     /// When the pure parts are next to be asked what is due.
@@ -58,7 +61,10 @@ impl Agent {
         let info = options.info(address)?;
         let mut rng = options.seed.map_or_else(env::rng, StdRng::seed_from_u64);
         let pauses = StdRng::seed_from_u64(rng.random());
+        let mut said = Opaque::new();
+        add_address(&mut said, address.ip());
         Ok(Agent {
+            address: (address.ip(), said),
             registration: Registration::new(options.registration_backoff_factor, pauses),
             updates: StatusUpdates::default(),
             books: Books::new(info.resources.clone()),
@@ -170,7 +176,7 @@ impl Agent {
     }
 
     /// A task as the master is told of it, with the update its framework has to acknowledge.
-    fn report(&self, task: &Task) -> Task {
+    pub(crate) fn report(&self, task: &Task) -> Task {
         let (framework_id, task_id) = (task.framework_id.clone(), task.task_id.clone());
         let front = self.updates.front(&TaskOf {
             framework_id,
@@ -271,6 +277,11 @@ impl Agent {
                 container_id: Some(executor.container_id.clone()),
                 pid: executor.os_pid,
             });
+            let (address, said) = &self.address;
+            match status.opaque.is_empty() {
+                true => status.opaque.clone_from(said),
+                false => add_address(&mut status.opaque, *address),
+            }
         }
         let framework = self.books.framework(&of.framework_id);
         let aware = |info: &types::FrameworkInfo| info.has(FrameworkCapability::PartitionAware);

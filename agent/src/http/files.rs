@@ -1,7 +1,7 @@
 //! `/files/{browse,read,download,debug}`, LIST_FILES and READ_FILE: what lies in sandboxes.
 //!
-//! A sandbox is found by its own path on the machine, and the latest one of an executor as
-//! `/frameworks/<id>/executors/<id>/runs/latest`. Nothing else is: see [`Sandbox`] for why no path
+//! A sandbox is found by its own path on the machine, and the latest one of an executor as `latest`
+//! beside it and as `/frameworks/<id>/executors/<id>/runs/latest`. Nothing else is: see [`Sandbox`] for why no path
 //! and no link leads out of it.
 
 use std::collections::BTreeMap;
@@ -155,7 +155,10 @@ impl Agent {
         made.flat_map(|(framework_id, executor, sandbox)| {
             let executor_id = &executor.executor_id;
             let latest = format!("/frameworks/{framework_id}/executors/{executor_id}/runs/latest");
-            [(sandbox.display().to_string(), sandbox), (latest, sandbox)]
+            let runs = sandbox.parent().unwrap_or(sandbox);
+            let linked = runs.join("latest").display().to_string();
+            let own = sandbox.display().to_string();
+            [(own, sandbox), (latest, sandbox), (linked, sandbox)]
         })
     }
 

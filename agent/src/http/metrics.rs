@@ -22,7 +22,11 @@ pub(super) fn serve(agent: &mut Agent, request: Request, ctx: &mut Context<Agent
     if let Err(refusal) = Query::of(&request).duration("timeout") {
         return refusal.into();
     }
-    page(&request, &json!(agent.metrics(ctx)))
+    let mut metrics = json!(agent.metrics());
+    for (name, value) in ctx.node().readings() {
+        metrics[name] = json!(value);
+    }
+    page(&request, &metrics)
 }
 
 pub(super) fn system_stats(_: &mut Agent, request: Request, _: &mut Context<Agent>) -> Answer {
@@ -43,11 +47,8 @@ pub(super) fn system_stats(_: &mut Agent, request: Request, _: &mut Context<Agen
 }
 
 impl Agent {
-    pub(super) fn metrics(&self, ctx: &Context<Self>) -> Metrics {
+    pub(super) fn metrics(&self) -> Metrics {
         let mut metrics = Metrics::new();
-        for (name, value) in ctx.node().readings() {
-            metrics.insert(name, value as f64);
-        }
         system(&mut metrics);
         let mut set = |name: &str, value: f64| {
             metrics.insert(format!("slave/{name}"), value);
@@ -82,6 +83,21 @@ impl Agent {
         let registered = self.registration.is_registered();
         set("registered", f64::from(u8::from(registered)));
         set("frameworks_active", self.books.frameworks().count() as f64);
+        let age = self.garbage.age_max(&self.options.work_dir);
+        if let Some(age) = age {
+            set("executor_directory_max_allowed_age_secs", age.as_secs_f64());
+        }
+        // Nothing is taken from executors for others, and nothing is recovered.
+        set("executors_preempted", 0.0);
+        set("recovery_errors", 0.0);
+        let removals = self.garbage.removals();
+        for (name, count) in [
+            ("pending", removals.pending),
+            ("succeeded", removals.succeeded),
+            ("failed", removals.failed),
+        ] {
+            metrics.insert(format!("gc/path_removals_{name}"), count as f64);
+        }
         metrics
     }
 
@@ -99,7 +115,9 @@ impl Agent {
                         resource.name == name && resource.revocable == revocable
                     });
                     let amounts = fitting.filter_map(|resource| resource.value.as_scalar());
-                    amounts.map(types::Scalar::as_f64).sum::<f64>()
+                    amounts
+                        .map(types::Scalar::as_f64)
+                        .fold(0.0, |sum, amount| sum + amount)
                 };
                 let (total, used) = (sum(all), sum(used));
                 set(&format!("{text}{suffix}_total"), total);

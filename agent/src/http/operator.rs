@@ -113,7 +113,10 @@ impl Agent {
     }
 
     fn get_metrics(&self, ctx: &Context<Self>) -> response::GetMetrics {
-        let metrics = self.metrics(ctx).into_iter().map(|(name, value)| Metric {
+        let readings = ctx.node().readings().into_iter();
+        let mut metrics = self.metrics();
+        metrics.extend(readings.map(|(name, value)| (name, value as f64)));
+        let metrics = metrics.into_iter().map(|(name, value)| Metric {
             name,
             value: Some(value),
         });
@@ -155,7 +158,7 @@ impl Agent {
         for executor in executors.flat_map(|(_, framework)| framework.executors.values()) {
             for (task_id, task) in &executor.tasks {
                 let queued = executor.queued.iter().any(|task| task.task_id == *task_id);
-                let message = api::v1::Task::from(task);
+                let message = api::v1::Task::from(&self.report(task));
                 match (task.state.is_terminal(), queued) {
                     (true, _) => tasks.terminated_tasks.push(message),
                     (false, true) => tasks.queued_tasks.push(message),

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use rand::Rng as _;
+use rand::rngs::StdRng;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -187,5 +189,22 @@ impl Chunks {
 
     pub(crate) async fn expect_end(&mut self) {
         assert_eq!(self.chunk().await, None);
+    }
+}
+
+/// Makes of the bytes of a call what no client would say, or nearly.
+pub(crate) fn mangle(body: &mut Vec<u8>, rng: &mut StdRng) {
+    for _ in 0..rng.random_range(1..4) {
+        let at = rng.random_range(0..body.len().max(1));
+        match rng.random_range(0..5) {
+            0 => body.truncate(at),
+            1 if at < body.len() => body[at] = rng.random(),
+            2 if at < body.len() => drop(body.remove(at)),
+            3 => body.insert(at.min(body.len()), rng.random()),
+            _ => {
+                let piece = body[at.min(body.len())..].to_vec();
+                body.extend_from_slice(&piece);
+            }
+        }
     }
 }

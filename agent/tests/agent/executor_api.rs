@@ -14,7 +14,7 @@ use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 use types::{Reason, TaskState};
 
-use crate::client::{Answer, Ask, Chunks, JSON, PROTOBUF};
+use crate::client::{Answer, Ask, Chunks, JSON, PROTOBUF, mangle};
 use crate::rig::{Launched, Rig, StandIn, command, custom, framework_id};
 
 const PATH: &str = "/api/v1/executor";
@@ -484,20 +484,4 @@ fn mangled_calls_are_refused_and_change_nothing() {
         }
         assert!(refused > 100, "only {refused} were refused");
     });
-}
-
-pub(crate) fn mangle(body: &mut Vec<u8>, rng: &mut StdRng) {
-    for _ in 0..rng.random_range(1..4) {
-        let at = rng.random_range(0..body.len().max(1));
-        match rng.random_range(0..5) {
-            0 => body.truncate(at),
-            1 if at < body.len() => body[at] = rng.random(),
-            2 if at < body.len() => drop(body.remove(at)),
-            3 => body.insert(at.min(body.len()), rng.random()),
-            _ => {
-                let piece = body[at.min(body.len())..].to_vec();
-                body.extend_from_slice(&piece);
-            }
-        }
-    }
 }

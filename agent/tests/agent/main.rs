@@ -7,6 +7,7 @@ mod client;
 mod executor_api;
 mod executors;
 mod files;
+mod operator_api;
 mod pages;
 mod registration;
 mod rig;
