@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::agent::{Agenting, TaskOf};
@@ -11,6 +12,7 @@ use libproc::env::{self, Instant};
 use libproc::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use types::{AgentInfo, ContainerId, ContainerStatus, ExecutorKind, FrameworkCapability, Opaque};
 use types::{Reason, Source, Task, TaskState, TaskStatus, UpdateId};
@@ -39,6 +41,8 @@ pub(crate) struct Agent {
     pub(crate) stopping: Option<Stopping>,
     pub(crate) started_ms: u64,
     pub(crate) counters: Counters,
+    /// For pages that take their time.
+    pub(crate) page_turns: Arc<Semaphore>,
     /// Who answered the registration: the master, by the address it gives itself.
     pub(crate) leader: Option<Upid>,
     /// Where containers are reached, as the public API says it.
@@ -73,6 +77,7 @@ impl Agent {
             stopping: None,
             started_ms: env::unix_ms(),
             counters: Counters::default(),
+            page_turns: Arc::new(Semaphore::new(crate::http::PAGES_AT_ONCE)),
             leader: None,
             epoch: Instant::now(),
             alarm: None,

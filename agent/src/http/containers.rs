@@ -24,7 +24,7 @@ pub(super) struct Described {
 
 pub(super) fn containers(agent: &mut Agent, request: Request, ctx: &mut Context<Agent>) -> Answer {
     let (query, described) = (Query::of(&request), agent.described_containers());
-    later(ctx, move || {
+    later(agent, ctx, move || {
         let page = |container: &Described| {
             let mut page = statistics_of(container);
             let Container {
@@ -47,7 +47,7 @@ pub(super) fn containers(agent: &mut Agent, request: Request, ctx: &mut Context<
 
 pub(super) fn statistics(agent: &mut Agent, request: Request, ctx: &mut Context<Agent>) -> Answer {
     let (query, described) = (Query::of(&request), agent.described_containers());
-    later(ctx, move || {
+    later(agent, ctx, move || {
         let pages = with_statistics(described)?;
         query.json(&pages.iter().map(statistics_of).collect::<Value>())
     })

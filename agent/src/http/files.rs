@@ -7,10 +7,12 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use api::v1::{FileInfo, TimeInfo};
 use libproc::http::{Answer, Body, Request, Respond as _, Response, StatusCode, header};
 use libproc::prelude::*;
+use nix::errno::Errno;
 use nix::unistd::{Gid, Group, Uid, User};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -21,6 +23,8 @@ use crate::sandbox::{Entry, EntryKind, READ_BYTES_MAX, Sandbox, SandboxError};
 
 /// Most bytes that one read gives: 16 pages of memory, as at Apache Mesos.
 const READ_MAX: usize = 16 * 4096;
+/// Pages that wait for a disk, or for the table of processes, at once: the others take turns.
+pub(crate) const PAGES_AT_ONCE: usize = 16;
 /// Pieces of a download, of a mebibyte each, that may wait for a client that reads slowly.
 const PIECES_MAX: usize = 2;
 
@@ -50,7 +54,7 @@ pub(super) fn browse(agent: &mut Agent, request: Request, ctx: &mut Context<Agen
         Ok(found) => found,
         Err(refusal) => return refusal.into(),
     };
-    later(ctx, move || {
+    later(agent, ctx, move || {
         let entries = found.list()?;
         query.json(&entries.iter().map(entry).collect::<Value>())
     })
@@ -71,7 +75,7 @@ pub(super) fn read(agent: &mut Agent, request: Request, ctx: &mut Context<Agent>
         Ok(asked) => asked,
         Err(refusal) => return Refusal::into(refusal),
     };
-    later(ctx, move || {
+    later(agent, ctx, move || {
         let part = match u64::try_from(offset) {
             Ok(offset) => found.read(offset, length)?,
             Err(_) if offset == -1 => {
@@ -92,7 +96,8 @@ pub(super) fn download(agent: &mut Agent, request: Request, ctx: &mut Context<Ag
         Ok(found) => found,
         Err(refusal) => return refusal.into(),
     };
-    later(ctx, move || {
+    let sending = tokio::runtime::Handle::current();
+    later(agent, ctx, move || {
         let size = found.read(0, Some(0))?.size;
         let name = found.below.file_name().unwrap_or_default();
         let name: String = name.to_string_lossy().chars().filter(plain).collect();
@@ -104,7 +109,7 @@ pub(super) fn download(agent: &mut Agent, request: Request, ctx: &mut Context<Ag
                 .insert(header::CONTENT_DISPOSITION, disposition);
         }
         let (pieces, body) = mpsc::channel(PIECES_MAX);
-        tokio::task::spawn_blocking(move || found.send(size, &pieces));
+        sending.spawn(found.send(size, pieces));
         *response.body_mut() = Body::Stream(body);
         Ok(response)
     })
@@ -122,11 +127,17 @@ fn plain(character: &char) -> bool {
 
 /// Answers when something is done that may wait for a disk.
 pub(super) fn later(
+    agent: &Agent,
     ctx: &mut Context<Agent>,
     work: impl FnOnce() -> Result<Response, Refusal> + Send + 'static,
 ) -> Answer {
     let (answer, later) = Later::new();
-    ctx.defer(tokio::task::spawn_blocking(work), |_, done, _| {
+    let turns = Arc::clone(&agent.page_turns);
+    let done = async move {
+        let _turn = turns.acquire().await;
+        tokio::task::spawn_blocking(work).await
+    };
+    ctx.defer(done, |_, done, _| {
         answer.send(match done {
             Ok(done) => done.unwrap_or_else(Response::from),
             Err(error) => Response::error(StatusCode::INTERNAL_SERVER_ERROR, error),
@@ -209,17 +220,19 @@ impl Found {
         })
     }
 
-    /// Sends the first `size` bytes of a file, fewer when it is cut meanwhile.
-    fn send(&self, size: u64, pieces: &mpsc::Sender<bytes::Bytes>) {
+    /// Sends the first `size` bytes of a file, fewer when it is cut meanwhile. A client that reads
+    /// slowly keeps no thread waiting.
+    async fn send(self, size: u64, pieces: mpsc::Sender<bytes::Bytes>) {
         let mut offset = 0;
         while offset < size {
             let rest = usize::try_from(size - offset).unwrap_or(usize::MAX);
-            let limit = rest.min(READ_BYTES_MAX);
-            match self.sandbox.read(&self.below, offset, limit) {
-                Ok(chunk) if !chunk.data.is_empty() => {
+            let (found, limit) = (self.clone(), rest.min(READ_BYTES_MAX));
+            let read = move || found.sandbox.read(&found.below, offset, limit);
+            match tokio::task::spawn_blocking(read).await {
+                Ok(Ok(chunk)) if !chunk.data.is_empty() => {
                     offset += chunk.data.len() as u64;
                     // Whoever has hung up wants no more.
-                    if pieces.blocking_send(chunk.data.into()).is_err() {
+                    if pieces.send(chunk.data.into()).await.is_err() {
                         return;
                     }
                 }
@@ -232,7 +245,12 @@ impl Found {
         match error {
             SandboxError::Outside(_) => missing(&self.asked),
             SandboxError::Io { source, .. } => match source.kind() {
-                ErrorKind::NotFound | ErrorKind::NotADirectory => missing(&self.asked),
+                // The last three are names that nothing can have, and links in a circle.
+                ErrorKind::NotFound
+                | ErrorKind::NotADirectory
+                | ErrorKind::InvalidInput
+                | ErrorKind::InvalidFilename => missing(&self.asked),
+                _ if source.raw_os_error() == Some(Errno::ELOOP as i32) => missing(&self.asked),
                 _ => {
                     let text = format!("'path': cannot read {:?}: {source}.\n", self.asked);
                     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text)

@@ -14,6 +14,8 @@ mod operator;
 mod state;
 mod stream;
 
+pub(crate) use files::PAGES_AT_ONCE;
+
 use std::time::Duration;
 
 use api::v1::target;

@@ -47,11 +47,11 @@ impl Agent {
             CallBody::GetLoggingLevel => ResponseBody::GetLoggingLevel(logging_level()),
             CallBody::ListFiles(call) => {
                 let found = self.found(&call.path)?;
-                return Ok(later(ctx, move || list_files(&found, encoding)));
+                return Ok(later(self, ctx, move || list_files(&found, encoding)));
             }
             CallBody::ReadFile(call) => {
                 let found = self.found(&call.path)?;
-                return Ok(later(ctx, move || read_file(&found, &call, encoding)));
+                return Ok(later(self, ctx, move || read_file(&found, &call, encoding)));
             }
             CallBody::GetState => ResponseBody::GetState(response::GetState {
                 get_tasks: Some(self.get_tasks()),
@@ -60,7 +60,7 @@ impl Agent {
             }),
             CallBody::GetContainers(_) => {
                 let described = self.described_containers();
-                return Ok(later(ctx, move || {
+                return Ok(later(self, ctx, move || {
                     let containers = containers::measured(described)?;
                     let containers = response::GetContainers { containers };
                     Ok(encode(encoding, ResponseBody::GetContainers(containers)))

@@ -5,6 +5,7 @@
 
 mod client;
 mod executor_api;
+mod executor_refusals;
 mod executors;
 mod files;
 mod operator_api;

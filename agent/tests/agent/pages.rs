@@ -285,6 +285,7 @@ fn files_are_read_in_pieces_and_only_in_sandboxes() {
         std::fs::write(executor.sandbox.join("large"), vec![b'x'; 200_000]).unwrap();
         std::fs::create_dir(executor.sandbox.join("sub")).unwrap();
         std::os::unix::fs::symlink("/etc", executor.sandbox.join("link")).unwrap();
+        std::os::unix::fs::symlink("circle", executor.sandbox.join("circle")).unwrap();
         let latest = "/frameworks/F1/executors/e/runs/latest";
         let own = executor.sandbox.display().to_string();
         for root in [latest, &own] {
@@ -316,13 +317,14 @@ fn files_are_read_in_pieces_and_only_in_sandboxes() {
             .iter()
             .map(|entry| entry["path"].as_str().unwrap())
             .collect();
-        let expected = ["large", "link", "out", "sub"].map(|name| format!("{latest}/{name}"));
+        let expected =
+            ["circle", "large", "link", "out", "sub"].map(|name| format!("{latest}/{name}"));
         assert_eq!(names, expected);
         assert_eq!(
-            (&listed[2]["size"], &listed[2]["nlink"]),
+            (&listed[3]["size"], &listed[3]["nlink"]),
             (&json!(10), &json!(1))
         );
-        assert_eq!(&listed[2]["mode"].as_str().unwrap()[..3], "-rw");
+        assert_eq!(&listed[3]["mode"].as_str().unwrap()[..3], "-rw");
         assert_eq!(
             rig.get(&format!("/files/browse?path={latest}/out"))
                 .await
@@ -358,6 +360,9 @@ fn files_are_read_in_pieces_and_only_in_sandboxes() {
             (&format!("read?path={latest}/link/passwd"), 404),
             (&format!("browse?path={latest}/link"), 404),
             (&format!("browse?path={latest}x"), 404),
+            (&format!("read?path={latest}/%00out&offset=0"), 404),
+            (&format!("read?path={latest}/{}", "x".repeat(300)), 404),
+            (&format!("read?path={latest}/circle&offset=0"), 404),
             ("read?path=/etc/passwd&offset=0", 404),
             ("browse?path=/", 404),
         ] {
