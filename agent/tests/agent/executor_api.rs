@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use agent::launcher::{Destroy, ExitStatus};
-use api::agent::{GetAgent, ShutdownExecutor, ToExecutor};
+use api::agent::{GetAgent, ShutdownExecutor, Stop, ToExecutor};
 use api::executor::Exit;
 use api::master::{ExecutorExited, ToFramework, UpdateStatus};
 use api::v1::Message as _;
@@ -291,6 +291,31 @@ fn an_executor_that_dies_fails_its_tasks_and_its_stream_ends() {
             (answer.status, answer.text()),
             (400, "Framework cannot be found")
         );
+    });
+}
+
+#[test]
+fn an_agent_that_stops_shuts_its_executors_down_first() {
+    real(async {
+        let mut rig = Rig::registered().await;
+        let (executor, mut events) = rig.subscribed(&["a"]).await;
+        let gone = rig.node.exit_of(rig.agent.upid());
+        rig.node.tell(&rig.agent, Stop { unregister: false });
+        assert_eq!(events.event().await, json!({"type": "SHUTDOWN"}));
+        rig.exited(&executor, ExitStatus::Exited(0));
+        events.expect_end().await;
+        gone.await;
+    });
+}
+
+#[test]
+fn an_agent_that_breaks_off_tells_its_executors_and_hangs_up() {
+    real(async {
+        let mut rig = Rig::registered().await;
+        let (_executor, mut events) = rig.subscribed(&["a"]).await;
+        rig.node.terminate(rig.agent.upid());
+        assert_eq!(events.event().await, json!({"type": "SHUTDOWN"}));
+        events.expect_end().await;
     });
 }
 
