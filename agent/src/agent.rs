@@ -1,20 +1,24 @@
 //! The agent's process: its parts, its first moments, and the way news of tasks take through it.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::agent::{Agenting, TaskOf};
 use api::master::{Register, Reregister, UpdateStatus};
+use api::v1::convert::add_address;
 use libproc::env::{self, Instant};
 use libproc::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
-use types::{AgentInfo, ContainerId, ContainerStatus, ExecutorKind, FrameworkCapability, Reason};
-use types::{Source, Task, TaskState, TaskStatus, UpdateId};
+use types::{AgentInfo, ContainerId, ContainerStatus, ExecutorKind, FrameworkCapability, Opaque};
+use types::{Reason, Source, Task, TaskState, TaskStatus, UpdateId};
 
 use crate::books::{Books, Phase};
+use crate::counters::Counters;
 use crate::garbage::Garbage;
 use crate::launcher::{Launch, LauncherEvent};
 use crate::registration::{Due, Registration};
@@ -36,8 +40,13 @@ pub(crate) struct Agent {
     pub(crate) timeouts: HashMap<ContainerId, Timer>,
     pub(crate) stopping: Option<Stopping>,
     pub(crate) started_ms: u64,
+    pub(crate) counters: Counters,
+    /// For pages that take their time.
+    pub(crate) page_turns: Arc<Semaphore>,
     /// Who answered the registration: the master, by the address it gives itself.
     pub(crate) leader: Option<Upid>,
+    /// Where containers are reached, as the public API says it.
+    address: (IpAddr, Opaque),
     rng: StdRng,
     epoch: Instant,
     /// When the pure parts are next to be asked what is due.
@@ -56,7 +65,10 @@ impl Agent {
         let info = options.info(address)?;
         let mut rng = options.seed.map_or_else(env::rng, StdRng::seed_from_u64);
         let pauses = StdRng::seed_from_u64(rng.random());
+        let mut said = Opaque::new();
+        add_address(&mut said, address.ip());
         Ok(Agent {
+            address: (address.ip(), said),
             registration: Registration::new(options.registration_backoff_factor, pauses),
             updates: StatusUpdates::default(),
             books: Books::new(info.resources.clone()),
@@ -64,6 +76,8 @@ impl Agent {
             timeouts: HashMap::new(),
             stopping: None,
             started_ms: env::unix_ms(),
+            counters: Counters::default(),
+            page_turns: Arc::new(Semaphore::new(crate::http::PAGES_AT_ONCE)),
             leader: None,
             epoch: Instant::now(),
             alarm: None,
@@ -167,7 +181,7 @@ impl Agent {
     }
 
     /// A task as the master is told of it, with the update its framework has to acknowledge.
-    fn report(&self, task: &Task) -> Task {
+    pub(crate) fn report(&self, task: &Task) -> Task {
         let (framework_id, task_id) = (task.framework_id.clone(), task.task_id.clone());
         let front = self.updates.front(&TaskOf {
             framework_id,
@@ -246,6 +260,7 @@ impl Agent {
         let (taken, forward) = self.updates.update(of, status.clone(), now_ms);
         if taken == Taken::Fresh {
             self.books.record(of, &status);
+            self.counters.task_is(status.state);
             tracing::debug!(
                 framework = %of.framework_id, task = %of.task_id, state = %status.state,
                 "task has news"
@@ -267,6 +282,11 @@ impl Agent {
                 container_id: Some(executor.container_id.clone()),
                 pid: executor.os_pid,
             });
+            let (address, said) = &self.address;
+            match status.opaque.is_empty() {
+                true => status.opaque.clone_from(said),
+                false => add_address(&mut status.opaque, *address),
+            }
         }
         let framework = self.books.framework(&of.framework_id);
         let aware = |info: &types::FrameworkInfo| info.has(FrameworkCapability::PartitionAware);

@@ -52,6 +52,8 @@ pub(crate) struct Executor {
     pub(crate) phase: Phase,
     /// Where it is reached, once it has registered.
     pub(crate) process: Option<Pid<Executing>>,
+    /// Whether it has subscribed over HTTP; the process is then a stand-in on this node.
+    pub(crate) over_http: bool,
     /// The operating system process that leads its container.
     pub(crate) os_pid: Option<u32>,
     /// What to say of its tasks when it has ended, if that is known.
@@ -82,6 +84,15 @@ pub(crate) struct Fate {
     pub(crate) state: TaskState,
     pub(crate) reason: Reason,
     pub(crate) message: String,
+}
+
+/// What a subscription over HTTP is for the agent.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Subscribed {
+    /// The executor's first word: these tasks have waited for it.
+    First(Vec<TaskInfo>),
+    /// It had subscribed before, and was reached there.
+    Again(Pid<Executing>),
 }
 
 /// Why an executor cannot register.
@@ -195,6 +206,36 @@ impl Books {
         }
     }
 
+    /// An executor has subscribed over HTTP: it is reached at `process` from now on.
+    ///
+    /// # Errors
+    /// When the agent does not wait for it.
+    pub(crate) fn subscribe(
+        &mut self,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
+        process: Pid<Executing>,
+    ) -> Result<Subscribed, NotExpected> {
+        let executor = self.executor_mut(framework_id, executor_id);
+        let executor = executor.ok_or(NotExpected::Unknown)?;
+        match executor.phase {
+            Phase::Starting => {
+                executor.phase = Phase::Running;
+                executor.process = Some(process);
+                executor.over_http = true;
+                Ok(Subscribed::First(
+                    std::mem::take(&mut executor.queued).into(),
+                ))
+            }
+            Phase::Running if executor.over_http => {
+                let former = executor.process.replace(process);
+                former.map(Subscribed::Again).ok_or(NotExpected::Unknown)
+            }
+            Phase::Running => Err(NotExpected::Taken),
+            Phase::Ending | Phase::Gone => Err(NotExpected::Ending),
+        }
+    }
+
     /// Notes a status of a task; false when the task cannot be in that state.
     pub(crate) fn record(&mut self, of: &TaskOf, status: &TaskStatus) -> bool {
         let Some(executor_id) = self.executor_of(of).map(|(id, _)| id.clone()) else {
@@ -228,6 +269,7 @@ impl Executor {
             sandbox: PathBuf::new(),
             phase: Phase::Starting,
             process: None,
+            over_http: false,
             os_pid: None,
             fate: None,
             tasks: BTreeMap::new(),

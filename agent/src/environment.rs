@@ -11,6 +11,11 @@ use types::{AgentId, ContainerId, ExecutorInfo, FrameworkId, FrameworkInfo};
 /// Whose home and name must not pass to another user.
 const PERSONAL: [&str; 4] = ["HOME", "USER", "LOGNAME", "SHELL"];
 
+/// How long an executor that lost its agent may wait for it, as long as Apache Mesos says.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// The longest pause between two of its attempts to subscribe again.
+const SUBSCRIPTION_BACKOFF_MAX: Duration = Duration::from_secs(2);
+
 /// What an executor is told of itself and its surroundings.
 pub(crate) struct Surroundings<'a> {
     pub(crate) agent: &'a Upid,
@@ -65,12 +70,15 @@ impl Surroundings<'_> {
     fn mesos(&self) -> Vec<(&'static str, String)> {
         let address = self.agent.address();
         let sandbox = self.sandbox.display().to_string();
-        vec![
+        let mut variables = vec![
             ("MESOS_FRAMEWORK_ID", self.framework_id.to_string()),
             ("MESOS_EXECUTOR_ID", self.executor.executor_id.to_string()),
             ("MESOS_SLAVE_ID", self.agent_id.to_string()),
             ("MESOS_AGENT_ID", self.agent_id.to_string()),
-            ("MESOS_SLAVE_PID", self.agent.to_string()),
+            (
+                "MESOS_SLAVE_PID",
+                format!("{}@{address}", crate::http::PROCESS),
+            ),
             ("MESOS_AGENT_ENDPOINT", address.to_string()),
             ("MESOS_DIRECTORY", sandbox.clone()),
             ("MESOS_SANDBOX", sandbox),
@@ -82,9 +90,21 @@ impl Surroundings<'_> {
                 "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD",
                 types::format_duration(self.grace),
             ),
+            ("MESOS_HTTP_COMMAND_EXECUTOR", "0".to_owned()),
             ("LIBPROCESS_IP", address.ip().to_string()),
             ("LIBPROCESS_PORT", "0".to_owned()),
-        ]
+        ];
+        if self.framework.checkpoint {
+            let duration = types::format_duration;
+            variables.extend([
+                ("MESOS_RECOVERY_TIMEOUT", duration(RECOVERY_TIMEOUT)),
+                (
+                    "MESOS_SUBSCRIPTION_BACKOFF_MAX",
+                    duration(SUBSCRIPTION_BACKOFF_MAX),
+                ),
+            ]);
+        }
+        variables
     }
 }
 
@@ -120,13 +140,15 @@ mod tests {
             ("USER", "nobody"),
             ("TEPUI", "/usr/bin/tepui"),
             ("TEPUI_AGENT", "agent@10.0.0.2:5051"),
-            ("MESOS_SLAVE_PID", "agent@10.0.0.2:5051"),
+            ("MESOS_SLAVE_PID", "slave(1)@10.0.0.2:5051"),
             ("MESOS_AGENT_ENDPOINT", "10.0.0.2:5051"),
             ("MESOS_FRAMEWORK_ID", "F1"),
             ("MESOS_EXECUTOR_ID", "e"),
             ("MESOS_DIRECTORY", "/work/run"),
             ("MESOS_CHECKPOINT", "1"),
             ("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs"),
+            ("MESOS_RECOVERY_TIMEOUT", "15mins"),
+            ("MESOS_SUBSCRIPTION_BACKOFF_MAX", "2secs"),
         ];
         for (name, value) in expected {
             assert_eq!(

@@ -3,7 +3,7 @@
 use api::agent::{ExecutorUpdate, RegisterExecutor, TaskOf, ToFramework};
 use api::executor::{Acknowledged, Executing, Launch, Registered, Shutdown};
 use libproc::prelude::*;
-use types::{ExecutorId, ExecutorKind, FrameworkId, Source, TaskState, TaskStatus};
+use types::{ExecutorId, ExecutorKind, FrameworkId, Source, TaskInfo, TaskState, TaskStatus};
 
 use crate::agent::Agent;
 use crate::books::{Executor, Phase};
@@ -44,34 +44,111 @@ impl Agent {
                 return ctx.tell(&executor, Shutdown {});
             }
         };
+        tracing::info!(framework = %framework_id, executor = %executor_id, "executor registered");
+        self.welcome(&framework_id, &executor_id, &executor, ctx);
+        if let Some(queued) = queued {
+            self.hand_over(&framework_id, &executor_id, &executor, queued, ctx);
+        }
+    }
+
+    /// Gives an executor that has just registered, and was told so, the tasks that waited for it.
+    pub(crate) fn hand_over(
+        &mut self,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
+        process: &Pid<Executing>,
+        queued: Vec<TaskInfo>,
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(executor) = self.books.executor(framework_id, executor_id) else {
+            return;
+        };
+        let container_id = executor.container_id.clone();
+        // All that was for it may have been killed meanwhile.
+        let idle = executor.info.kind == ExecutorKind::Custom
+            && executor.tasks.values().all(|task| task.state.is_terminal());
         if let Some(timer) = self.timeouts.remove(&container_id) {
             ctx.cancel(timer);
         }
-        tracing::info!(framework = %framework_id, executor = %executor_id, "executor registered");
-        let (Some(framework), Some(known)) = (
-            self.books.framework(&framework_id),
-            self.books.executor(&framework_id, &executor_id),
+        for task in queued {
+            ctx.tell(process, Launch { task });
+        }
+        if idle {
+            self.shut_down(&container_id, ctx);
+        }
+    }
+
+    /// Tells an executor that its registration stands.
+    pub(crate) fn welcome(
+        &self,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
+        process: &Pid<Executing>,
+        ctx: &Context<Self>,
+    ) {
+        let (Some(framework), Some(executor)) = (
+            self.books.framework(framework_id),
+            self.books.executor(framework_id, executor_id),
         ) else {
             return;
         };
         let registered = Registered {
-            executor: known.info.clone(),
+            executor: executor.info.clone(),
             framework: framework.info.clone(),
             agent: self.info.clone(),
-            container_id: container_id.clone(),
+            container_id: executor.container_id.clone(),
         };
-        // All that was for it may have been killed meanwhile.
-        let idle = known.info.kind == ExecutorKind::Custom
-            && known.tasks.values().all(|task| task.state.is_terminal());
-        ctx.tell(&executor, registered);
-        let Some(queued) = queued else {
-            return;
+        ctx.tell(process, registered);
+    }
+
+    /// Takes an update of an executor that may speak, and tells it so; false when it is to come
+    /// again.
+    pub(crate) fn executor_update(
+        &mut self,
+        message: ExecutorUpdate,
+        ctx: &mut Context<Self>,
+    ) -> bool {
+        let ExecutorUpdate {
+            framework_id,
+            executor_id,
+            status,
+        } = message;
+        let (task_id, update_id) = (status.task_id.clone(), status.update_id);
+        let executor = self.books.executor(&framework_id, &executor_id);
+        let process = executor.and_then(|executor| executor.process.clone());
+        let of = TaskOf {
+            framework_id,
+            task_id: task_id.clone(),
         };
-        for task in queued {
-            ctx.tell(&executor, Launch { task });
+        let taken = self.take_executor_update(&of, &executor_id, status, ctx);
+        if let (true, Some(update_id), Some(process)) = (taken, update_id, process) {
+            ctx.tell(&process, Acknowledged { task_id, update_id });
         }
-        if idle {
-            self.shut_down(&container_id, ctx);
+        taken
+    }
+
+    /// Passes words of an executor that may speak on to its framework, if they can be.
+    pub(crate) fn pass_to_framework(&mut self, message: ToFramework, ctx: &Context<Self>) {
+        let registered = self.registration.is_registered();
+        self.counters.framework_message(registered);
+        let ToFramework {
+            framework_id,
+            executor_id,
+            data,
+        } = message;
+        match self.info.id.clone() {
+            Some(agent_id) if registered => {
+                let message = api::master::ToFramework {
+                    agent_id,
+                    framework_id,
+                    executor_id,
+                    data,
+                };
+                ctx.tell(&self.options.master, message);
+            }
+            Some(_) | None => {
+                tracing::debug!(executor = %executor_id, "message for a framework dropped");
+            }
         }
     }
 
@@ -95,6 +172,7 @@ impl Agent {
             .framework(&of.framework_id)
             .is_none_or(|framework| framework.ending)
         {
+            self.counters.status_update(false);
             return dropped("the framework is gone");
         }
         if status
@@ -108,13 +186,16 @@ impl Agent {
             .executor_of(of)
             .is_none_or(|(id, _)| id != executor_id)
         {
+            self.counters.status_update(false);
             return dropped("the executor has no such task");
         }
         if !may_tell(status.state) {
+            self.counters.status_update(false);
             return dropped("no executor can know that");
         }
         status.source = Source::Executor;
         shorten(&mut status);
+        self.counters.status_update(true);
         match self.take_update(of, status, ctx) {
             Taken::Fresh | Taken::Duplicate => true,
             Taken::AfterEnd => {
@@ -171,53 +252,26 @@ impl Handler<RegisterExecutor> for Agent {
 impl Handler<ExecutorUpdate> for Agent {
     type Result = ();
     fn handle(&mut self, message: ExecutorUpdate, ctx: &mut Context<Self>) {
-        let ExecutorUpdate {
-            framework_id,
-            executor_id,
-            status,
-        } = message;
-        let (task_id, update_id) = (status.task_id.clone(), status.update_id);
-        let Some(executor) = self.speaking(&framework_id, &executor_id, ctx) else {
+        let (framework_id, executor_id) = (&message.framework_id, &message.executor_id);
+        if self.speaking(framework_id, executor_id, ctx).is_none() {
             tracing::debug!(
                 framework = %framework_id, executor = %executor_id,
                 "update of an executor that is not registered dropped"
             );
             return ctx.reply::<Executing, _>(Shutdown {});
-        };
-        let process = executor.process.clone();
-        let of = TaskOf {
-            framework_id,
-            task_id: task_id.clone(),
-        };
-        let taken = self.take_executor_update(&of, &executor_id, status, ctx);
-        if let (true, Some(update_id), Some(process)) = (taken, update_id, process) {
-            ctx.tell(&process, Acknowledged { task_id, update_id });
         }
+        self.executor_update(message, ctx);
     }
 }
 
 impl Handler<ToFramework> for Agent {
     type Result = ();
     fn handle(&mut self, message: ToFramework, ctx: &mut Context<Self>) {
-        let ToFramework {
-            framework_id,
-            executor_id,
-            data,
-        } = message;
-        let speaking = self.speaking(&framework_id, &executor_id, ctx);
-        let heard = speaking.is_some_and(|executor| executor.phase != Phase::Gone)
-            && self.registration.is_registered();
-        match (heard, self.info.id.clone()) {
-            (true, Some(agent_id)) => {
-                let message = api::master::ToFramework {
-                    agent_id,
-                    framework_id,
-                    executor_id,
-                    data,
-                };
-                ctx.tell(&self.options.master, message);
-            }
-            (_, _) => tracing::debug!(executor = %executor_id, "message for a framework dropped"),
+        let speaking = self.speaking(&message.framework_id, &message.executor_id, ctx);
+        if speaking.is_none_or(|executor| executor.phase == Phase::Gone) {
+            let executor = &message.executor_id;
+            return tracing::debug!(%executor, "message of nobody for a framework dropped");
         }
+        self.pass_to_framework(message, ctx);
     }
 }

@@ -54,9 +54,16 @@ impl Agent {
         if let Some(timer) = self.timeouts.remove(container_id) {
             ctx.cancel(timer);
         }
+        if let Some(executor) = self.books.in_container(container_id)
+            && executor.over_http
+            && let Some(process) = &executor.process
+        {
+            ctx.node().terminate(process.upid());
+        }
         let Some(ended) = self.books.ended(container_id) else {
             return;
         };
+        self.counters.executors_terminated += 1;
         let how = status.map_or_else(|| "was not launched".to_owned(), |how| how.to_string());
         tracing::info!(
             framework = %ended.framework_id, executor = %ended.executor_id, how, "executor ended"

@@ -277,8 +277,12 @@ impl Handler<ToExecutor> for Agent {
         }
         let executor = self.books.executor(&framework_id, &executor_id);
         match executor.map(|executor| (executor.phase, &executor.process)) {
-            Some((Phase::Running, Some(process))) => ctx.tell(process, FromFramework { data }),
+            Some((Phase::Running, Some(process))) => {
+                self.counters.framework_message(true);
+                ctx.tell(process, FromFramework { data });
+            }
             Some(_) | None => {
+                self.counters.framework_message(false);
                 tracing::debug!(
                     framework = %framework_id, executor = %executor_id,
                     "message for an executor that is not running dropped"

@@ -29,6 +29,16 @@ pub(crate) struct Garbage {
     order: VecDeque<PathBuf>,
     /// What is to be removed whatever its age.
     overdue: Vec<PathBuf>,
+    succeeded: usize,
+    failed: usize,
+}
+
+/// How many directories are to be removed, and how many were tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Removals {
+    pub(crate) pending: usize,
+    pub(crate) succeeded: usize,
+    pub(crate) failed: usize,
 }
 
 impl Garbage {
@@ -41,6 +51,20 @@ impl Garbage {
             collector: Collector::new(policy),
             ..Garbage::default()
         }
+    }
+
+    pub(crate) fn removals(&self) -> Removals {
+        Removals {
+            pending: self.collector.len() + self.overdue.len(),
+            succeeded: self.succeeded,
+            failed: self.failed,
+        }
+    }
+
+    /// How old what is not in use may become, on the disk as it is.
+    pub(crate) fn age_max(&self, work_dir: &Path) -> Option<Duration> {
+        let usage_ppm = disk_usage_ppm(work_dir).ok()?;
+        Some(self.collector.age_max(usage_ppm))
     }
 
     fn keep(&mut self, directory: &Path) {
@@ -126,14 +150,18 @@ impl Agent {
         if due.is_empty() {
             return self.collect_garbage_later(ctx);
         }
+        let tried = due.len();
         let removal = move || {
             let removed = due.iter().map(|directory| remove(directory));
             removed.filter_map(Result::err).collect::<Vec<_>>()
         };
         ctx.defer(
             tokio::task::spawn_blocking(removal),
-            |agent, errors, ctx| {
-                for error in errors.into_iter().flatten() {
+            move |agent, errors, ctx| {
+                let errors: Vec<_> = errors.into_iter().flatten().collect();
+                agent.garbage.failed += errors.len();
+                agent.garbage.succeeded += tried.saturating_sub(errors.len());
+                for error in errors {
                     tracing::warn!(%error, "could not remove a sandbox");
                 }
                 agent.collect_garbage(ctx);

@@ -226,6 +226,7 @@ impl Agent {
         ctx: &mut Context<Self>,
     ) {
         tracing::warn!(container = %container_id, reason = message, "executor not launched");
+        self.counters.container_launch_errors += 1;
         self.doom(
             container_id,
             TaskState::Failed,

@@ -24,6 +24,7 @@
 
 mod agent;
 mod books;
+mod counters;
 pub mod detect;
 mod environment;
 mod from_executor;
@@ -41,6 +42,7 @@ pub mod sandbox;
 pub mod simulated;
 mod status_updates;
 mod stopping;
+mod usage;
 
 use std::io;
 use std::path::PathBuf;
@@ -72,7 +74,8 @@ pub enum AgentError {
     Spawn(#[from] SpawnError),
 }
 
-/// Starts an agent as the process [`api::AGENT`] of `node`. It starts executors through `launch`,
+/// Starts an agent as the process [`api::AGENT`] of `node`, and makes it the node's front page. It
+/// starts executors through `launch`,
 /// and hears over `events` what becomes of them.
 ///
 /// # Errors
@@ -84,7 +87,10 @@ pub fn start(
     events: UnboundedReceiver<LauncherEvent>,
 ) -> Result<Pid<Agenting>, AgentError> {
     let agent = Agent::new(node.address(), options, launch, events)?;
-    Ok(node.try_spawn(api::AGENT, agent)?)
+    let agent = node.try_spawn(api::AGENT, agent)?;
+    node.set_front(api::AGENT);
+    node.leave_page(http::METRICS);
+    Ok(agent)
 }
 
 /// Ends the executors of an agent of this node, then the agent; waits until it has gone. With

@@ -14,7 +14,7 @@ use crate::AgentError;
 use crate::detect::{Detected, detect, hostname};
 
 /// Variables of the agent's own that executors get too.
-const INHERITED: [&str; 9] = [
+const INHERITED: [&str; 10] = [
     "PATH",
     "LANG",
     "LC_ALL",
@@ -24,6 +24,7 @@ const INHERITED: [&str; 9] = [
     "LOGNAME",
     "SHELL",
     "LD_LIBRARY_PATH",
+    "MESOS_NATIVE_JAVA_LIBRARY", // where frameworks in Java find the library they load
 ];
 /// Where programs are looked up when the agent itself has no `PATH`.
 const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -417,8 +417,13 @@ fn the_pages_of_the_agent_tell_what_runs() {
             (&task["id"], &task["state"]),
             (&"t".into(), &"TASK_RUNNING".into())
         );
-        let path = "files/read?framework=F1&task=t&path=stdout&length=2";
-        while !cluster.get(path).await.ends_with("\r\n\r\nhe") {}
+        let path = "files/read?path=/frameworks/F1/executors/t/runs/latest/stdout&length=2";
+        let expected = r#"{"data":"he","offset":0}"#;
+        while !cluster
+            .get(&format!("{path}&offset=0"))
+            .await
+            .ends_with(expected)
+        {}
         assert!(
             cluster
                 .get("files/read?task=t")

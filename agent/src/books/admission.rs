@@ -190,6 +190,7 @@ fn command_executor(task: &TaskInfo) -> Result<ExecutorInfo, Refusal> {
         command: None,
         name: format!("Command Executor (Task: {})", task.task_id),
         source: task.task_id.to_string(),
+        labels: task.labels.clone(),
         ..ExecutorInfo::custom(executor_id, command)
     })
 }

@@ -73,6 +73,11 @@ impl Collector {
         self.unused.remove(directory).is_some()
     }
 
+    /// How old a directory may become while `usage_ppm` millionths of the disk are in use.
+    pub fn age_max(&self, usage_ppm: u32) -> Duration {
+        self.policy.age_max(usage_ppm)
+    }
+
     /// How many directories are scheduled.
     pub fn len(&self) -> usize {
         self.unused.len()

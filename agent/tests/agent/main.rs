@@ -1,9 +1,15 @@
-//! The agent on virtual time, between a stand-in of its master and stand-ins of its executors.
+//! The agent between a stand-in of its master and stand-ins of its executors; on virtual time where
+//! there are no sockets.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod client;
+mod executor_api;
+mod executor_refusals;
 mod executors;
 mod files;
+mod operator_api;
+mod pages;
 mod registration;
 mod rig;
 mod simulated;

@@ -6,6 +6,7 @@ mod clients;
 mod daemons;
 mod errors;
 mod listings;
+mod python;
 mod run;
 mod security;
 mod support;

@@ -130,7 +130,7 @@ impl Cluster {
             );
             let summary = summaries.iter().find(|agent| agent.agent_id.as_str() == id);
             let summary = summary.ok_or(format!("the master does not know the agent {id}"))?;
-            let (ours, theirs) = (summary.used.to_json(), &state["used_resources"]);
+            let (ours, theirs) = (summary.used.to_json(), &state["used_resources_full"]);
             if ours != *theirs {
                 return Err(format!("{id} uses {theirs}, but for the master {ours}"));
             }

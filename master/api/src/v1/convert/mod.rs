@@ -39,6 +39,7 @@ use types::{InvalidId, Opaque, UpdateId};
 pub use executor_page::{ExecutorCall, Subscription};
 pub use resource::{ResourceFormat, resources_for};
 pub use scheduler_page::{Accept, AskedOperation, Registration, SchedulerCall};
+pub use status::add_address;
 
 use super::codec::Message;
 use super::{DurationInfo, TimeInfo};

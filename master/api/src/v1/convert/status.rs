@@ -1,9 +1,11 @@
 //! News of tasks.
 
+use std::net::IpAddr;
+
 use super::{At, Unfit, discovery, from_opaque, optional, text, to_opaque};
 use crate::v1::codec::macros::message;
 use crate::v1::{CgroupInfo, CheckStatusInfo, ContainerId, ContainerStatus, NetworkInfo, Reason};
-use crate::v1::{StatusSource, TaskResourceLimitation, TaskStatus};
+use crate::v1::{IpAddress, NetworkProtocol, StatusSource, TaskResourceLimitation, TaskStatus};
 
 message! {
     /// What no noun has of a status, under the numbers it has in `TaskStatus`; what is of its
@@ -14,6 +16,31 @@ message! {
         32 network_infos: Vec<NetworkInfo>,
         33 cgroup_info: Option<CgroupInfo>,
         34 parent: Option<Box<ContainerId>>,
+    }
+}
+
+/// Adds to what a status keeps for the public API where its container is reached, unless that is
+/// known.
+pub fn add_address(opaque: &mut types::Opaque, address: IpAddr) {
+    let mut rest: StatusRest = from_opaque(opaque);
+    if !rest.network_infos.is_empty() {
+        return;
+    }
+    let protocol = match address {
+        IpAddr::V4(_) => NetworkProtocol::Ipv4,
+        IpAddr::V6(_) => NetworkProtocol::Ipv6,
+    };
+    let address = IpAddress {
+        protocol,
+        ip_address: Some(address.to_string()),
+    };
+    rest.network_infos.push(NetworkInfo {
+        ip_addresses: vec![address],
+        ..NetworkInfo::default()
+    });
+    // What has no room for it does without.
+    if let Ok(more) = to_opaque(&rest) {
+        *opaque = more;
     }
 }
 

@@ -1,0 +1,65 @@
+//! What the agent is: its version, its flags, and whether it is well.
+
+use std::collections::BTreeMap;
+
+use libproc::http::{Answer, Request, Respond as _, Response};
+use libproc::prelude::*;
+use serde_json::{Value, json};
+use types::format_duration;
+
+use super::page;
+use crate::agent::Agent;
+
+pub(super) fn health(_: &mut Agent, _: Request, _: &mut Context<Agent>) -> Answer {
+    Response::text("").into()
+}
+
+pub(super) fn version(_: &mut Agent, request: Request, _: &mut Context<Agent>) -> Answer {
+    page(&request, &json!({"version": api::VERSION}))
+}
+
+pub(super) fn flags(agent: &mut Agent, request: Request, _: &mut Context<Agent>) -> Answer {
+    page(&request, &json!({"flags": agent.flags()}))
+}
+
+impl Agent {
+    /// What can be set of an agent and how it is set, in the words of its flags.
+    pub(super) fn flags(&self) -> BTreeMap<&'static str, String> {
+        let options = &self.options;
+        BTreeMap::from([
+            ("attributes", options.attributes.to_string()),
+            (
+                "executor_registration_timeout",
+                format_duration(options.executor_registration_timeout),
+            ),
+            (
+                "executor_shutdown_grace_period",
+                format_duration(options.executor_shutdown_grace_period),
+            ),
+            ("gc_delay", format_duration(options.gc_delay)),
+            ("hostname", self.info.hostname.clone()),
+            ("master", options.master.upid().address().to_string()),
+            ("port", self.info.port.to_string()),
+            (
+                "registration_backoff_factor",
+                format_duration(options.registration_backoff_factor),
+            ),
+            ("resources", self.info.resources.to_string()),
+            ("switch_user", options.switch_user.to_string()),
+            ("work_dir", options.work_dir.display().to_string()),
+        ])
+    }
+}
+
+/// Attributes as an object: amounts as numbers, all else as text.
+pub(super) fn attributes(attributes: &types::Attributes) -> Value {
+    let entry = |attribute: &types::Attribute| {
+        let value = match &attribute.value {
+            types::AttributeValue::Text(text) => json!(text),
+            types::AttributeValue::Scalar(amount) => json!(amount.as_f64()),
+            types::AttributeValue::Ranges(ranges) => json!(ranges.to_string()),
+        };
+        (attribute.name.clone(), value)
+    };
+    Value::Object(attributes.iter().map(entry).collect())
+}
