@@ -6,10 +6,12 @@
 //! | [messages] | protocols: the page both sides share, and what may change on it |
 //! | [asking] | answers at once, later, or never; waiting without blocking |
 //! | [linking] | hearing that another process has gone, and what to do then |
+//! | [supervising] | processes that start others, and start them again when they end |
 //! | [spawning] | processes on other nodes, and addresses in messages |
+//! | [clusters] | members, groups, look-ups, and where a process is started |
 //! | [testing] | virtual time, probes, filters, partitions, seeds |
-//! | [tuning] | workers, capacity, turns, work that blocks |
-//! | [operating] | the pages of a node, its counters, its logs, its end |
+//! | [tuning] | workers, turns, full mailboxes, work that blocks, connections |
+//! | [operating] | pages, metrics, traces, dead letters, who may come in, the end |
 //! | [semantics] | what is promised and what is not, each said once |
 //! | [coming_from] | what is called what in libprocess, Erlang and actix |
 //!
@@ -28,8 +30,14 @@ pub mod asking {}
 #[doc = include_str!("linking.md")]
 pub mod linking {}
 
+#[doc = include_str!("supervising.md")]
+pub mod supervising {}
+
 #[doc = include_str!("spawning.md")]
 pub mod spawning {}
+
+#[doc = include_str!("clusters.md")]
+pub mod clusters {}
 
 #[doc = include_str!("testing.md")]
 pub mod testing {}
