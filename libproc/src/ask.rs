@@ -12,6 +12,7 @@ use crate::letter::Outcome;
 use crate::link::ExitReason;
 use crate::process::Process;
 use crate::security::Denied;
+use crate::timer::Timer;
 use crate::trace;
 use crate::worker::panic_text;
 
@@ -132,6 +133,8 @@ struct Entry<A: Process> {
     generation: u32,
     open: bool,
     then: Option<Then<A>>,
+    /// What ends the wait, where it is bounded.
+    timeout: Option<Timer>,
 }
 
 impl<A: Process> Default for Asks<A> {
@@ -150,6 +153,7 @@ impl<A: Process> Asks<A> {
                 generation: 0,
                 open: false,
                 then: None,
+                timeout: None,
             });
             self.entries.len() as u32 - 1
         });
@@ -170,11 +174,18 @@ impl<A: Process> Asks<A> {
         }
     }
 
-    pub(crate) fn close(&mut self, number: u64) -> Option<Then<A>> {
+    pub(crate) fn end_by(&mut self, number: u64, timeout: Timer) {
+        if let Some(entry) = self.entry(number) {
+            entry.timeout = Some(timeout);
+        }
+    }
+
+    /// Ends an ask: what is to be done now, and the timer that is not needed any more.
+    pub(crate) fn close(&mut self, number: u64) -> Option<(Option<Then<A>>, Option<Timer>)> {
         let entry = self.entry(number)?;
         entry.open = false;
-        let then = entry.then.take();
+        let ended = (entry.then.take(), entry.timeout.take());
         self.free.push(number as u32);
-        then
+        Some(ended)
     }
 }

@@ -11,7 +11,7 @@ use actix::{ActorContext, ActorState, Handler, Message};
 use tokio::time::Instant;
 
 use crate::ask::{AskError, Asked, Asks, Deferred};
-use crate::letter::{Asker, ReplyTo, Sender, System, Work};
+use crate::letter::{Asker, Outcome, ReplyTo, Sender, System, Work};
 use crate::link::{ExitReason, Exited, Watcher};
 use crate::metrics::{Metrics, Owned};
 use crate::node::{Node, SpawnError};
@@ -222,6 +222,19 @@ impl<A: Process> Context<A> {
         }
     }
 
+    /// Continues an ask that has its answer, or will not get one.
+    pub(crate) fn answered(&mut self, actor: &mut A, number: u64, outcome: Outcome) {
+        let Some((then, timeout)) = self.asks().close(number) else {
+            return;
+        };
+        if let Some(timeout) = timeout {
+            self.cancel(timeout);
+        }
+        if let Some(then) = then {
+            then(actor, outcome, self);
+        }
+    }
+
     fn post<P: Accepts<M>, M: Wire>(&self, to: &Pid<P>, message: M, reply: Option<ReplyTo>) {
         let from = Some(&self.kept.upid);
         self.node().post(Some(&self.here), from, to, message, reply);
@@ -236,11 +249,10 @@ impl<A: Process> Context<A> {
     ) -> Asked<M::Result> {
         let asked = self.ask(to, message);
         let number = asked.number;
-        self.after(within, move |actor, ctx| {
-            if let Some(then) = ctx.asks().close(number) {
-                then(actor, Err(AskError::Timeout), ctx);
-            }
+        let timeout = self.after(within, move |actor, ctx| {
+            ctx.answered(actor, number, Err(AskError::Timeout));
         });
+        self.asks().end_by(number, timeout);
         asked
     }
 

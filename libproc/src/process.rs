@@ -353,11 +353,7 @@ fn system_to<A: Process>(actor: &mut A, ctx: &mut Context<A>, letter: System) {
     crate::sim::note(ctx.node(), ctx.upid(), &letter);
     match letter {
         System::Work(work) => work.run(actor, ctx),
-        System::Reply { number, outcome } => {
-            if let Some(then) = ctx.asks().close(number) {
-                then(actor, outcome, ctx);
-            }
-        }
+        System::Reply { number, outcome } => ctx.answered(actor, number, outcome),
         System::Exited(exited) => {
             if let Some(handle) = ctx.exited(&exited.upid) {
                 handle(actor, *exited, ctx);

@@ -237,8 +237,7 @@ macro_rules! protocol {
         )*
         const _: () = {
             #[allow(dead_code, clippy::enum_variant_names, reason = "only numbers are used")]
-            #[repr(u16)]
-            enum Place { $($message,)* End }
+            enum Place { $($message,)* }
             #[allow(missing_docs, unreachable_pub, clippy::enum_variant_names, reason = "named by its messages")]
             pub enum Messages { $($message($crate::protocol!(@held $message)),)* }
             $(impl $crate::Accepts<$message> for $name {

@@ -64,6 +64,8 @@ pub use options::Options;
 pub fn start(node: &Node, options: Options) -> Pid<Mastering> {
     let master = node.spawn(api::MASTER, process::MasterProcess::new(node, options));
     node.set_front(api::MASTER);
-    http::v0::FRONT.iter().for_each(|page| node.leave_page(page));
+    http::v0::FRONT
+        .iter()
+        .for_each(|page| node.leave_page(page));
     master
 }

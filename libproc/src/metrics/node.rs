@@ -14,7 +14,7 @@ use crate::transport::PeerLook;
 const PEERS_SHOWN: usize = 64;
 
 /// All families whose members' names in the snapshot begin with `prefix`.
-pub(super) fn readings(node: &Node, prefix: &str) -> Vec<Readings> {
+pub(crate) fn readings(node: &Node, prefix: &str) -> Vec<Readings> {
     let mut page = Page {
         prefix,
         families: Vec::new(),
