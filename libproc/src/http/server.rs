@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
 use super::route::What;
-use super::{BODY_MAX, Body, Call, Respond, Response, StatusCode, introspection};
+use super::{BODY_MAX, Body, Call, Respond, Response, StatusCode, gzip, introspection};
 use crate::net::Stream;
 use crate::node::Node;
 
@@ -29,7 +29,11 @@ pub(crate) async fn serve(node: Node, stream: Stream, opening: BytesMut) {
     let mut down = node.down();
     let service = service_fn(|request| {
         let node = node.clone();
-        async move { Ok::<_, Infallible>(answer(&node, request).await) }
+        let accepts = gzip::accepted(request.headers());
+        async move {
+            let response = answer(&node, request).await;
+            Ok::<_, Infallible>(gzip::compressed(accepts, response).await)
+        }
     });
     let io = TokioIo::new(Rewound { opening, stream });
     let connection = hyper::server::conn::http1::Builder::new()
