@@ -8,6 +8,7 @@ use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -20,8 +21,10 @@ use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 
 use crate::lane::{AnyLane, Finished, Warmth};
+use crate::link::ExitReason;
 use crate::metrics::ThreadCpu;
 use crate::node::Node;
+use crate::pid::Upid;
 use crate::process::{Run, Turn};
 use crate::table::Handle;
 
@@ -395,7 +398,9 @@ impl Worker {
             match job {
                 Pinned::Turn(index) => self.here.push(index | PINNED),
                 Pinned::Settle(index, make) => {
-                    let body = make();
+                    // One that cannot be made has ended before its first turn: in it.
+                    let body = catch_unwind(AssertUnwindSafe(make))
+                        .unwrap_or_else(|panic| Box::new(Stillborn(panic_text(&*panic))));
                     self.here.settled.borrow_mut().insert(index, body);
                     self.here.push(index | PINNED);
                 }
@@ -554,6 +559,27 @@ impl Warm {
         {
             lane.cool();
         }
+    }
+}
+
+/// A process whose actor could not be made, and what the panic said.
+struct Stillborn(String);
+
+impl Run for Stillborn {
+    fn turn(&mut self, _: &Rc<Here>, _: &mut dyn AnyLane, _: Turn) -> Option<ExitReason> {
+        Some(ExitReason::Panicked(std::mem::take(&mut self.0)))
+    }
+
+    fn rearm(&mut self, _: tokio::time::Instant) -> Option<tokio::time::Instant> {
+        None
+    }
+
+    fn end(&mut self, _: &Rc<Here>, _: bool) -> Vec<Upid> {
+        Vec::new()
+    }
+
+    fn link_count(&self) -> usize {
+        0
     }
 }
 

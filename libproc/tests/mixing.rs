@@ -194,6 +194,22 @@ fn a_pinned_process_never_leaves_its_worker() {
 }
 
 #[test]
+fn a_pinned_process_that_cannot_be_made_ends_alone() {
+    alone(async {
+        let node = node().await;
+        let make = || -> Pinned { panic!("no hands") };
+        let pinned = node
+            .spawn_pinned("pinned", 0, make)
+            .expect("no other has the id");
+        let reason = node.exit_of(pinned.upid()).await;
+        assert_eq!(reason, ExitReason::Panicked("no hands".to_owned()));
+        let summer = node.spawn("summer", Summer);
+        assert_eq!(node.ask(&summer, Sum { of: vec![1, 2] }).await, Ok(3));
+        node.shutdown().await;
+    });
+}
+
+#[test]
 fn a_node_that_drains_handles_what_waits_and_takes_no_new_processes() {
     alone(async {
         let node = node().await;

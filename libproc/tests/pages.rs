@@ -158,7 +158,7 @@ fn help_says_what_there_is_in_the_form_that_is_wanted() {
         );
 
         let html = http(&node, "GET /help\r\nAccept: text/html,*/*\r\n\r\n").await;
-        assert!(html.contains("content-type: text/html"), "{html}");
+        assert!(html.contains("Content-Type: text/html"), "{html}");
         assert!(
             html.contains("where there are &lt;some&gt;") && !html.contains("<b>"),
             "{html}"

@@ -115,7 +115,7 @@ impl Agent {
     fn get_metrics(&self, ctx: &Context<Self>) -> response::GetMetrics {
         let readings = ctx.node().readings().into_iter();
         let mut metrics = self.metrics();
-        metrics.extend(readings);
+        metrics.extend(readings.filter_map(|(name, number)| Some((name, number.as_f64()?))));
         let metrics = metrics.into_iter().map(|(name, value)| Metric {
             name,
             value: Some(value),
@@ -216,7 +216,7 @@ fn encode(encoding: Encoding, reply: ResponseBody) -> Response {
 fn version() -> response::GetVersion {
     response::GetVersion {
         version_info: VersionInfo {
-            version: api::VERSION.to_owned(),
+            version: api::v1::VERSION.to_owned(),
             ..VersionInfo::default()
         },
     }

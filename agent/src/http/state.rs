@@ -37,7 +37,8 @@ impl Agent {
         let completed =
             completed.map(|past| framework(&past.framework_id, &past.info, Vec::new(), Some(past)));
         json!({
-            "version": api::VERSION,
+            "version": api::v1::VERSION,
+            "tepui_version": api::VERSION,
             "start_time": self.started_ms as f64 / 1_000.0,
             "id": self.info.id.as_ref().map_or("", |id| id.as_str()),
             "pid": format!("{PROCESS}@{}", ctx.upid().address()),

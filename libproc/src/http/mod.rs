@@ -1,5 +1,6 @@
 //! HTTP on the port of a node: a route is a function run in a turn of its process.
 
+mod gzip;
 pub(crate) mod introspection;
 mod route;
 pub(crate) mod server;

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::introspection::{self, percent_decode};
 use super::route::What;
-use super::{BODY_MAX, Body, Call, Method, Respond, Response, StatusCode, header};
+use super::{BODY_MAX, Body, Call, Method, Respond, Response, StatusCode, gzip, header};
 use crate::net::{Rewound, Stream};
 use crate::node::Node;
 use crate::security::{HttpAccess, HttpClient, Scheme, Seat};
@@ -76,7 +76,11 @@ pub(crate) async fn serve(node: Node, stream: Stream, opening: BytesMut, visitor
     let visitor = &visitor;
     let service = service_fn(|request| {
         let node = node.clone();
-        async move { Ok::<_, Infallible>(answer(&node, request, visitor).await) }
+        let accepts = gzip::accepted(request.headers());
+        async move {
+            let response = answer(&node, request, visitor).await;
+            Ok::<_, Infallible>(gzip::compressed(accepts, response).await)
+        }
     });
     let io = TokioIo::new(Rewound { opening, stream });
     let connection = hyper::server::conn::http1::Builder::new()

@@ -20,10 +20,8 @@ impl Node {
 
     /// The numbers that the node shows of itself as `/metrics/snapshot`, by name; not those that
     /// were [registered](Node::metrics).
-    pub fn readings(&self) -> Vec<(String, f64)> {
-        let all = metrics::snapshot::flat(&metrics::node::readings(self, ""));
-        let number = |(name, number): (String, serde_json::Number)| Some((name, number.as_f64()?));
-        all.into_iter().filter_map(number).collect()
+    pub fn readings(&self) -> BTreeMap<String, serde_json::Number> {
+        metrics::snapshot::flat(&metrics::node::readings(self, ""))
     }
 
     /// Registers metrics of this node; those of a process go through

@@ -36,7 +36,7 @@ pub async fn body(node: &Node, path: &str) -> String {
     let response = http(node, &format!("GET {path}")).await;
     assert_eq!(status(&response), "200", "{response}");
     let (head, body) = response.split_once("\r\n\r\n").expect("a head and a body");
-    if !head.contains("transfer-encoding: chunked") {
+    if !head.contains("Transfer-Encoding: chunked") {
         return body.to_owned();
     }
     let (mut rest, mut whole) = (body, String::new());

@@ -40,7 +40,10 @@ const COUNTERS: [TaskState; 8] = [
 impl MasterProcess {
     /// Every metric of the master and of its node, by name.
     pub(in crate::http) fn metric_values(&self, node: &Node) -> BTreeMap<String, f64> {
-        let mut values: BTreeMap<String, f64> = node.readings().into_iter().collect();
+        let readings = node.readings().into_iter();
+        let mut values: BTreeMap<String, f64> = readings
+            .filter_map(|(name, number)| Some((name, number.as_f64()?)))
+            .collect();
         let mut put = |name: &str, value: f64| {
             values.insert(format!("master/{name}"), value);
         };

@@ -266,3 +266,30 @@ fn tools_from_before_there_were_calls_act_by_pages() {
         );
     });
 }
+
+#[test]
+fn a_long_page_is_compressed_for_those_who_ask() {
+    http(|world, address| async move {
+        let _running = Running::new(&world).await;
+        let headers = [("Accept-Encoding", "gzip")];
+        let plain = get(address, "/frameworks").await;
+        assert!(!plain.headers.contains_key("content-encoding"));
+        let short = request(address, "GET /frameworks", &headers, b"").await;
+        assert_eq!(short.headers["content-encoding"], "gzip");
+        assert!(short.body.len() < plain.body.len());
+        assert_eq!(short.body[..2], [0x1f, 0x8b]);
+        let version = request(address, "GET /version", &headers, b"").await;
+        assert!(
+            !version.headers.contains_key("content-encoding"),
+            "too short to gain anything"
+        );
+        // A stream is never held back.
+        let call = subscribe(&framework()).to_string();
+        let headers = [("Content-Type", "application/json"), headers[0]];
+        let mut connection = client::Connection::open(address).await;
+        let line = format!("POST {SCHEDULER}");
+        connection.send(&line, &headers, call.as_bytes()).await;
+        let (_, headers) = connection.head().await;
+        assert!(!headers.contains_key("content-encoding"));
+    });
+}

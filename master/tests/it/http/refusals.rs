@@ -209,3 +209,34 @@ fn a_framework_that_is_not_there_is_forbidden_to_call() {
         }
     });
 }
+
+#[test]
+fn nobody_speaks_for_another_framework() {
+    http(|world, address| async move {
+        let (_agent, _) = world.agent("agent").await;
+        let mut owner = Scheduler::subscribe(address, &framework()).await;
+        let offer = owner.offer().await;
+        let mut other = Scheduler::subscribe(address, &framework()).await;
+        let theirs = other.id.clone();
+        other.id = owner.id.clone();
+        for (kind, body) in [
+            ("DECLINE", json!({"offer_ids": [offer["id"]]})),
+            ("TEARDOWN", Value::Null),
+            ("ACCEPT", accept(&offer, &[task_on(&offer, "t")])),
+        ] {
+            let answer = other.call(kind, body).await;
+            assert_eq!(answer.status, 400);
+            assert!(answer.text().contains("didn't match the stream ID"));
+        }
+        // An offer of somebody else is no offer.
+        other.id = theirs;
+        let steal = accept(&offer, &[task_on(&offer, "t")]);
+        other.accepted("ACCEPT", steal).await;
+        let status = other.events.skip_to("UPDATE").await["update"]["status"].clone();
+        assert_eq!(status["state"], "TASK_DROPPED");
+        owner
+            .accepted("ACCEPT", accept(&offer, &[task_on(&offer, "t")]))
+            .await;
+        assert_eq!(world.get_tasks(false).await.len(), 1);
+    });
+}
