@@ -15,7 +15,10 @@ pub(super) fn health(_: &mut Agent, _: Request, _: &mut Context<Agent>) -> Answe
 }
 
 pub(super) fn version(_: &mut Agent, request: Request, _: &mut Context<Agent>) -> Answer {
-    page(&request, &json!({"version": api::v1::VERSION, "tepui_version": api::VERSION}))
+    page(
+        &request,
+        &json!({"version": api::v1::VERSION, "tepui_version": api::VERSION}),
+    )
 }
 
 pub(super) fn flags(agent: &mut Agent, request: Request, _: &mut Context<Agent>) -> Answer {

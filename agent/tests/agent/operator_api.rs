@@ -22,7 +22,7 @@ fn operators_read_what_there_is() {
         let version = ask(json!({"type": "GET_VERSION"})).await;
         assert_eq!(
             version["get_version"]["version_info"]["version"],
-            api::VERSION
+            api::v1::VERSION
         );
         let level = ask(json!({"type": "GET_LOGGING_LEVEL"})).await;
         assert!(level["get_logging_level"]["level"].is_u64());

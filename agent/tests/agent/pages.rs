@@ -153,7 +153,7 @@ fn a_page_has_many_names() {
     real(async {
         let rig = Rig::registered().await;
         let expected = rig.get("/version").await.json();
-        assert_eq!(expected["version"], api::VERSION);
+        assert_eq!(expected["version"], api::v1::VERSION);
         for path in [
             "/slave(1)/version",
             "/slave%281%29/version",
@@ -195,7 +195,10 @@ fn a_page_can_be_the_call_of_a_function() {
     real(async {
         let rig = Rig::registered().await;
         let answer = rig.get("/version?jsonp=a.b_1").await;
-        let expected = format!("a.b_1({})", json!({"version": api::VERSION}));
+        let expected = format!(
+            "a.b_1({})",
+            json!({"version": api::v1::VERSION, "tepui_version": api::VERSION})
+        );
         assert_eq!(answer.text(), expected);
         assert!(answer.head.contains("text/javascript"), "{}", answer.head);
         for bad in ["alert(1)//", "%3Cscript%3E", &"x".repeat(129)] {

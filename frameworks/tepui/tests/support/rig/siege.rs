@@ -91,8 +91,8 @@ impl Siege {
             .await
             .expect("metrics");
         page[name]
-            .as_u64()
-            .unwrap_or_else(|| panic!("no {name} in {page}"))
+            .as_f64()
+            .unwrap_or_else(|| panic!("no {name} in {page}")) as u64
     }
 
     /// Waits for so many more `tepui run true`.
