@@ -4,29 +4,32 @@
 //! answer stay on one core. A worker gives half of its queue away only when its work has shown to
 //! be dear enough to pay for waking another core.
 
+mod pool;
+mod warm;
+
 use std::any::TypeId;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::Ordering;
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
 use actix::{Actor, AsyncContext, WrapFuture};
-use futures_util::task::AtomicWaker;
-use parking_lot::Mutex;
 
-use crate::lane::{AnyLane, Finished, Warmth};
+use crate::lane::{AnyLane, Finished};
 use crate::link::ExitReason;
 use crate::metrics::ThreadCpu;
 use crate::node::Node;
 use crate::pid::Upid;
 use crate::process::{Run, Turn};
 use crate::table::Handle;
+use pool::{HERE, Job, Pinned};
+use warm::Warm;
+
+pub(crate) use pool::{Here, Look, Pool};
 
 /// Letters a process may handle in one turn.
 const TURN_LETTERS: usize = 1024;
@@ -42,219 +45,8 @@ const MEASURE_TURNS: u32 = 16;
 const DEAR: Duration = Duration::from_micros(30);
 /// Turns of more letters than this are timed one by one; shorter ones by samples.
 const TIMED_LETTERS: usize = 16;
-/// Most processes of a worker whose empty lanes keep a little room (up to 1 KiB), or much (64 KiB).
-const WARM_SMALL: usize = 1024;
-const WARM_LARGE: usize = 64;
 /// Marks a process in a run queue that only this worker may run: indices need 31 bits.
 const PINNED: u32 = 1 << 31;
-
-/// What the threads of a node share about their workers.
-#[derive(Default)]
-pub(crate) struct Pool {
-    workers: Mutex<Vec<Arc<Desk>>>,
-    sleeping: AtomicUsize,
-    /// Workers that run.
-    left: AtomicUsize,
-    injected: Mutex<VecDeque<Job>>,
-    injected_len: AtomicUsize,
-}
-
-/// What another thread can hand to any worker.
-enum Job {
-    Turn(u32),
-    Call(Box<dyn FnOnce() + Send>),
-}
-
-/// What other threads see of a worker.
-#[derive(Default)]
-pub(crate) struct Desk {
-    sleeping: AtomicBool,
-    waker: AtomicWaker,
-    /// What only this worker can do.
-    pinned: Mutex<VecDeque<Pinned>>,
-    pinned_len: AtomicUsize,
-    /// Letters handled and the length of the queue, as they were at the end of the last slice.
-    handled: AtomicU64,
-    queue: AtomicUsize,
-    /// None before the worker runs, and in a simulation, which has one thread for all.
-    cpu: OnceLock<ThreadCpu>,
-}
-
-/// What a worker looks like from outside.
-pub(crate) struct Look {
-    pub(crate) handled: u64,
-    /// Processes that wait for a turn.
-    pub(crate) queue: usize,
-    /// Processor time of its thread, and the part of the last second that it was busy.
-    pub(crate) used: Option<Duration>,
-    pub(crate) ratio: Option<f64>,
-}
-
-enum Pinned {
-    Turn(u32),
-    /// Makes the process at an index, here where it will stay.
-    Settle(u32, Box<dyn FnOnce() -> Box<dyn Run> + Send>),
-}
-
-/// The worker of a node on this thread.
-pub(crate) struct Here {
-    node: Node,
-    /// Where its tasks run: nodes that share a thread may live in different runtimes.
-    runtime: tokio::runtime::Id,
-    queue: RefCell<VecDeque<u32>>,
-    polling: Cell<bool>,
-    desk: Arc<Desk>,
-    /// The processes that never leave this thread, between their turns.
-    settled: RefCell<BTreeMap<u32, Box<dyn Run>>>,
-}
-
-thread_local! {
-    /// The workers on this thread by node: one in production, several when nodes share a thread.
-    static HERE: RefCell<Vec<(usize, Rc<Here>)>> = const { RefCell::new(Vec::new()) };
-}
-
-impl Here {
-    pub(crate) fn node(&self) -> &Node {
-        &self.node
-    }
-
-    #[inline]
-    fn push(&self, index: u32) {
-        self.queue.borrow_mut().push_back(index);
-    }
-}
-
-impl Pool {
-    /// Puts a process into the queue of `here`, of this thread's worker, or of any.
-    #[inline]
-    pub(crate) fn schedule(&self, node: usize, index: u32, here: Option<&Here>) {
-        match here {
-            Some(here) => here.push(index), // being polled: this is a turn of it
-            None => self.schedule_from_anywhere(node, index),
-        }
-    }
-
-    fn schedule_from_anywhere(&self, node: usize, index: u32) {
-        let scheduled = HERE.with_borrow(|here| {
-            let Some((_, here)) = here.iter().find(|(id, _)| *id == node) else {
-                return false;
-            };
-            here.push(index);
-            if !here.polling.get() {
-                self.rouse(&here.desk);
-            }
-            true
-        });
-        if !scheduled {
-            self.inject(Job::Turn(index));
-        }
-    }
-
-    /// Puts a process into the queue of the one worker that may run it, counted from one.
-    pub(crate) fn schedule_pinned(&self, worker: u16, index: u32) {
-        self.pin(worker, Pinned::Turn(index));
-    }
-
-    /// Lets that worker make a process.
-    pub(crate) fn settle(
-        &self,
-        worker: u16,
-        index: u32,
-        make: Box<dyn FnOnce() -> Box<dyn Run> + Send>,
-    ) {
-        self.pin(worker, Pinned::Settle(index, make));
-    }
-
-    fn pin(&self, worker: u16, job: Pinned) {
-        let desk = self.workers.lock().get(usize::from(worker) - 1).cloned();
-        let Some(desk) = desk else { return };
-        desk.pinned.lock().push_back(job);
-        desk.pinned_len.fetch_add(1, Ordering::SeqCst);
-        self.rouse(&desk);
-    }
-
-    /// The desk of a worker, which is there before the worker is: others may send to it already.
-    pub(crate) fn desk(&self, worker: usize) -> Arc<Desk> {
-        let mut workers = self.workers.lock();
-        let desks = workers.len().max(worker + 1);
-        workers.resize_with(desks, Arc::default);
-        workers[worker].clone()
-    }
-
-    /// How many workers there are.
-    pub(crate) fn worker_count(&self) -> usize {
-        self.workers.lock().len()
-    }
-
-    /// Runs `call` on a worker of this node: at once when this is the runtime of one.
-    pub(crate) fn call(&self, node: usize, call: impl FnOnce() + Send + 'static) {
-        let runtime = tokio::runtime::Handle::try_current().map(|handle| handle.id());
-        let is_here = |(id, here): &(usize, Rc<Here>)| {
-            *id == node && runtime.as_ref().is_ok_and(|id| *id == here.runtime)
-        };
-        if HERE.with_borrow(|here| here.iter().any(is_here)) {
-            call();
-        } else {
-            self.inject(Job::Call(Box::new(call)));
-        }
-    }
-
-    /// Drops what was handed to workers and waits for one.
-    pub(crate) fn clear(&self) {
-        let jobs = std::mem::take(&mut *self.injected.lock());
-        self.injected_len.fetch_sub(jobs.len(), Ordering::SeqCst);
-        for desk in self.workers.lock().iter() {
-            let pinned = std::mem::take(&mut *desk.pinned.lock());
-            desk.pinned_len.fetch_sub(pinned.len(), Ordering::SeqCst);
-        }
-    }
-
-    pub(crate) fn look(&self) -> Vec<Look> {
-        let workers = self.workers.lock().clone();
-        let look = |desk: &Arc<Desk>| Look {
-            handled: desk.handled.load(Ordering::Relaxed),
-            queue: desk.queue.load(Ordering::Relaxed),
-            used: desk.cpu.get().and_then(ThreadCpu::used),
-            ratio: desk.cpu.get().and_then(ThreadCpu::ratio),
-        };
-        workers.iter().map(look).collect()
-    }
-
-    /// Jobs that wait for any worker.
-    pub(crate) fn injected(&self) -> usize {
-        self.injected_len.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn rouse_all(&self) {
-        for desk in self.workers.lock().iter() {
-            self.rouse(desk);
-        }
-    }
-
-    fn inject(&self, job: Job) {
-        self.injected.lock().push_back(job);
-        self.injected_len.fetch_add(1, Ordering::SeqCst);
-        self.wake_one();
-    }
-
-    fn wake_one(&self) {
-        if self.sleeping.load(Ordering::SeqCst) == 0 {
-            return;
-        }
-        let workers = self.workers.lock();
-        let _ = workers.iter().find(|desk| self.rouse(desk));
-    }
-
-    fn rouse(&self, desk: &Desk) -> bool {
-        let slept =
-            desk.sleeping.load(Ordering::SeqCst) && desk.sleeping.swap(false, Ordering::AcqRel);
-        if slept {
-            self.sleeping.fetch_sub(1, Ordering::SeqCst);
-            desk.waker.wake();
-        }
-        slept
-    }
-}
 
 /// The actix actor that runs the processes of a node on one thread.
 pub(crate) struct Host {
@@ -525,40 +317,6 @@ impl Worker {
         self.here.polling.set(false);
         desk.queue.store(queue.borrow().len(), Ordering::Relaxed);
         desk.handled.store(self.handled, Ordering::Relaxed);
-    }
-}
-
-/// The processes of a worker whose empty lanes keep their room, because they had a turn lately:
-/// a process that is spoken to again and again allocates nothing, one that rests holds nothing.
-#[derive(Default)]
-struct Warm {
-    small: VecDeque<u32>,
-    large: VecDeque<u32>,
-}
-
-impl Warm {
-    fn add(&mut self, node: &Node, index: u32, warmth: Warmth) {
-        let (lanes, most) = match warmth {
-            Warmth::Cold => return,
-            Warmth::Small => (&mut self.small, WARM_SMALL),
-            Warmth::Large => (&mut self.large, WARM_LARGE),
-        };
-        lanes.push_back(index);
-        if lanes.len() <= most {
-            return;
-        }
-        let cooled = lanes.pop_front().and_then(|index| node.table().slot(index));
-        let Some(slot) = cooled else { return };
-        let mut mailbox = slot.0.lock();
-        if mailbox.warmth != warmth {
-            return; // another process has its slot, or it is on the other list
-        }
-        mailbox.warmth = Warmth::Cold;
-        if !mailbox.scheduled
-            && let Some(lane) = &mut mailbox.lane
-        {
-            lane.cool();
-        }
     }
 }
 
