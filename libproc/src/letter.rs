@@ -103,8 +103,8 @@ impl<P: Page> Letter<P> {
     }
 }
 
-/// Who sent a message. A process of this node is named by its place: naming it by its address would
-/// cost more than the rest of the letter.
+/// Who sent a message. A process of this node is named by its place: its address is shared, and each
+/// letter would count one more holder of it, and one less when it is handled.
 #[derive(Clone)]
 pub(crate) enum Sender {
     /// No process.

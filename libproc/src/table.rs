@@ -50,7 +50,7 @@ impl Handle {
 #[derive(Default)]
 pub(crate) struct Slot(pub(crate) SpinMutex<Mailbox, Yield>);
 
-/// A mailbox that is locked: for tens of nanoseconds, and never while anything is run.
+/// A mailbox that is locked: briefly, and never while anything is run.
 pub(crate) type Opened<'a> = SpinMutexGuard<'a, Mailbox, Yield>;
 
 /// What waits for a process, and the process itself.

@@ -24,7 +24,7 @@ pub(crate) struct Target {
 
 /// The id of a process that was given none: `~index.generation`.
 pub(super) fn anonymous(at: Handle) -> CompactString {
-    // By hand: the formatting machinery costs as much as the rest of a spawn.
+    // By hand: every spawn without a name comes by here.
     let mut digits = [0; 22];
     let mut start = digits.len();
     for (number, before) in [(at.generation, b'.'), (at.index, ANONYMOUS as u8)] {
