@@ -69,9 +69,6 @@ impl Node {
         id: &str,
         actor: Addr<A>,
     ) -> Result<Pid<P>, SpawnError> {
-        if self.is_draining() {
-            return Err(SpawnError::Draining);
-        }
         let adapter = Adapter {
             actor: actor.clone(),
             speaks: PhantomData::<fn() -> P>,

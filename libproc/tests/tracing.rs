@@ -229,3 +229,24 @@ fn a_trace_follows_asks_and_their_answers_within_a_node_and_over_nodes() {
     };
     assert_eq!(ids("Where", "parent_id"), ids("Relay", "span_id"));
 }
+
+#[test]
+fn the_trace_of_a_letter_that_reached_nobody_is_not_that_of_the_next() {
+    Recorder::default().watch(async {
+        let (one, two) = (node().await, node().await);
+        let guide = two.spawn("guide", Guide);
+        let nobody: Pid<Guiding> = format!("nobody@{}", two.address())
+            .parse()
+            .expect("an address");
+        let parent: TraceContext = PARENT.parse().expect("W3C's own example");
+        {
+            let _entered = trace::resume(parent);
+            one.tell(&nobody, Where {});
+        }
+        let said = one.ask(&guide, Where {}).await.expect("it answers");
+        let context: TraceContext = said.parse().expect("a context");
+        assert_ne!(context.trace_id(), parent.trace_id());
+        one.shutdown().await;
+        two.shutdown().await;
+    });
+}

@@ -90,7 +90,8 @@ impl Node {
         }
     }
 
-    /// Lets the node go down gracefully: it takes no new processes from now on, its processes handle
+    /// Lets the node go down gracefully: it takes no new processes under a
+    /// name from now on, its processes handle
     /// what waits for them, and then it is [shut down](Node::shutdown).
     ///
     /// `within` bounds the time for what waits; letters that come from elsewhere meanwhile are

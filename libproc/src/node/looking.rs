@@ -109,7 +109,12 @@ impl Node {
             kind: kind_of(mailbox),
             state: match mailbox {
                 Mailbox { alive: false, .. } => State::Ending,
-                Mailbox { body: None, .. } => State::Running,
+                // The body of a pinned one is with its worker, also while nobody runs it.
+                Mailbox {
+                    body: None,
+                    pinned: 0,
+                    ..
+                } => State::Running,
                 Mailbox {
                     scheduled: true, ..
                 } => State::Queued,

@@ -20,6 +20,9 @@ use crate::table::{Handle, Opened};
 use crate::transport;
 use crate::worker::Here;
 
+/// How long a sender that waits for room relies on being told of it.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// A message that found no mailbox, and why.
 struct Undelivered<P: Page> {
     letter: Letter<P>,
@@ -364,9 +367,6 @@ impl Node {
         }
     }
 }
-
-/// How long a sender that waits for room relies on being told of it.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 fn undelivered<P: Page>(letter: Letter<P>, reason: DeadReason) -> Result<(), Box<Undelivered<P>>> {
     let room = None;

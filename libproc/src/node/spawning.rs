@@ -47,9 +47,6 @@ impl Node {
         id: &str,
         actor: A,
     ) -> Result<Pid<A::Protocol>, SpawnError> {
-        if self.is_draining() {
-            return Err(SpawnError::Draining);
-        }
         let make = |upid: &Upid| Body::new(actor, upid.clone());
         self.settle(Some(id), A::KIND, make).map(Pid::assume)
     }
@@ -93,9 +90,6 @@ impl Node {
         worker: usize,
         make: impl FnOnce() -> A + Send + 'static,
     ) -> Result<Pid<A::Protocol>, SpawnError> {
-        if self.is_draining() {
-            return Err(SpawnError::Draining);
-        }
         let pool = &self.0.pool;
         let worker = worker % pool.worker_count().clamp(1, usize::from(u16::MAX)) + 1;
         let (upid, at) = self.prepare(Some(id), A::KIND, |mailbox, _| {
@@ -133,6 +127,10 @@ impl Node {
         {
             let id = id.chars().take(crate::pid::ID_MAX).collect();
             return Err(SpawnError::InvalidId(id));
+        }
+        // The node's own helpers have no names, and work to its end.
+        if id.is_some() && self.is_draining() {
+            return Err(SpawnError::Draining);
         }
         let mut names = id.map(|id| (id, self.0.names.lock()));
         if let Some((id, names)) = &names

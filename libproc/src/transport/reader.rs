@@ -290,6 +290,7 @@ impl<'a> Reader<'a> {
                 let reply = ReplyTo(Asker::Peer(Box::new(asker)));
                 if self.busy {
                     // Not worth a turn of the process: the answer could not be sent.
+                    self.trace = None;
                     self.arrivals.check(address)?;
                     reply.fail(AskError::Busy, &self.node);
                     return Ok(());
@@ -333,6 +334,8 @@ impl<'a> Reader<'a> {
 
     #[inline]
     fn letter(&mut self, body: &[u8], reply: Option<ReplyTo>) -> Result<(), BadFrame> {
+        // Of this letter alone, whatever comes of it.
+        let context = self.trace.take();
         let (address, mut body) = frame::address(body)?;
         if reply.is_some() {
             body = frame::number(body)?.1;
@@ -341,16 +344,14 @@ impl<'a> Reader<'a> {
             Wanted::Message(from, lane, decode) => {
                 self.run_to = address.to as usize;
                 let run = self.run.get_or_insert_with(lane);
-                let _entered = trace::resume_if(self.trace.take());
-                let Err((error, reply)) = decode(body, Sender::Afar(from), reply, &mut **run)
-                else {
+                let _entered = trace::resume_if(context);
+                let decoded = decode(body, Sender::Afar(from), reply, &mut **run);
+                let Err((error, reply)) = decoded else {
                     return Ok(());
                 };
-                {
-                    let (to, from, name) = self.arrivals.describe(address);
-                    tracing::warn!(%to, %from, %name, %error, "undecodable message");
-                    (DeadReason::Undecodable, AskError::Undecodable, reply)
-                }
+                let (to, from, name) = self.arrivals.describe(address);
+                tracing::warn!(%to, %from, %name, %error, "undecodable message");
+                (DeadReason::Undecodable, AskError::Undecodable, reply)
             }
             Wanted::NoProcess => (DeadReason::NoProcess, AskError::NoProcess, reply),
             Wanted::NotAccepted => {
