@@ -41,6 +41,8 @@ pub(crate) struct MasterProcess {
     pub(crate) speaker: Option<Upid>,
     /// Operators that watch.
     pub(crate) watchers: http::Watchers,
+    /// Writes long pages.
+    pub(crate) clerk: http::Clerk,
     /// Agents that are being taken back.
     pub(crate) returning: BTreeSet<AgentId>,
     /// Counts registrations of agents.
@@ -72,6 +74,7 @@ impl MasterProcess {
             allocator: None,
             speaker: None,
             watchers: http::Watchers::default(),
+            clerk: http::Clerk::default(),
             admitting: BTreeSet::new(),
             returning: BTreeSet::new(),
             sessions: 0,

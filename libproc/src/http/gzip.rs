@@ -46,7 +46,7 @@ fn compress(body: &[u8]) -> Option<Bytes> {
 }
 
 /// Whether the client takes gzip: it names it, or anything, and not with a quality of zero.
-pub(super) fn accepted(headers: &HeaderMap) -> bool {
+pub fn accepted(headers: &HeaderMap) -> bool {
     let Some(Ok(text)) = headers
         .get(header::ACCEPT_ENCODING)
         .map(|value| value.to_str())

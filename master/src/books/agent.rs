@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::agent::{Agenting, TaskOf};
 use api::master::AgentState;
+use imbl::OrdSet;
 use libproc::Pid;
 use types::{AgentId, AgentInfo, ExecutorId, FrameworkId, OfferId, Resources, Role};
 
@@ -30,9 +31,9 @@ pub(crate) struct Agent {
     pub(crate) missed_pings: u32,
     /// The number of the order by which the allocator knows it: older allocations are void.
     pub(crate) announced: u64,
-    pub(super) tasks: BTreeSet<TaskOf>,
+    pub(super) tasks: OrdSet<TaskOf>,
     pub(super) executors: BTreeSet<(FrameworkId, ExecutorId)>,
-    pub(super) offers: BTreeSet<OfferId>,
+    pub(super) offers: OrdSet<OfferId>,
     pub(super) used: Resources,
     pub(super) offered: Resources,
     /// It reported tasks that overlap: what they use has to be summed up anew when one ends.
@@ -54,9 +55,9 @@ impl Agent {
             session: 0,
             missed_pings: 0,
             announced: 0,
-            tasks: BTreeSet::new(),
+            tasks: OrdSet::new(),
             executors: BTreeSet::new(),
-            offers: BTreeSet::new(),
+            offers: OrdSet::new(),
             used: Resources::new(),
             offered: Resources::new(),
             overlaps: false,
@@ -64,7 +65,7 @@ impl Agent {
     }
 
     /// The tasks on it, those that have ended and are not acknowledged too.
-    pub(crate) fn tasks(&self) -> impl Iterator<Item = &TaskOf> {
+    pub(crate) fn tasks(&self) -> impl ExactSizeIterator<Item = &TaskOf> {
         self.tasks.iter()
     }
 

@@ -7,8 +7,7 @@ use super::{Agent, Books, Framework};
 impl Books {
     /// How many entries a check looks at, roughly.
     pub(crate) fn size(&self) -> usize {
-        let tasks = self.frameworks.values().map(|f| f.tasks.len());
-        self.agents.len() + self.frameworks.len() + self.offers.len() + tasks.sum::<usize>()
+        self.agents.len() + self.frameworks.len() + self.offers.len() + self.task_count()
     }
 
     /// Checks every relation from both sides, and that nothing is promised twice.

@@ -1,12 +1,15 @@
 //! A framework in the books: who it is, its tasks and executors, and what became of them.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use api::master::FrameworkState;
 use api::scheduler::Scheduling;
+use imbl::OrdSet;
 use libproc::Pid;
 use types::{AgentId, ExecutorId, ExecutorInfo, ExecutorKind, FrameworkCapability, FrameworkId};
 use types::{FrameworkInfo, KillPolicy, OfferId, Resources, Role, Task, TaskId};
+
+use super::{Form, History, Record, Rendered, Shelf};
 
 /// A framework.
 #[derive(Debug, Clone)]
@@ -24,13 +27,13 @@ pub(crate) struct Framework {
     pub(crate) unregistered_ms: Option<u64>,
     /// Counts its subscriptions and disconnections: timers set before the last one are void.
     pub(crate) session: u64,
-    pub(super) tasks: BTreeMap<TaskId, Entry>,
-    pub(super) executors: BTreeMap<(AgentId, ExecutorId), Executor>,
-    pub(super) offers: BTreeSet<OfferId>,
-    pub(super) unreachable: BTreeMap<TaskId, Entry>,
-    pub(super) completed: VecDeque<Entry>,
+    pub(super) tasks: Shelf<TaskId, Entry>,
+    pub(super) executors: Shelf<(AgentId, ExecutorId), Executor>,
+    pub(super) offers: OrdSet<OfferId>,
+    pub(super) unreachable: Shelf<TaskId, Entry>,
+    pub(super) completed: History<Entry>,
     /// Kills that wait for an agent to come back.
-    pub(super) kills: BTreeMap<TaskId, Option<KillPolicy>>,
+    pub(super) kills: imbl::OrdMap<TaskId, Option<KillPolicy>>,
 }
 
 /// A task in the books.
@@ -41,7 +44,32 @@ pub(crate) struct Entry {
     pub(crate) sequence: u64,
     /// Since when its agent does not answer.
     pub(crate) unreachable_since_ms: Option<u64>,
+    rendered: Rendered,
 }
+
+impl Entry {
+    pub(super) fn new(task: Task, sequence: u64) -> Self {
+        Self {
+            task,
+            sequence,
+            unreachable_since_ms: None,
+            rendered: Rendered::default(),
+        }
+    }
+
+    /// The task as it is written in a form, by `write` if that was not done since it changed.
+    pub(crate) fn rendered(&self, form: Form, write: impl FnOnce(&Task) -> Vec<u8>) -> &[u8] {
+        self.rendered.get(form, || write(&self.task))
+    }
+}
+
+impl Record for Entry {
+    fn touched(&mut self) {
+        self.rendered = Rendered::default();
+    }
+}
+
+impl Record for Executor {}
 
 /// An executor in the books.
 #[derive(Debug, Clone)]
@@ -77,12 +105,12 @@ impl Framework {
             reregistered_ms: None,
             unregistered_ms: None,
             session: 0,
-            tasks: BTreeMap::new(),
-            executors: BTreeMap::new(),
-            offers: BTreeSet::new(),
-            unreachable: BTreeMap::new(),
-            completed: VecDeque::new(),
-            kills: BTreeMap::new(),
+            tasks: Shelf::new(),
+            executors: Shelf::new(),
+            offers: OrdSet::new(),
+            unreachable: Shelf::new(),
+            completed: History::new(),
+            kills: imbl::OrdMap::new(),
         }
     }
 
@@ -102,7 +130,7 @@ impl Framework {
     }
 
     /// The tasks on registered agents, those that have ended and are not acknowledged too.
-    pub(crate) fn tasks(&self) -> impl Iterator<Item = &Entry> {
+    pub(crate) fn tasks(&self) -> impl ExactSizeIterator<Item = &Entry> {
         self.tasks.values()
     }
 

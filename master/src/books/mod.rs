@@ -10,13 +10,14 @@ mod departures;
 mod framework;
 mod offers;
 mod readmission;
+mod rendered;
+mod shelf;
 mod tasks;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
-
 use api::master::FrameworkState;
+use imbl::{OrdMap, Vector};
 use libproc::Upid;
 use types::{AgentId, FrameworkId, Offer, OfferId, Resources, Role};
 
@@ -24,6 +25,8 @@ pub(crate) use agent::{Agent, UsedBy};
 pub(crate) use framework::{Entry, Executor, Framework};
 pub(crate) use offers::NoRoom;
 pub(crate) use readmission::{Readmission, Report};
+pub(crate) use rendered::{Form, Rendered};
+pub(crate) use shelf::{History, Record, Shelf};
 pub(crate) use tasks::Change;
 
 use crate::Options;
@@ -64,18 +67,23 @@ pub(crate) struct Unreachable {
     pub(crate) since_ms: u64,
 }
 
-/// The books.
-#[derive(Debug)]
+impl Record for Agent {}
+impl Record for Framework {}
+impl Record for Offer {}
+impl Record for Unreachable {}
+
+/// The books. A copy costs hardly anything and stays as it is: see [`shelf`].
+#[derive(Debug, Clone)]
 pub(crate) struct Books {
-    agents: BTreeMap<AgentId, Agent>,
-    frameworks: BTreeMap<FrameworkId, Framework>,
-    offers: BTreeMap<OfferId, Offer>,
-    completed: VecDeque<Framework>,
-    unreachable: BTreeMap<AgentId, Unreachable>,
+    agents: Shelf<AgentId, Agent>,
+    frameworks: Shelf<FrameworkId, Framework>,
+    offers: Shelf<OfferId, Offer>,
+    completed: History<Framework>,
+    unreachable: Shelf<AgentId, Unreachable>,
     /// The unreachable in the order they became so; may list some that came back.
-    unreachable_order: VecDeque<AgentId>,
-    agent_at: BTreeMap<Upid, AgentId>,
-    framework_at: BTreeMap<Upid, FrameworkId>,
+    unreachable_order: Vector<AgentId>,
+    agent_at: OrdMap<Upid, AgentId>,
+    framework_at: OrdMap<Upid, FrameworkId>,
     sequence: u64,
     limits: Limits,
 }
@@ -84,14 +92,14 @@ pub(crate) struct Books {
 impl Books {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
-            agents: BTreeMap::new(),
-            frameworks: BTreeMap::new(),
-            offers: BTreeMap::new(),
-            completed: VecDeque::new(),
-            unreachable: BTreeMap::new(),
-            unreachable_order: VecDeque::new(),
-            agent_at: BTreeMap::new(),
-            framework_at: BTreeMap::new(),
+            agents: Shelf::new(),
+            frameworks: Shelf::new(),
+            offers: Shelf::new(),
+            completed: History::new(),
+            unreachable: Shelf::new(),
+            unreachable_order: Vector::new(),
+            agent_at: OrdMap::new(),
+            framework_at: OrdMap::new(),
             sequence: 0,
             limits,
         }

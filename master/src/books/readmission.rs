@@ -174,7 +174,8 @@ impl Books {
         };
         let missing: Vec<TaskOf> = self.agents[id]
             .tasks
-            .difference(reported)
+            .iter()
+            .filter(|of| !reported.contains(*of))
             .cloned()
             .collect();
         for of in missing {

@@ -21,6 +21,11 @@ pub(crate) enum Change {
 }
 
 impl Books {
+    /// The number of tasks on registered agents.
+    pub(crate) fn task_count(&self) -> usize {
+        self.frameworks.values().map(|f| f.tasks.len()).sum()
+    }
+
     /// The number of tasks that have not ended.
     pub(crate) fn live_tasks(&self) -> u64 {
         self.frameworks.values().map(Framework::live_tasks).sum()
@@ -41,11 +46,7 @@ impl Books {
             charge(agent, &task.resources);
         }
         agent.tasks.insert(of);
-        let entry = Entry {
-            sequence: self.sequence,
-            unreachable_since_ms: None,
-            task,
-        };
+        let entry = Entry::new(task, self.sequence);
         framework.unreachable.remove(&entry.task.task_id);
         let before = framework.tasks.insert(entry.task.task_id.clone(), entry);
         assert!(before.is_none(), "a task is added once");

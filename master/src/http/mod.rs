@@ -4,17 +4,23 @@
 //! | --- | --- |
 //! | [`scheduler`] | calls of schedulers, and what they are answered |
 //! | [`operator`] | calls of operators |
+//! | [`reads`] | what operators read that may be long |
 //! | [`views`] | the books as operators see them |
 //! | [`watching`] | operators' streams of what changes |
+//! | [`snapshot`] | what the master knows at one moment |
+//! | [`page`] | pages that may be long, written part by part |
 //! | [`stream`] | a scheduler's stream of events, a process like any other scheduler |
 //! | [`sink`] | streams of events in general, and their limits |
 //! | [`v0`] | the pages that tools read |
 //! | [`refusal`] | what is said to requests that are wrong |
 
 mod operator;
+mod page;
+mod reads;
 pub(crate) mod refusal;
 mod scheduler;
 mod sink;
+mod snapshot;
 mod stream;
 pub(crate) mod v0;
 mod views;
@@ -22,6 +28,7 @@ mod watching;
 
 use libproc::prelude::*;
 
+pub(crate) use page::Clerk;
 pub(crate) use stream::Stream;
 pub(crate) use watching::Watchers;
 

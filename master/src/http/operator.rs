@@ -11,6 +11,7 @@ use libproc::prelude::Context;
 use tracing::level_filters::LevelFilter;
 use types::{FrameworkId, Role};
 
+use super::reads::Read;
 use super::refusal::{Refusal, header_text, only_post};
 use crate::failover::Farewell;
 use crate::process::MasterProcess;
@@ -46,6 +47,10 @@ impl MasterProcess {
         if body == CallBody::Subscribe {
             return self.open_watch(encoding, ctx);
         }
+        if let Some(read) = Read::of(&body) {
+            let snapshot = self.snapshot();
+            return read.answer(&self.clerk, request, encoding, snapshot);
+        }
         match self.read(&body, ctx) {
             Some(answer) => Ok(encode(encoding, answer)),
             None => self.act(body, ctx),
@@ -68,14 +73,9 @@ impl MasterProcess {
                 let level = logging_level();
                 ResponseBody::GetLoggingLevel(response::GetLoggingLevel { level })
             }
-            CallBody::GetState => ResponseBody::GetState(self.get_state()),
-            CallBody::GetAgents => ResponseBody::GetAgents(self.get_agents()),
-            CallBody::GetFrameworks => ResponseBody::GetFrameworks(self.get_frameworks()),
-            CallBody::GetExecutors => ResponseBody::GetExecutors(self.get_executors()),
-            CallBody::GetTasks => ResponseBody::GetTasks(self.get_tasks()),
-            CallBody::GetRoles => ResponseBody::GetRoles(self.get_roles()),
-            CallBody::GetWeights => ResponseBody::GetWeights(self.get_weights()),
-            CallBody::GetMaster => ResponseBody::GetMaster(self.get_master()),
+            CallBody::GetRoles => ResponseBody::GetRoles(self.snapshot().get_roles()),
+            CallBody::GetWeights => ResponseBody::GetWeights(self.snapshot().get_weights()),
+            CallBody::GetMaster => ResponseBody::GetMaster(self.snapshot().get_master()),
             // There are none of these here yet.
             CallBody::GetOperations => ResponseBody::GetOperations(Default::default()),
             CallBody::GetQuota => ResponseBody::GetQuota(Default::default()),

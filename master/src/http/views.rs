@@ -10,9 +10,9 @@ use api::v1::{AgentCapability, ExecutorInfo, MasterInfo, Offer, Resource, Role a
 use api::v1::{TimeInfo, WeightInfo};
 use types::{AgentCapability as Capability, ExecutorKind, Resources, Role};
 
+use super::snapshot::Snapshot;
 use super::v0::agent::{offered_resources, pid_of, used_resources};
 use crate::books::{self, Entry, Executor};
-use crate::process::MasterProcess;
 
 /// What every agent can do.
 const CAPABILITIES: [Capability; 3] = [
@@ -34,7 +34,7 @@ fn allocated(by_role: BTreeMap<Role, Resources>) -> Vec<Resource> {
     resources.collect()
 }
 
-impl MasterProcess {
+impl Snapshot {
     pub(super) fn get_state(&self) -> GetState {
         GetState {
             get_tasks: Some(self.get_tasks()),
@@ -165,7 +165,7 @@ impl MasterProcess {
     }
 
     pub(super) fn get_weights(&self) -> GetWeights {
-        let weights = self.options.weights.iter();
+        let weights = self.weights.iter();
         let weights = weights.map(|(role, weight)| WeightInfo {
             weight: weight.thousandths() as f64 / 1_000.0,
             role: Some(role.to_string()),

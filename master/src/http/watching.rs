@@ -61,7 +61,7 @@ impl MasterProcess {
     ) -> Result<Response, Refusal> {
         let (sink, body) = Sink::open(encoding);
         let subscribed = EventBody::Subscribed(event::Subscribed {
-            get_state: Some(Box::new(self.get_state())),
+            get_state: Some(Box::new(self.snapshot().get_state())),
             heartbeat_interval_seconds: Some(HEARTBEAT.as_secs_f64()),
         });
         for body in [subscribed, EventBody::Heartbeat] {
@@ -125,7 +125,7 @@ impl MasterProcess {
             return;
         }
         if let Some(agent) = self.books.agent(id) {
-            let agent = self.agent_message(agent);
+            let agent = self.snapshot().agent_message(agent);
             let event = EventBody::AgentAdded(event::AgentAdded { agent });
             self.watchers.tell(&event.into());
         }
@@ -146,7 +146,7 @@ impl MasterProcess {
             return;
         }
         if let Some(framework) = self.books.framework(id) {
-            let framework = self.framework_message(framework);
+            let framework = self.snapshot().framework_message(framework);
             let event = EventBody::FrameworkAdded(event::FrameworkAdded { framework });
             self.watchers.tell(&event.into());
         }
@@ -158,7 +158,7 @@ impl MasterProcess {
             return;
         }
         if let Some(framework) = self.books.framework(id) {
-            let framework = self.framework_message(framework);
+            let framework = self.snapshot().framework_message(framework);
             let event = EventBody::FrameworkUpdated(event::FrameworkUpdated { framework });
             self.watchers.tell(&event.into());
         }

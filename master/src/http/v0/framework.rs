@@ -6,8 +6,7 @@ use serde::Serialize;
 use types::{FrameworkCapability, Label, Offer, Resources};
 
 use super::flat::{Flat, seconds};
-use super::task::TaskView;
-use crate::books::{Books, Entry, Executor, Framework};
+use crate::books::{Books, Executor, Framework};
 
 /// What every page says of a framework.
 #[derive(Debug, Serialize)]
@@ -29,7 +28,7 @@ pub(super) struct FrameworkSummary<'a> {
     recovered: bool,
 }
 
-/// All that is known of a framework.
+/// All that is known of a framework, but for its tasks.
 #[derive(Debug, Serialize)]
 pub(super) struct FrameworkView<'a> {
     #[serde(flatten)]
@@ -51,9 +50,6 @@ pub(super) struct FrameworkView<'a> {
     role: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<Vec<&'a str>>,
-    tasks: Vec<TaskView<'a>>,
-    unreachable_tasks: Vec<TaskView<'a>>,
-    completed_tasks: Vec<TaskView<'a>>,
     offers: Vec<OfferView<'a>>,
     executors: Vec<ExecutorView<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -125,9 +121,6 @@ impl<'a> FrameworkView<'a> {
         let info = &framework.info;
         let summary = FrameworkSummary::new(framework, books);
         let several = info.has(FrameworkCapability::MultiRole);
-        let tasks = |entries: &mut dyn Iterator<Item = &'a Entry>| -> Vec<TaskView<'a>> {
-            entries.map(|entry| TaskView::from(&entry.task)).collect()
-        };
         let offers = framework.offers().filter_map(|id| books.offer(id));
         Self {
             resources: &summary.used_resources + &summary.offered_resources,
@@ -141,9 +134,6 @@ impl<'a> FrameworkView<'a> {
             principal: info.principal.as_deref(),
             role: (!several).then(|| info.roles.first().map_or("*", |role| role.as_str())),
             roles: several.then(|| info.roles.iter().map(|role| role.as_str()).collect()),
-            tasks: tasks(&mut framework.tasks()),
-            unreachable_tasks: tasks(&mut framework.unreachable_tasks()),
-            completed_tasks: tasks(&mut framework.completed_tasks()),
             offers: offers.map(OfferView::from).collect(),
             executors: framework
                 .executors()

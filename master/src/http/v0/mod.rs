@@ -21,7 +21,9 @@ use libproc::http::{Request, Respond as _, Response, Routes, StatusCode, header}
 use libproc::prelude::Context;
 use serde::Serialize;
 
+use super::page::Page;
 use super::refusal::Refusal;
+use super::snapshot::Snapshot;
 use crate::process::MasterProcess;
 
 /// The name of a function of a script has at most this many bytes.
@@ -30,7 +32,8 @@ const MAX_JSONP_BYTES: usize = 256;
 /// What the front page of a node serves though the node has a page of this name.
 pub(crate) const FRONT: &[&str] = &["metrics/snapshot"];
 
-type Serve = fn(&MasterProcess, &Request, &Context<MasterProcess>) -> Result<Response, Refusal>;
+type Answer = Result<Response, Refusal>;
+type Serve = fn(&MasterProcess, &Request, &Context<MasterProcess>) -> Answer;
 
 macro_rules! pages {
     ($($path:literal => $page:path),* $(,)?) => {
@@ -91,16 +94,36 @@ pub(super) fn not_found() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "404 Not Found.")
 }
 
+/// Answers with a page of JSON that may be long, or with a script that calls a function with it.
+fn page<F>(
+    master: &MasterProcess,
+    request: &Request,
+    write: impl FnOnce(Snapshot, Page) -> F,
+) -> Answer
+where
+    F: Future<Output = Page> + Send + 'static,
+{
+    let snapshot = master.snapshot();
+    let clerk = &master.clerk;
+    let Some(function) = function(request)? else {
+        return clerk.answer(request, "application/json", |page| write(snapshot, page));
+    };
+    clerk.answer(request, "text/javascript", |mut page| {
+        page.raw(format!("{function}(").as_bytes());
+        let writing = write(snapshot, page);
+        async move {
+            let mut page = writing.await;
+            page.end(')');
+            page
+        }
+    })
+}
+
 /// Answers with JSON, or with a script that calls a function with it.
-fn json(request: &Request, value: &impl Serialize) -> Result<Response, Refusal> {
-    let Some(function) = argument(request, "jsonp") else {
+fn json(request: &Request, value: &impl Serialize) -> Answer {
+    let Some(function) = function(request)? else {
         return Ok(Response::json(value));
     };
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_$.[]".contains(c);
-    if function.is_empty() || function.len() > MAX_JSONP_BYTES || !function.chars().all(plain) {
-        let text = "Expecting 'jsonp' to be the name of a function";
-        return Err(Refusal::bad(text));
-    }
     let failed = |error: serde_json::Error| {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
     };
@@ -108,6 +131,19 @@ fn json(request: &Request, value: &impl Serialize) -> Result<Response, Refusal> 
     serde_json::to_writer(&mut script, value).map_err(failed)?;
     script.push(b')');
     Ok(Response::with(StatusCode::OK, "text/javascript", script))
+}
+
+/// The function of a script that is to be called with the page, if one is named.
+fn function(request: &Request) -> Result<Option<Cow<'_, str>>, Refusal> {
+    let Some(function) = argument(request, "jsonp") else {
+        return Ok(None);
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_$.[]".contains(c);
+    if function.is_empty() || function.len() > MAX_JSONP_BYTES || !function.chars().all(plain) {
+        let text = "Expecting 'jsonp' to be the name of a function";
+        return Err(Refusal::bad(text));
+    }
+    Ok(Some(function))
 }
 
 /// What the query of a request says under this name.

@@ -7,7 +7,7 @@ use types::{FrameworkId, Resources, Role};
 
 use super::flat::Amounts;
 use crate::books::Executor;
-use crate::process::MasterProcess;
+use crate::http::snapshot::Snapshot;
 
 /// A role that is known: of a framework, by a weight, or of reservations.
 #[derive(Debug, Default)]
@@ -35,15 +35,12 @@ struct RoleView<'a> {
     frameworks: &'a BTreeSet<FrameworkId>,
 }
 
-impl MasterProcess {
+impl Snapshot {
     /// The roles that are known, and what they have.
     pub(in crate::http) fn known_roles(&self) -> BTreeMap<Role, KnownRole> {
         let mut roles: BTreeMap<Role, KnownRole> = BTreeMap::new();
-        let listed = self.options.roles.iter().flatten();
-        for role in listed
-            .chain(self.options.weights.keys())
-            .chain([&Role::any()])
-        {
+        let listed = self.roles.iter().flatten();
+        for role in listed.chain(self.weights.keys()).chain([&Role::any()]) {
             roles.entry(role.clone()).or_default();
         }
         for framework in self.books.frameworks() {
@@ -71,7 +68,7 @@ impl MasterProcess {
             }
         }
         for (role, known) in &mut roles {
-            let weight = self.options.weights.get(role).copied().unwrap_or_default();
+            let weight = self.weights.get(role).copied().unwrap_or_default();
             known.weight = weight.thousandths() as f64 / 1_000.0;
         }
         roles

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use libproc::http::{Request, Response};
+use libproc::http::Request;
 use libproc::prelude::Context;
 use serde::Serialize;
 use types::{AgentId, FrameworkId};
@@ -11,18 +11,20 @@ use super::agent::{AgentDetails, AgentView};
 use super::flat::seconds;
 use super::framework::{FrameworkSummary, FrameworkView};
 use super::roles::Roles;
-use super::task::{Counts, TaskView};
-use super::{argument, json, number};
+use super::task::{Counts, rendered};
+use super::{Answer, argument, json, number, page};
 use crate::books::{Entry, Framework};
+use crate::http::page::{LOOK, Page};
 use crate::http::refusal::Refusal;
+use crate::http::snapshot::Snapshot;
 use crate::process::MasterProcess;
 
-type Answer = Result<Response, Refusal>;
 type Ctx = Context<MasterProcess>;
 
 /// `/tasks` gives so many tasks unless asked for another number.
 const TASKS: usize = 100;
 
+/// What the state begins with, which is not much.
 #[derive(Serialize)]
 struct State<'a> {
     version: &'static str,
@@ -41,12 +43,6 @@ struct State<'a> {
     leader: String,
     leader_info: Leader<'a>,
     flags: BTreeMap<&'static str, String>,
-    slaves: Vec<AgentView<'a>>,
-    recovered_slaves: [(); 0],
-    frameworks: Vec<FrameworkView<'a>>,
-    completed_frameworks: Vec<FrameworkView<'a>>,
-    orphan_tasks: [(); 0],
-    unregistered_frameworks: [(); 0],
 }
 
 #[derive(Serialize)]
@@ -57,52 +53,101 @@ struct Leader<'a> {
     hostname: &'a str,
 }
 
+/// Nothing, of which there may have been something once.
+const NONE: [(); 0] = [];
+
 /// GET /state
 pub(super) fn state(master: &MasterProcess, request: &Request, _: &Ctx) -> Answer {
-    let (books, info) = (&master.books, &master.info);
+    let flags = master.flags();
+    page(master, request, |snapshot, page| {
+        write_state(snapshot, flags, page)
+    })
+}
+
+async fn write_state(
+    snapshot: Snapshot,
+    flags: BTreeMap<&'static str, String>,
+    mut page: Page,
+) -> Page {
+    let (books, info) = (&snapshot.books, &snapshot.info);
     let pid = format!("{}@{}", api::MASTER, info.address);
     let port = info.address.rsplit(':').next();
     let active = books.agents().filter(|agent| agent.connected).count();
-    json(
-        request,
-        &State {
-            version: api::v1::VERSION,
-            tepui_version: api::VERSION,
-            start_time: seconds(master.started_ms),
-            elected_time: seconds(master.started_ms),
+    page.object(&State {
+        version: api::v1::VERSION,
+        tepui_version: api::VERSION,
+        start_time: seconds(snapshot.started_ms),
+        elected_time: seconds(snapshot.started_ms),
+        id: &info.id,
+        pid: pid.clone(),
+        hostname: &info.hostname,
+        cluster: snapshot.cluster.as_deref(),
+        capabilities: [],
+        activated_slaves: active as f64,
+        deactivated_slaves: (books.agents().count() - active) as f64,
+        unreachable_slaves: books.unreachable_agents().count() as f64,
+        leader: pid.clone(),
+        leader_info: Leader {
             id: &info.id,
-            pid: pid.clone(),
+            pid,
+            port: port.and_then(|port| port.parse().ok()).unwrap_or(0),
             hostname: &info.hostname,
-            cluster: master.options.cluster.as_deref(),
-            capabilities: [],
-            activated_slaves: active as f64,
-            deactivated_slaves: (books.agents().count() - active) as f64,
-            unreachable_slaves: books.unreachable_agents().count() as f64,
-            leader: pid.clone(),
-            leader_info: Leader {
-                id: &info.id,
-                pid,
-                port: port.and_then(|port| port.parse().ok()).unwrap_or(0),
-                hostname: &info.hostname,
-            },
-            flags: master.flags(),
-            slaves: books.agents().map(AgentView::from).collect(),
-            recovered_slaves: [],
-            frameworks: views(master, books.frameworks()),
-            completed_frameworks: views(master, books.completed_frameworks()),
-            orphan_tasks: [],
-            unregistered_frameworks: [],
         },
-    )
+        flags,
+    });
+    page.list("slaves");
+    for agent in books.agents() {
+        page.item(&AgentView::from(agent));
+        page.pause().await;
+    }
+    page.end(']');
+    page.field("recovered_slaves", &NONE);
+    write_frameworks(&snapshot, |_| true, &mut page).await;
+    page.field("orphan_tasks", &NONE);
+    page.field("unregistered_frameworks", &NONE);
+    page.end('}');
+    page
 }
 
-fn views<'a>(
-    master: &'a MasterProcess,
-    frameworks: impl Iterator<Item = &'a Framework>,
-) -> Vec<FrameworkView<'a>> {
-    frameworks
-        .map(|framework| FrameworkView::new(framework, &master.books))
-        .collect()
+/// The frameworks that are asked for, and those that have ended.
+async fn write_frameworks(
+    snapshot: &Snapshot,
+    asked: impl Fn(&Framework) -> bool,
+    page: &mut Page,
+) {
+    let books = &snapshot.books;
+    page.list("frameworks");
+    for framework in books.frameworks().filter(|framework| asked(framework)) {
+        write_framework(framework, snapshot, page).await;
+    }
+    page.end(']');
+    page.list("completed_frameworks");
+    for framework in books.completed_frameworks().filter(|ended| asked(ended)) {
+        write_framework(framework, snapshot, page).await;
+    }
+    page.end(']');
+}
+
+async fn write_framework(framework: &Framework, snapshot: &Snapshot, page: &mut Page) {
+    page.work(LOOK * framework.tasks().len()).await;
+    page.object(&FrameworkView::new(framework, &snapshot.books));
+    page.list("tasks");
+    write_tasks(framework.tasks(), page).await;
+    page.list("unreachable_tasks");
+    write_tasks(framework.unreachable_tasks(), page).await;
+    page.list("completed_tasks");
+    write_tasks(framework.completed_tasks(), page).await;
+    page.end('}');
+    page.pause().await;
+}
+
+/// The items of a list of tasks, and its end.
+async fn write_tasks<'a>(tasks: impl Iterator<Item = &'a Entry>, page: &mut Page) {
+    for entry in tasks {
+        page.raw_item(rendered(entry));
+        page.pause().await;
+    }
+    page.end(']');
 }
 
 #[derive(Serialize)]
@@ -110,8 +155,6 @@ struct Summary<'a> {
     hostname: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster: Option<&'a str>,
-    slaves: Vec<AgentCounted<'a>>,
-    frameworks: Vec<FrameworkCounted<'a>>,
 }
 
 #[derive(Serialize)]
@@ -134,9 +177,17 @@ struct FrameworkCounted<'a> {
 
 /// GET /state-summary
 pub(super) fn summary(master: &MasterProcess, request: &Request, _: &Ctx) -> Answer {
-    let books = &master.books;
+    page(master, request, write_summary)
+}
+
+async fn write_summary(snapshot: Snapshot, mut page: Page) -> Page {
+    let books = &snapshot.books;
+    page.object(&Summary {
+        hostname: &snapshot.info.hostname,
+        cluster: snapshot.cluster.as_deref(),
+    });
     let mut on: BTreeMap<&AgentId, (Counts, BTreeSet<&FrameworkId>)> = BTreeMap::new();
-    let mut frameworks = Vec::new();
+    page.list("frameworks");
     for framework in books.frameworks() {
         let (mut tasks, mut slave_ids) = (Counts::default(), BTreeSet::new());
         for entry in all_tasks(framework) {
@@ -145,30 +196,29 @@ pub(super) fn summary(master: &MasterProcess, request: &Request, _: &Ctx) -> Ans
             framework_ids.insert(&framework.id);
             tasks.add(entry.task.state);
             slave_ids.insert(&entry.task.agent_id);
+            page.work(LOOK).await;
         }
-        frameworks.push(FrameworkCounted {
+        page.item(&FrameworkCounted {
             framework: FrameworkSummary::new(framework, books),
             tasks,
             slave_ids,
         });
+        page.pause().await;
     }
-    let slaves = books.agents().map(|agent| {
+    page.end(']');
+    page.list("slaves");
+    for agent in books.agents() {
         let (tasks, framework_ids) = on.remove(&agent.id).unwrap_or_default();
-        AgentCounted {
+        page.item(&AgentCounted {
             agent: agent.into(),
             tasks,
             framework_ids,
-        }
-    });
-    json(
-        request,
-        &Summary {
-            hostname: &master.info.hostname,
-            cluster: master.options.cluster.as_deref(),
-            slaves: slaves.collect(),
-            frameworks,
-        },
-    )
+        });
+        page.pause().await;
+    }
+    page.end(']');
+    page.end('}');
+    page
 }
 
 fn all_tasks(framework: &Framework) -> impl Iterator<Item = &Entry> {
@@ -178,98 +228,110 @@ fn all_tasks(framework: &Framework) -> impl Iterator<Item = &Entry> {
         .chain(framework.completed_tasks())
 }
 
-#[derive(Serialize)]
-struct Slaves<'a> {
-    slaves: Vec<AgentDetails<'a>>,
-    recovered_slaves: [(); 0],
-}
-
 /// GET /slaves, or the one that `slave_id` names
 pub(super) fn slaves(master: &MasterProcess, request: &Request, _: &Ctx) -> Answer {
-    let asked = argument(request, "slave_id");
-    let agents = master.books.agents();
-    let asked = agents.filter(|agent| asked.as_deref().is_none_or(|id| agent.id.as_str() == id));
-    let slaves = asked.map(|agent| AgentDetails::new(agent, &master.books));
-    json(
-        request,
-        &Slaves {
-            slaves: slaves.collect(),
-            recovered_slaves: [],
-        },
-    )
-}
-
-#[derive(Serialize)]
-struct Frameworks<'a> {
-    frameworks: Vec<FrameworkView<'a>>,
-    completed_frameworks: Vec<FrameworkView<'a>>,
-    unregistered_frameworks: [(); 0],
+    let asked = argument(request, "slave_id").map(String::from);
+    page(master, request, |snapshot, mut page| async move {
+        page.raw(b"{");
+        page.list("slaves");
+        let agents = snapshot.books.agents();
+        let asked =
+            agents.filter(|agent| asked.as_deref().is_none_or(|id| agent.id.as_str() == id));
+        for agent in asked {
+            page.work(LOOK * agent.tasks().len()).await;
+            page.item(&AgentDetails::new(agent, &snapshot.books));
+            page.pause().await;
+        }
+        page.end(']');
+        page.field("recovered_slaves", &NONE);
+        page.end('}');
+        page
+    })
 }
 
 /// GET /frameworks, or the one that `framework_id` names
 pub(super) fn frameworks(master: &MasterProcess, request: &Request, _: &Ctx) -> Answer {
-    let asked = argument(request, "framework_id");
-    let asked = |framework: &&Framework| {
-        asked
-            .as_deref()
-            .is_none_or(|id| framework.id.as_str() == id)
-    };
-    let books = &master.books;
-    json(
-        request,
-        &Frameworks {
-            frameworks: views(master, books.frameworks().filter(asked)),
-            completed_frameworks: views(master, books.completed_frameworks().filter(asked)),
-            unregistered_frameworks: [],
-        },
-    )
+    let asked = argument(request, "framework_id").map(String::from);
+    page(master, request, |snapshot, mut page| async move {
+        page.raw(b"{");
+        let asked = |framework: &Framework| {
+            let id = framework.id.as_str();
+            asked.as_deref().is_none_or(|asked| asked == id)
+        };
+        write_frameworks(&snapshot, asked, &mut page).await;
+        page.field("unregistered_frameworks", &NONE);
+        page.end('}');
+        page
+    })
 }
 
-#[derive(Serialize)]
-struct Tasks<'a> {
-    tasks: Vec<TaskView<'a>>,
+/// Which tasks are asked for.
+struct Asked {
+    framework_id: Option<String>,
+    task_id: Option<String>,
+    oldest_first: bool,
+    offset: usize,
+    limit: usize,
 }
 
 /// GET /tasks: the newest first unless `order=asc`; of `framework_id`, of the name `task_id`; at
 /// most `limit`, from `offset` on
 pub(super) fn tasks(master: &MasterProcess, request: &Request, _: &Ctx) -> Answer {
-    let limit = number(request, "limit", TASKS)?;
-    let offset = number(request, "offset", 0)?;
-    let (framework_id, task_id) = (
-        argument(request, "framework_id"),
-        argument(request, "task_id"),
-    );
-    let oldest_first = match argument(request, "order").as_deref() {
-        Some("asc") => true,
-        Some("des") | None => false,
-        Some(_) => return Err(Refusal::bad("Expecting 'order' to be 'asc' or 'des'")),
+    let asked = Asked {
+        limit: number(request, "limit", TASKS)?,
+        offset: number(request, "offset", 0)?,
+        framework_id: argument(request, "framework_id").map(String::from),
+        task_id: argument(request, "task_id").map(String::from),
+        oldest_first: match argument(request, "order").as_deref() {
+            Some("asc") => true,
+            Some("des") | None => false,
+            Some(_) => return Err(Refusal::bad("Expecting 'order' to be 'asc' or 'des'")),
+        },
     };
-    let books = &master.books;
-    let frameworks = books.frameworks().chain(books.completed_frameworks());
-    let asked = frameworks.filter(|framework| {
-        framework_id
+    page(master, request, |snapshot, page| {
+        write_asked(snapshot, asked, page)
+    })
+}
+
+async fn write_asked(snapshot: Snapshot, asked: Asked, mut page: Page) -> Page {
+    let books = &snapshot.books;
+    let mut entries: Vec<&Entry> = Vec::new();
+    for framework in books.frameworks().chain(books.completed_frameworks()) {
+        let id = framework.id.as_str();
+        if asked
+            .framework_id
             .as_deref()
-            .is_none_or(|id| framework.id.as_str() == id)
-    });
-    let mut entries: Vec<&Entry> = asked
-        .flat_map(all_tasks)
-        .filter(|entry| {
+            .is_some_and(|asked| asked != id)
+        {
+            continue;
+        }
+        for entry in all_tasks(framework) {
             let id = entry.task.task_id.as_str();
-            task_id.as_deref().is_none_or(|asked| id == asked)
-        })
-        .collect();
+            if asked.task_id.as_deref().is_none_or(|asked| asked == id) {
+                entries.push(entry);
+            }
+            page.work(LOOK).await;
+        }
+    }
     entries.sort_by_key(|entry| entry.sequence);
-    if !oldest_first {
+    if !asked.oldest_first {
         entries.reverse();
     }
-    let tasks = entries.into_iter().skip(offset).take(limit);
-    let tasks = tasks.map(|entry| TaskView::from(&entry.task)).collect();
-    json(request, &Tasks { tasks })
+    page.raw(b"{");
+    page.list("tasks");
+    let entries = entries.into_iter().skip(asked.offset).take(asked.limit);
+    write_tasks(entries, &mut page).await;
+    page.end('}');
+    page
 }
 
 /// GET /roles
 pub(super) fn roles(master: &MasterProcess, request: &Request, _: &Ctx) -> Answer {
-    json(request, &Roles::from(&master.known_roles()))
+    page(master, request, |snapshot, mut page| async move {
+        page.work(LOOK * snapshot.books.task_count()).await;
+        page.item(&Roles::from(&snapshot.known_roles()));
+        page
+    })
 }
 
 #[derive(Serialize)]

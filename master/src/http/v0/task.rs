@@ -5,6 +5,7 @@ use serde::Serialize;
 use types::{Label, Task, TaskState, TaskStatus};
 
 use super::flat::{Flat, seconds};
+use crate::books::{Entry, Form};
 
 /// A task.
 #[derive(Debug, Serialize)]
@@ -42,6 +43,13 @@ struct StatusView<'a> {
     container_status: Option<v1::ContainerStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     healthy: Option<bool>,
+}
+
+/// A task in JSON, which is written once for each of its changes at most.
+pub(super) fn rendered(entry: &Entry) -> &[u8] {
+    entry.rendered(Form::Page, |task| {
+        serde_json::to_vec(&TaskView::from(task)).expect("a task has text keys only")
+    })
 }
 
 /// The name of a state, as the public API has it.

@@ -1,0 +1,36 @@
+//! Snapshots: what the master knows at one moment, for pages that are written while it goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use allocator::Weight;
+use types::{MasterInfo, Role};
+
+use crate::books::Books;
+use crate::process::MasterProcess;
+
+/// What the master knows at one moment. Taking it costs hardly more than a few reference counts:
+/// the books are shared until they change.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(super) books: Books,
+    pub(super) info: MasterInfo,
+    pub(super) cluster: Option<String>,
+    pub(super) started_ms: u64,
+    /// The roles that are allowed, if not all are.
+    pub(super) roles: Option<BTreeSet<Role>>,
+    pub(super) weights: BTreeMap<Role, Weight>,
+}
+
+impl MasterProcess {
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let options = &self.options;
+        Snapshot {
+            books: self.books.clone(),
+            info: self.info.clone(),
+            cluster: options.cluster.clone(),
+            started_ms: self.started_ms,
+            roles: options.roles.clone(),
+            weights: options.weights.clone(),
+        }
+    }
+}
