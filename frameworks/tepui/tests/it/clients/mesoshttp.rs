@@ -11,6 +11,7 @@ const MESOSHTTP: PythonClient = PythonClient {
     pythons: &["3.11", "3.10", "3.9", "3.8"],
     tools: &[],
     http_parser: false,
+    shared: false,
     requirements: &["mesoshttp==0.4.2"],
 };
 

@@ -4,6 +4,7 @@
 //! there is no interpreter it runs on or no network, the test says so and ends; with
 //! `TEPUI_TEST_CLIENTS=required` in the environment it fails. `TEPUI_TEST_CLIENTS=none` tries none.
 
+mod dpark;
 mod mesoshttp;
 mod node;
 mod pymesos;
