@@ -46,7 +46,7 @@ fn jobs_of_dpark_count_words_shuffle_and_add_up() {
         (&json!(true), &json!(50)),
         "{saw}"
     );
-    assert_eq!(saw["lengths"], json!([PIECE; 6]), "{saw}");
+    assert_eq!(saw["lengths"], json!(vec![PIECE; 6]), "{saw}");
     assert_eq!(saw["total"], 4_950, "{saw}");
     assert_eq!(saw["ordered"], json!([1, 3, 5, 7, 9]), "{saw}");
     assert_eq!(saw["joined"], json!([[1, ["a", "c"]]]), "{saw}");

@@ -5,7 +5,9 @@
 //! `TEPUI_TEST_CLIENTS=required` in the environment it fails. `TEPUI_TEST_CLIENTS=none` tries none.
 
 mod dpark;
+mod golang;
 mod mesoshttp;
+mod mpi;
 mod node;
 mod pymesos;
 pub(crate) mod python;
