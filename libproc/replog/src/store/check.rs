@@ -34,8 +34,8 @@ pub struct Survey {
 pub enum Finding {
     /// Lost: the replica has to be repaired by the others before it may vote.
     Damaged(Damage),
-    /// Lost once; later records make it good.
-    Repaired(Damage),
+    /// Lost once; later records make it good, or say what was lost.
+    Known(Damage),
     /// A last write that a crash interrupted. Nobody was told of it; opening the log cuts it off.
     Torn(Damage),
     /// The head of a segment, which is known from the others; opening the log writes it again.
@@ -95,11 +95,11 @@ pub fn survey(disk: &dyn Disk) -> Result<Survey, StoreError> {
     for (position, damage) in damaged {
         let later = damage.key.and_then(|key| index.get(key));
         let truncated = matches!(damage.key, Some(Key::Slot(slot)) if slot < superblock.begin);
-        let good = position < superblock.repaired
+        let good = position < superblock.noted
             || truncated
             || later.is_some_and(|later| later.position > position);
         findings.push(match good {
-            true => Finding::Repaired(damage),
+            true => Finding::Known(damage),
             false => Finding::Damaged(damage),
         });
     }

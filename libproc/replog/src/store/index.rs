@@ -46,6 +46,10 @@ impl Index {
         }
     }
 
+    pub(super) fn metas(&self) -> &BTreeMap<u64, Location> {
+        &self.metas
+    }
+
     /// Forgets the slots below `begin`.
     pub(super) fn truncate(&mut self, begin: u64) {
         self.pages = self.pages.split_off(&(begin / PAGE));

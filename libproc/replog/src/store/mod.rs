@@ -27,7 +27,7 @@ pub use check::{Finding, Survey, survey};
 pub use disk::{Directory, Disk, DiskFile, MemoryDisk};
 pub use error::StoreError;
 pub use options::{Identity, StoreOptions};
-pub use recovery::{Damage, Recovered};
+pub use recovery::{Damage, Lost, Recovered};
 pub use segmented::{SegmentedStore, StoreReader};
 
 /// What a record is about. Of the records with one key, the last that was written counts.
@@ -74,11 +74,12 @@ pub trait LogStore: Send + 'static {
     /// When it could not be written, which is fatal.
     fn settle(&mut self) -> Result<(), StoreError>;
 
-    /// Notes that all damage found so far has been made good: it is not reported again.
+    /// Notes that whoever uses the store has written down what all damage found so far means, so
+    /// that it need not be reported again.
     ///
     /// # Errors
     /// When it could not be written, which is fatal.
-    fn repaired(&mut self) -> Result<(), StoreError>;
+    fn damage_noted(&mut self) -> Result<(), StoreError>;
 
     /// What reads records while others are written.
     fn reader(&self) -> StoreReader;

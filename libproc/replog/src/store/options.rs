@@ -6,7 +6,7 @@ use super::segment;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// The log, of all there are.
-    pub cluster: u128,
+    pub cluster: u64,
     /// The replica, of those of the log.
     pub node: u64,
 }

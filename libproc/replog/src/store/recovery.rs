@@ -38,14 +38,29 @@ impl fmt::Display for Damage {
     }
 }
 
+/// What was lost, and what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// What it is.
+    pub damage: Damage,
+    /// Where it is among all records: those with a higher position were written later.
+    pub position: u64,
+    /// The metadata as it was written last before it.
+    pub before: BTreeMap<u64, Vec<u8>>,
+    /// Whether all metadata was written again after it, so that none of it is lost.
+    pub metas_are_whole: bool,
+}
+
 /// A store as it was found.
 pub struct Recovered {
     /// Ready to be written on.
     pub store: SegmentedStore,
     /// It was just made: nothing was there.
     pub is_new: bool,
-    /// What was durable and is lost, unless it is known to have been made good.
+    /// What was durable and is lost, unless whoever uses the store has noted it.
     pub damage: Vec<Damage>,
+    /// The same, with what is known around it.
+    pub lost: Vec<Lost>,
     /// Bytes of a last write that a crash interrupted; nobody was told of it, and they were cut off.
     pub torn: u64,
 }
@@ -349,7 +364,7 @@ fn family_of_heads(disk: &dyn Disk, numbers: &[u64]) -> Result<Option<Family>, S
 fn not_of(found: Identity, wanted: Identity) -> String {
     if found.cluster != wanted.cluster {
         return format!(
-            "it belongs to the log {:032x}, not to {:032x}",
+            "it belongs to the log {:016x}, not to {:016x}",
             found.cluster, wanted.cluster
         );
     }

@@ -41,7 +41,8 @@ impl Family {
     /// | 0..8 | `TEPUILOG` |
     /// | 8..12 | format version |
     /// | 12..16 | zeros |
-    /// | 16..32 | cluster |
+    /// | 16..24 | cluster |
+    /// | 24..32 | zeros |
     /// | 32..40 | node |
     /// | 40..48 | bytes of a segment |
     /// | 48..56 | salt |
@@ -49,7 +50,7 @@ impl Family {
     pub(super) fn write(&self, page: &mut [u8], own: u64) {
         page[..8].copy_from_slice(MAGIC);
         page[8..12].copy_from_slice(&VERSION.to_le_bytes());
-        page[16..32].copy_from_slice(&self.identity.cluster.to_le_bytes());
+        page[16..24].copy_from_slice(&self.identity.cluster.to_le_bytes());
         page[32..40].copy_from_slice(&self.identity.node.to_le_bytes());
         page[40..48].copy_from_slice(&self.segment_bytes.to_le_bytes());
         page[48..56].copy_from_slice(&self.salt.to_le_bytes());
@@ -76,7 +77,7 @@ impl Family {
                 known: VERSION,
             });
         }
-        let cluster = u128::from_le_bytes(page[16..32].try_into().expect("sixteen bytes"));
+        let cluster = u64_at(page, 16);
         let node = u64_at(page, 32);
         let segment_bytes = u64_at(page, 40);
         if !is_size(segment_bytes) {

@@ -12,7 +12,7 @@ use super::error::{StoreError, is_full};
 use super::frame::{self, Kind};
 use super::index::{Index, Location};
 use super::options::{Identity, StoreOptions};
-use super::recovery::{Damage, Found, Part, Recovered, Shape, Walk};
+use super::recovery::{Damage, Found, Lost, Part, Recovered, Shape, Walk};
 use super::segment::{self, Family, HEAD};
 use super::superblock::{self, Superblock};
 use super::{Key, LogStore, Record};
@@ -127,10 +127,10 @@ impl SegmentedStore {
         };
         let mut contents = Opening::default();
         let begin = walk.superblock.begin;
-        let repaired = walk.superblock.repaired;
+        let noted = walk.superblock.noted;
         let family = walk.superblock.family;
         let shapes = walk.each(|number, part| {
-            contents.take(number, part, family, begin, repaired);
+            contents.take(number, part, family, begin, noted);
         })?;
         let (superblock, watermark) = (walk.superblock, walk.watermark);
         drop(walk);
@@ -346,11 +346,11 @@ impl LogStore for SegmentedStore {
         }
     }
 
-    fn repaired(&mut self) -> Result<(), StoreError> {
+    fn damage_noted(&mut self) -> Result<(), StoreError> {
         if self.poisoned {
             return Err(StoreError::Poisoned);
         }
-        self.superblock.repaired = self.position();
+        self.superblock.noted = self.position();
         self.superblock.doubt = 0;
         self.damaged.clear();
         self.write_superblock()
@@ -432,11 +432,13 @@ struct Opening {
     index: Index,
     tops: BTreeMap<u64, u64>,
     damage: Vec<(u64, u64, Damage)>,
+    /// The metadata there was before each of them.
+    before: BTreeMap<u64, BTreeMap<u64, Location>>,
     torn: Vec<(u64, std::ops::Range<u64>)>,
 }
 
 impl Opening {
-    fn take(&mut self, number: u64, part: Part, family: Family, begin: u64, repaired: u64) {
+    fn take(&mut self, number: u64, part: Part, family: Family, begin: u64, noted: u64) {
         let base = family.base(number);
         match part {
             Part::Frame(offset, header) => {
@@ -457,7 +459,8 @@ impl Opening {
             Part::Damage(damage) => {
                 let truncated = matches!(damage.key, Some(Key::Slot(slot)) if slot < begin);
                 let position = base + damage.bytes.start;
-                if position >= repaired && !truncated {
+                if position >= noted && !truncated {
+                    self.before.insert(position, self.index.metas().clone());
                     self.damage.push((number, position, damage));
                 }
             }
@@ -543,15 +546,32 @@ impl Opening {
             damaged: self.damage.iter().map(|(number, _, _)| *number).collect(),
             poisoned: false,
         };
+        let headed = shapes.iter().rev().find(|(_, shape)| !shape.empty);
+        let headed = headed.map_or(0, |(number, _)| *number);
+        let mut lost = Vec::new();
+        for (number, position, damage) in self.damage {
+            let reader = store.reader();
+            let now = reader.0.contents.read().index.metas().clone();
+            let later = |location: &Location| location.position > position;
+            let mut before = BTreeMap::new();
+            for (meta, location) in self.before.remove(&position).unwrap_or_default() {
+                if let Ok(Some(body)) = reader.read_at(Key::Meta(meta), location) {
+                    before.insert(meta, body);
+                }
+            }
+            lost.push(Lost {
+                metas_are_whole: number < headed && now.values().all(later),
+                damage,
+                position,
+                before,
+            });
+        }
         store.take_over(watermark)?;
         Ok(Recovered {
             store,
             is_new,
-            damage: self
-                .damage
-                .into_iter()
-                .map(|(_, _, damage)| damage)
-                .collect(),
+            damage: lost.iter().map(|lost| lost.damage.clone()).collect(),
+            lost,
             torn,
         })
     }
@@ -721,13 +741,13 @@ impl StoreReader {
     /// [`StoreError::Damaged`] when it cannot be read any more, [`StoreError::Io`] when its file
     /// cannot.
     pub fn read(&self, key: Key) -> Result<Option<Vec<u8>>, StoreError> {
-        let contents = self.0.contents.read();
-        let Some(location) = contents.index.get(key) else {
-            return Ok(None);
-        };
+        let location = self.0.contents.read().index.get(key);
+        location.map_or(Ok(None), |location| self.read_at(key, location))
+    }
+
+    fn read_at(&self, key: Key, location: Location) -> Result<Option<Vec<u8>>, StoreError> {
         let (segment, offset) = self.0.family.place(location.position);
-        let file = contents.files.get(&segment).cloned();
-        drop(contents);
+        let file = self.0.contents.read().files.get(&segment).cloned();
         // Truncated in this moment.
         let Some((name, file)) = file else {
             return Ok(None);
@@ -796,13 +816,18 @@ impl StoreReader {
         Ok(())
     }
 
-    fn metas(&self) -> Vec<u64> {
+    /// Where the last record of a key lies among all records; see [`Lost::position`].
+    #[must_use]
+    pub fn position(&self, key: Key) -> Option<u64> {
+        let location = self.0.contents.read().index.get(key);
+        location.map(|location| location.position)
+    }
+
+    /// The metadata there is.
+    #[must_use]
+    pub fn metas(&self) -> Vec<u64> {
         let contents = self.0.contents.read();
-        let metas = contents.index.iter().map_while(|(key, _)| match key {
-            Key::Meta(number) => Some(number),
-            Key::Slot(_) => None,
-        });
-        metas.collect()
+        contents.index.metas().keys().copied().collect()
     }
 
     /// How many slots there are.

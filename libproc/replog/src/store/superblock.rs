@@ -8,8 +8,8 @@
 //! | 64..72 | watermark |
 //! | 72..80 | number of the first segment |
 //! | 80..88 | slots below it are truncated |
-//! | 88..96 | position below which damage has been made good |
-//! | 96..104 | 1 when an earlier superblock was lost, and nothing was made good since |
+//! | 88..96 | position below which damage is known to whoever uses the store |
+//! | 96..104 | 1 when an earlier superblock was lost, and no damage was noted since |
 
 use super::StoreError;
 use super::disk::DiskFile;
@@ -36,8 +36,8 @@ pub struct Superblock {
     pub first: u64,
     /// Slots below it are truncated.
     pub begin: u64,
-    /// What is damaged below this position has been made good by later records.
-    pub repaired: u64,
+    /// Damage below this position is known to whoever uses the store: records say what it means.
+    pub noted: u64,
     /// 1 when an earlier one was lost, so that nobody knows what else is.
     pub doubt: u64,
 }
@@ -51,7 +51,7 @@ impl Superblock {
             watermark: 0,
             first: 0,
             begin: 0,
-            repaired: 0,
+            noted: 0,
             doubt: 0,
         }
     }
@@ -73,11 +73,11 @@ impl Superblock {
             watermark,
             first,
             begin,
-            repaired,
+            noted,
             doubt,
             ..
         } = *self;
-        let numbers = [watermark, first, begin, repaired, doubt];
+        let numbers = [watermark, first, begin, noted, doubt];
         for (number, place) in numbers.iter().zip(page[FAMILY..].chunks_exact_mut(8)) {
             place.copy_from_slice(&number.to_le_bytes());
         }
@@ -112,7 +112,7 @@ impl Superblock {
                     watermark: u64_at(page, FAMILY),
                     first: u64_at(page, FAMILY + 8),
                     begin: u64_at(page, FAMILY + 16),
-                    repaired: u64_at(page, FAMILY + 24),
+                    noted: u64_at(page, FAMILY + 24),
                     doubt: u64_at(page, FAMILY + 32),
                 });
             }

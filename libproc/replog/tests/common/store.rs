@@ -13,7 +13,7 @@ pub const SMALL: StoreOptions = StoreOptions {
     segment_bytes: 12 << 10,
 };
 
-pub fn identity(cluster: u128, node: u64) -> Identity {
+pub fn identity(cluster: u64, node: u64) -> Identity {
     Identity { cluster, node }
 }
 
