@@ -1,0 +1,4 @@
+//! What tests share.
+#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+
+pub mod store;
