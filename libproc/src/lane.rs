@@ -12,7 +12,9 @@ use crate::node::Node;
 use crate::protocol::Page;
 
 /// An empty lane never keeps room for more bytes than these; what a burst took is given back.
-const KEEP_BYTES: usize = 64 << 10;
+const KEEP_BYTES: usize = 1 << 20;
+/// Room of an empty lane up to which it counts as large.
+const LARGE_BYTES: usize = 64 << 10;
 /// Room of an empty lane up to which it counts as small.
 const SMALL_BYTES: usize = 1 << 10;
 
@@ -22,8 +24,12 @@ pub(crate) enum Warmth {
     /// None: it allocates when the next letter comes.
     #[default]
     Cold,
+    /// Up to 1 KiB.
     Small,
+    /// Up to 64 KiB.
     Large,
+    /// Up to 1 MiB.
+    Huge,
 }
 
 /// The letters of a process that speaks `P`.
@@ -94,7 +100,8 @@ impl<P: Page> Lane<P> {
         match self.letters.capacity() * size_of::<Letter<P>>() {
             0 => Warmth::Cold,
             1..=SMALL_BYTES => Warmth::Small,
-            bytes if bytes <= KEEP_BYTES => Warmth::Large,
+            bytes if bytes <= LARGE_BYTES => Warmth::Large,
+            bytes if bytes <= KEEP_BYTES => Warmth::Huge,
             _ => {
                 self.letters = VecDeque::new();
                 Warmth::Cold
@@ -132,8 +139,11 @@ impl<P: Page> AnyLane for Lane<P> {
         self.handled += handled as u64;
         if !batch.letters.is_empty() {
             batch.letters.append(&mut self.letters);
-        } else if !self.letters.is_empty() {
-            return Finished::More;
+        } else {
+            batch.letters.clear(); // the next letter goes where the first was: into the caches
+            if !self.letters.is_empty() {
+                return Finished::More;
+            }
         }
         std::mem::swap(&mut self.letters, &mut batch.letters);
         if !self.letters.is_empty() {

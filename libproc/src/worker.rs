@@ -31,8 +31,9 @@ use warm::Warm;
 
 pub(crate) use pool::{Here, Look, Pool};
 
-/// Letters a process may handle in one turn.
-const TURN_LETTERS: usize = 1024;
+/// Letters a process may handle in one turn: more than the others of a queue send it in theirs, so
+/// that a receiver of many keeps up with them and what waits for it stays in the caches.
+const TURN_LETTERS: usize = 16_384;
 /// Longest turn of a process with letters left, so that a dear one does not hold up the others.
 const TURN_TIME: Duration = Duration::from_micros(500);
 /// Letters after which a worker lets the sockets and timers of its thread have their turn.

@@ -5,15 +5,19 @@ use std::collections::VecDeque;
 use crate::lane::Warmth;
 use crate::node::Node;
 
-/// Most processes of a worker whose empty lanes keep a little room (up to 1 KiB), or much (64 KiB).
+/// Most processes of a worker whose empty lanes keep a little room (up to 1 KiB), much (64 KiB), or
+/// very much (1 MiB): nine megabytes together.
 const WARM_SMALL: usize = 1024;
 const WARM_LARGE: usize = 64;
+const WARM_HUGE: usize = 4;
+
 /// The processes of a worker whose empty lanes keep their room, because they had a turn lately:
 /// a process that is spoken to again and again allocates nothing, one that rests holds nothing.
 #[derive(Default)]
 pub(super) struct Warm {
     small: VecDeque<u32>,
     large: VecDeque<u32>,
+    huge: VecDeque<u32>,
 }
 
 impl Warm {
@@ -22,6 +26,7 @@ impl Warm {
             Warmth::Cold => return,
             Warmth::Small => (&mut self.small, WARM_SMALL),
             Warmth::Large => (&mut self.large, WARM_LARGE),
+            Warmth::Huge => (&mut self.huge, WARM_HUGE),
         };
         lanes.push_back(index);
         if lanes.len() <= most {
