@@ -24,6 +24,7 @@ use crate::launcher::{Launch, LauncherEvent};
 use crate::registration::{Due, Registration};
 use crate::status_updates::{Forward, StatusUpdates, Taken};
 use crate::stopping::Stopping;
+use crate::token::TokenKey;
 use crate::{AgentError, Options};
 
 /// The agent.
@@ -45,6 +46,8 @@ pub(crate) struct Agent {
     pub(crate) page_turns: Arc<Semaphore>,
     /// Who answered the registration: the master, by the address it gives itself.
     pub(crate) leader: Option<Upid>,
+    /// Makes the tokens of executors, where they are asked for.
+    pub(crate) token_key: Option<TokenKey>,
     /// Where containers are reached, as the public API says it.
     address: (IpAddr, Opaque),
     rng: StdRng,
@@ -59,6 +62,7 @@ impl Agent {
         options: Options,
         launch: Box<dyn Launch>,
         events: UnboundedReceiver<LauncherEvent>,
+        token_key: Option<TokenKey>,
     ) -> Result<Agent, AgentError> {
         std::fs::create_dir_all(&options.work_dir)
             .map_err(|error| AgentError::WorkDirectory(options.work_dir.clone(), error))?;
@@ -79,6 +83,7 @@ impl Agent {
             counters: Counters::default(),
             page_turns: Arc::new(Semaphore::new(crate::http::PAGES_AT_ONCE)),
             leader: None,
+            token_key,
             epoch: Instant::now(),
             alarm: None,
             events: Some(events),
@@ -166,7 +171,7 @@ impl Agent {
             .clone()
             .flat_map(|framework| framework.executors.values());
         let running = executors.clone().filter(|executor| {
-            executor.phase != Phase::Gone && executor.info.kind == ExecutorKind::Custom
+            executor.phase != Phase::Gone && executor.info.kind != ExecutorKind::Command
         });
         let tasks = executors.flat_map(|executor| executor.tasks.values());
         let message = Reregister {

@@ -60,9 +60,36 @@ pub(crate) struct Executor {
     pub(crate) fate: Option<Fate>,
     pub(crate) tasks: BTreeMap<TaskId, Task>,
     /// Tasks for when it registers, in the order they came.
-    pub(crate) queued: VecDeque<TaskInfo>,
+    pub(crate) queued: VecDeque<Batch>,
     /// The last of its tasks that are over and acknowledged.
     pub(crate) ended: VecDeque<Task>,
+}
+
+/// Tasks that are launched together.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most are single tasks, and wait for a moment"
+)]
+pub(crate) enum Batch {
+    /// One.
+    Task(TaskInfo),
+    /// All of these, or none.
+    Group(Vec<TaskInfo>),
+}
+
+impl Batch {
+    pub(crate) fn tasks(&self) -> &[TaskInfo] {
+        match self {
+            Batch::Task(task) => std::slice::from_ref(task),
+            Batch::Group(tasks) => tasks,
+        }
+    }
+
+    /// Whether it has this task.
+    pub(crate) fn has(&self, task_id: &TaskId) -> bool {
+        self.tasks().iter().any(|task| task.task_id == *task_id)
+    }
 }
 
 /// Where an executor is in its life.
@@ -90,7 +117,7 @@ pub(crate) struct Fate {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Subscribed {
     /// The executor's first word: these tasks have waited for it.
-    First(Vec<TaskInfo>),
+    First(Vec<Batch>),
     /// It had subscribed before, and was reached there.
     Again(Pid<Executing>),
 }
@@ -188,7 +215,7 @@ impl Books {
         executor_id: &ExecutorId,
         container_id: &ContainerId,
         process: Pid<Executing>,
-    ) -> Result<Option<Vec<TaskInfo>>, NotExpected> {
+    ) -> Result<Option<Vec<Batch>>, NotExpected> {
         let executor = self.executor_mut(framework_id, executor_id);
         let executor = executor.ok_or(NotExpected::Unknown)?;
         if executor.container_id != *container_id {
@@ -254,7 +281,7 @@ impl Books {
         task.remember(status);
         if status.state.is_terminal() {
             let resources = task.resources.clone();
-            executor.queued.retain(|task| task.task_id != of.task_id);
+            executor.queued.retain(|batch| !batch.has(&of.task_id));
             self.used -= &resources;
         }
         true

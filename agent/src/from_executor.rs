@@ -1,12 +1,12 @@
 //! What executors say.
 
 use api::agent::{ExecutorUpdate, RegisterExecutor, TaskOf, ToFramework};
-use api::executor::{Acknowledged, Executing, Launch, Registered, Shutdown};
+use api::executor::{Acknowledged, Executing, Launch, LaunchGroup, Registered, Shutdown};
 use libproc::prelude::*;
-use types::{ExecutorId, ExecutorKind, FrameworkId, Source, TaskInfo, TaskState, TaskStatus};
+use types::{ExecutorId, ExecutorKind, FrameworkId, Source, TaskState, TaskStatus};
 
 use crate::agent::Agent;
-use crate::books::{Executor, Phase};
+use crate::books::{Batch, Executor, Phase};
 use crate::status_updates::Taken;
 
 impl Agent {
@@ -57,7 +57,7 @@ impl Agent {
         framework_id: &FrameworkId,
         executor_id: &ExecutorId,
         process: &Pid<Executing>,
-        queued: Vec<TaskInfo>,
+        queued: Vec<Batch>,
         ctx: &mut Context<Self>,
     ) {
         let Some(executor) = self.books.executor(framework_id, executor_id) else {
@@ -65,13 +65,16 @@ impl Agent {
         };
         let container_id = executor.container_id.clone();
         // All that was for it may have been killed meanwhile.
-        let idle = executor.info.kind == ExecutorKind::Custom
+        let idle = executor.info.kind != ExecutorKind::Command
             && executor.tasks.values().all(|task| task.state.is_terminal());
         if let Some(timer) = self.timeouts.remove(&container_id) {
             ctx.cancel(timer);
         }
-        for task in queued {
-            ctx.tell(process, Launch { task });
+        for batch in queued {
+            match batch {
+                Batch::Task(task) => ctx.tell(process, Launch { task }),
+                Batch::Group(tasks) => ctx.tell(process, LaunchGroup { tasks }),
+            }
         }
         if idle {
             self.shut_down(&container_id, ctx);

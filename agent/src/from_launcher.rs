@@ -85,7 +85,9 @@ impl Agent {
             self.own_update(&of, fate.state, fate.reason, fate.message.clone(), ctx);
         }
         // The master knows no executors but the frameworks' own.
-        if let (ExecutorKind::Custom, Some(agent_id)) = (kind, self.info.id.clone()) {
+        if let (ExecutorKind::Custom | ExecutorKind::Default, Some(agent_id)) =
+            (kind, self.info.id.clone())
+        {
             let (framework_id, executor_id) = (framework_id.clone(), executor_id.clone());
             let exit = status.map_or(Exit::Unknown, exit);
             let message = ExecutorExited {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api::agent::{
-    AcknowledgeUpdate, KillTask, Ping, Refused, Registered, Reregistered, RunTask,
+    AcknowledgeUpdate, KillTask, Ping, Refused, Registered, Reregistered, RunGroup, RunTask,
     ShutdownExecutor, ShutdownFramework, TaskOf, ToExecutor,
 };
 use api::executor::{FromFramework, Kill};
@@ -87,10 +87,20 @@ impl Agent {
             Killing::Destroy(container_id) => {
                 self.launch.destroy(container_id.as_str(), Destroy::Now);
             }
-            Killing::Dequeued => {
+            Killing::Dequeued(tasks) => {
                 let reason = Reason::TaskKilledDuringLaunch;
-                let message = "Killed before its executor registered";
-                self.own_update(&of, TaskState::Killed, reason, message, ctx);
+                for task_id in tasks {
+                    let message = match task_id == of.task_id {
+                        true => "Killed before its executor registered",
+                        false => "A task of its group was killed before their executor registered",
+                    };
+                    let framework_id = of.framework_id.clone();
+                    let of = TaskOf {
+                        framework_id,
+                        task_id,
+                    };
+                    self.own_update(&of, TaskState::Killed, reason, message, ctx);
+                }
             }
             Killing::Unknown => {
                 let message = "Cannot kill a task that is not on the agent";
@@ -191,6 +201,15 @@ impl Handler<RunTask> for Agent {
         // The master learns from the registration to come that the task never arrived.
         if self.obeys(ctx) && self.stopping.is_none() {
             self.run_task(message, ctx);
+        }
+    }
+}
+
+impl Handler<RunGroup> for Agent {
+    type Result = ();
+    fn handle(&mut self, message: RunGroup, ctx: &mut Context<Self>) {
+        if self.obeys(ctx) && self.stopping.is_none() {
+            self.run_group(message, ctx);
         }
     }
 }

@@ -7,20 +7,22 @@ use std::path::{Path, PathBuf};
 
 use api::agent::{AgentReport, Chunk, FileEntry, FileError, GetAgent, ListFiles, READ_MAX};
 use api::agent::{ReadFile, TaskOf};
+use executor::TASKS;
 use libproc::prelude::*;
+use types::ExecutorKind;
 
 use crate::agent::Agent;
 use crate::books::Phase;
 use crate::sandbox::{EntryKind, Sandbox, SandboxError};
 
 impl Agent {
-    /// The sandbox of a task, and whether nobody writes to it any more.
-    fn sandbox_of(&self, of: &TaskOf) -> Result<(Sandbox, bool), FileError> {
+    /// The sandbox of a task, where in it its files are, and whether nobody writes to them any more.
+    fn sandbox_of(&self, of: &TaskOf) -> Result<((Sandbox, PathBuf), bool), FileError> {
         if let Some((_, executor)) = self.books.executor_of(of) {
             let terminal = |task: &types::Task| task.state.is_terminal();
             let ended = executor.phase == Phase::Gone
                 && executor.tasks.get(&of.task_id).is_none_or(terminal);
-            return Ok((Sandbox::at(&executor.sandbox), ended));
+            return Ok((files_of(executor.info.kind, &executor.sandbox, of), ended));
         }
         let mut running = self.books.framework(&of.framework_id).into_iter();
         let running = running.find_map(|framework| {
@@ -30,13 +32,14 @@ impl Agent {
             framework.executors.values().find(had)
         });
         if let Some(executor) = running {
-            return Ok((
-                Sandbox::at(&executor.sandbox),
-                executor.phase == Phase::Gone,
-            ));
+            let files = files_of(executor.info.kind, &executor.sandbox, of);
+            return Ok((files, executor.phase == Phase::Gone));
         }
         match self.books.history.executor_of(of) {
-            Some(executor) => Ok((Sandbox::at(&executor.sandbox), true)),
+            Some(executor) => {
+                let files = files_of(executor.info.kind, &executor.sandbox, of);
+                Ok((files, true))
+            }
             None => Err(FileError::UnknownTask),
         }
     }
@@ -56,14 +59,14 @@ impl Agent {
             length,
         } = message;
         // Asked before it is read: what is written in between belongs to a task that runs.
-        let (sandbox, ended) = match self.sandbox_of(&TaskOf {
+        let ((sandbox, below), ended) = match self.sandbox_of(&TaskOf {
             framework_id,
             task_id,
         }) {
             Ok(found) => found,
             Err(error) => return then(Err(error)),
         };
-        let path = relative(&path);
+        let path = below.join(relative(&path));
         let read = move || sandbox.read(&path, offset, length.min(READ_MAX) as usize);
         ctx.defer(tokio::task::spawn_blocking(read), move |_, read, _| {
             then(match read {
@@ -78,6 +81,15 @@ impl Agent {
             });
         });
     }
+}
+
+/// Where the files of a task are: of one of a group, what it prints, for the rest is everybody's.
+fn files_of(kind: ExecutorKind, sandbox: &Path, of: &TaskOf) -> (Sandbox, PathBuf) {
+    let below = match kind {
+        ExecutorKind::Default => Path::new(TASKS).join(of.task_id.as_str()),
+        ExecutorKind::Command | ExecutorKind::Custom => PathBuf::new(),
+    };
+    (Sandbox::at(sandbox), below)
 }
 
 /// A path of the sandbox, also when somebody takes the sandbox for the root of everything.
@@ -132,17 +144,17 @@ impl Handler<ListFiles> for Agent {
             path,
         } = message;
         let (answer, later) = Later::new();
-        let sandbox = match self.sandbox_of(&TaskOf {
+        let (sandbox, below) = match self.sandbox_of(&TaskOf {
             framework_id,
             task_id,
         }) {
-            Ok((sandbox, _)) => sandbox,
+            Ok((files, _)) => files,
             Err(error) => {
                 answer.send(Err(error));
                 return later;
             }
         };
-        let path = relative(&path);
+        let path = below.join(relative(&path));
         let list = tokio::task::spawn_blocking(move || sandbox.list(&path));
         ctx.defer(list, move |_, listed, _| {
             answer.send(match listed {

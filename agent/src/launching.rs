@@ -1,21 +1,22 @@
 //! Running a task: from the master's word to an executor in its sandbox.
 
-use api::agent::{RunTask, TaskOf};
-use api::executor::{Launch as LaunchTask, Shutdown};
+use api::agent::{RunGroup, RunTask, TaskOf};
+use api::executor::{Launch as LaunchTask, LaunchGroup, Shutdown};
 use executor::environment::CREDENTIALS_FILE;
-use executor::{KillingState, Start};
+use executor::{KillingState, Start, Work};
 use libproc::Context;
 use libproc::security::Delegation;
 use nix::unistd::{User, geteuid};
 use std::time::Duration;
 use types::{ContainerId, ExecutorId, ExecutorKind, FrameworkCapability, FrameworkId};
-use types::{FrameworkInfo, Reason, TaskInfo, TaskState};
+use types::{FrameworkInfo, Reason, TaskId, TaskInfo, TaskState};
 
 use crate::agent::Agent;
 use crate::books::{Admission, Executor, Fate, Phase, Refusal, user_of};
 use crate::environment::Surroundings;
 use crate::launcher::{Destroy, LaunchRequest, What};
 use crate::sandbox::{Owner, Sandbox};
+use crate::token::{self, Claims};
 
 impl Agent {
     pub(crate) fn run_task(&mut self, message: RunTask, ctx: &mut Context<Self>) {
@@ -48,6 +49,42 @@ impl Agent {
                     &refusal,
                     ctx,
                 );
+            }
+        }
+    }
+
+    pub(crate) fn run_group(&mut self, message: RunGroup, ctx: &mut Context<Self>) {
+        let RunGroup {
+            framework,
+            executor,
+            tasks,
+            role,
+        } = message;
+        let (Some(framework_id), Some(first)) = (framework.id.clone(), tasks.first().cloned())
+        else {
+            return tracing::warn!(executor = %executor.executor_id, "group of nobody ignored");
+        };
+        let names: Vec<TaskId> = tasks.iter().map(|task| task.task_id.clone()).collect();
+        let container_id = self.container_id();
+        let group = (executor, tasks.clone());
+        let admission =
+            self.books
+                .admit_group(&framework, &framework_id, group, &role, &container_id);
+        match admission {
+            Ok(Admission::Start(executor_id)) => {
+                self.start_executor(&framework, &framework_id, &executor_id, &first, ctx);
+            }
+            Ok(Admission::Wait) => {}
+            Ok(Admission::Send(process)) => ctx.tell(&process, LaunchGroup { tasks }),
+            Err(refusal) => {
+                for task_id in names {
+                    let framework_id = framework_id.clone();
+                    let of = TaskOf {
+                        framework_id,
+                        task_id,
+                    };
+                    self.refuse_task(&framework, &of, &refusal, ctx);
+                }
             }
         }
     }
@@ -129,7 +166,8 @@ impl Agent {
         ctx: &Context<Self>,
     ) -> Result<LaunchRequest, String> {
         let agent_id = self.info.id.as_ref().ok_or("the agent is not registered")?;
-        let user = self.user_for(framework, task)?;
+        let command = executor.info.command.as_ref().or(task.command.as_ref());
+        let user = self.user_for(user_of(framework, command))?;
         let owner = Owner {
             agent: agent_id.as_str(),
             framework: framework_id.as_str(),
@@ -156,6 +194,14 @@ impl Agent {
         let mut environment = surroundings.variables(&self.options.environment);
         let what = match &executor.info.command {
             Some(command) => {
+                if let Some(key) = &self.token_key {
+                    let claims = Claims {
+                        fid: framework_id.to_string(),
+                        eid: executor.info.executor_id.to_string(),
+                        cid: executor.container_id.to_string(),
+                    };
+                    environment.insert(token::VARIABLE.to_owned(), key.token(&claims));
+                }
                 if credentials != Delegation::none() {
                     let file = sandbox.entrust(&credentials.to_bytes(), user.as_deref());
                     let file = file.map_err(explain)?.display().to_string();
@@ -193,12 +239,8 @@ impl Agent {
     }
 
     /// The user to become; none to stay the agent's own.
-    fn user_for(
-        &self,
-        framework: &FrameworkInfo,
-        task: &TaskInfo,
-    ) -> Result<Option<String>, String> {
-        let Some(user) = user_of(framework, task) else {
+    fn user_for(&self, user: Option<&str>) -> Result<Option<String>, String> {
+        let Some(user) = user else {
             return Ok(None);
         };
         let own = User::from_uid(geteuid()).ok().flatten();
@@ -299,7 +341,7 @@ impl Agent {
     }
 }
 
-/// Our own executor, which starts with its task.
+/// Our own executor; that of a command starts with its task.
 fn start(
     framework: &FrameworkInfo,
     framework_id: &FrameworkId,
@@ -309,7 +351,6 @@ fn start(
     credentials: Delegation,
     ctx: &Context<Agent>,
 ) -> Start {
-    debug_assert_eq!(executor.info.kind, ExecutorKind::Command);
     let told = framework.has(FrameworkCapability::TaskKillingState);
     Start {
         agent: ctx.pid(),
@@ -322,7 +363,10 @@ fn start(
         } else {
             KillingState::Untold
         },
-        task: task.clone(),
+        work: match executor.info.kind {
+            ExecutorKind::Default => Work::Groups,
+            ExecutorKind::Command | ExecutorKind::Custom => Work::Command(Box::new(task.clone())),
+        },
         credentials,
     }
 }

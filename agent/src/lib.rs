@@ -42,19 +42,22 @@ pub mod sandbox;
 pub mod simulated;
 mod status_updates;
 mod stopping;
+mod token;
 mod usage;
 
 use std::io;
 use std::path::PathBuf;
 
 use api::agent::{Agenting, Stop};
+use api::v1::authentication::Realm;
 use libproc::{Node, Pid, SpawnError};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-pub use options::{Options, fill_in};
+pub use options::{Options, SecretKey, fill_in};
 
 use crate::agent::Agent;
 use crate::launcher::{ExecutorStart, Launch, LauncherEvent};
+use crate::token::TokenKey;
 
 /// Why an agent cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +89,17 @@ pub fn start(
     launch: Box<dyn Launch>,
     events: UnboundedReceiver<LauncherEvent>,
 ) -> Result<Pid<Agenting>, AgentError> {
-    let agent = Agent::new(node.address(), options, launch, events)?;
+    // Where a node lets only members in, executors need something to show.
+    let asked = options.authentication.requires(Realm::AgentExecutor) || !node.security().is_none();
+    let key = asked.then(|| match &options.jwt_secret_key {
+        Some(key) => TokenKey::new(key.bytes()),
+        // Executors end with their agent, and so may the key.
+        None => TokenKey::new(&rand::Rng::random::<[u8; 32]>(&mut libproc::env::rng())),
+    });
+    if let Some(guard) = http::gate::guard(&options.authentication, key.as_ref()) {
+        node.guard_http(guard);
+    }
+    let agent = Agent::new(node.address(), options, launch, events, key)?;
     let agent = node.try_spawn(api::AGENT, agent)?;
     node.set_front(api::AGENT);
     node.leave_page(http::METRICS);
@@ -103,7 +116,7 @@ pub async fn stop(node: &Node, agent: &Pid<Agenting>, unregister: bool) {
     exited.await;
 }
 
-/// What a process forked by the launcher's zygote runs: the command executor.
+/// What a process forked by the launcher's zygote runs: the executor of a command, or of groups.
 pub fn run_executor(start: ExecutorStart) -> i32 {
-    executor::run_command(&start.start, start.environment)
+    executor::run_builtin(&start.start, start.environment)
 }

@@ -1,11 +1,13 @@
 //! What can be set of an agent, and what it is otherwise.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::master::Mastering;
+use api::v1::authentication::Authentication;
 use libproc::Pid;
 use nix::unistd::geteuid;
 use types::{AgentInfo, Attributes, FaultDomain, ResourceName, Resources};
@@ -56,12 +58,37 @@ pub struct Options {
     /// Whether executors run as the users of their frameworks, for which the agent must be root;
     /// whether it is unless given. Otherwise tasks of other users than the agent's are refused.
     pub switch_user: bool,
+    /// Where HTTP clients have to say who they are, and who may come; nowhere, usually.
+    pub authentication: Authentication,
+    /// What the tokens of executors are made with; chance, unless given.
+    pub jwt_secret_key: Option<SecretKey>,
     /// The variables all executors get; a few of the agent's own unless given.
     pub environment: BTreeMap<String, String>,
     /// The program that tasks find as `TEPUI`; the one that runs unless given.
     pub executable: Option<PathBuf>,
     /// Makes ids and pauses the same in every run.
     pub seed: Option<u64>,
+}
+
+/// Bytes that are not to be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretKey(Vec<u8>);
+
+impl SecretKey {
+    /// Takes the bytes of a key.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> SecretKey {
+        SecretKey(bytes.into())
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey")
+    }
 }
 
 impl Options {
@@ -79,6 +106,8 @@ impl Options {
             executor_shutdown_grace_period: Duration::from_secs(5),
             gc_delay: Duration::from_secs(7 * 24 * 60 * 60),
             switch_user: geteuid().is_root(),
+            authentication: Authentication::default(),
+            jwt_secret_key: None,
             environment: inherited(),
             executable: std::env::current_exe().ok(),
             seed: None,

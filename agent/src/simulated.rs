@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use executor::{Calls, Executor, ExecutorProcess, Identity, Start};
+use executor::{Calls, Executor, ExecutorProcess, Identity, Start, Work};
 use libproc::{ExitReason, Node, Upid};
 use tokio::sync::mpsc;
 use types::{FrameworkId, KillPolicy, Reason, TaskId, TaskInfo, TaskState};
@@ -95,9 +95,13 @@ impl SimulatedLauncher {
             executor_id,
             container_id: id,
             grace,
-            task,
+            work,
             ..
         } = start;
+        let Work::Command(task) = work else {
+            let text = "a simulation runs no groups of tasks".to_owned();
+            return Err(LaunchError::Refused(text));
+        };
         let crashing = Crashing {
             books: self.books.clone(),
             container_id: container_id.clone(),
@@ -113,7 +117,7 @@ impl SimulatedLauncher {
             framework_id: identity.framework_id.clone(),
             watch: self.watch.clone(),
         };
-        let process = ExecutorProcess::new(pretended, identity, agent, grace).with_task(task);
+        let process = ExecutorProcess::new(pretended, identity, agent, grace).with_task(*task);
         let pid = self
             .node
             .try_spawn(&container_id, process)

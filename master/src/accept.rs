@@ -24,6 +24,22 @@ pub(crate) enum Step {
         /// Why.
         fault: Fault,
     },
+    /// The group is launched, under an executor that is started if it is not there yet.
+    LaunchGroup {
+        /// The executor.
+        executor: Box<ExecutorInfo>,
+        /// It is not there yet.
+        starts: bool,
+        /// The tasks.
+        tasks: Vec<TaskInfo>,
+    },
+    /// The group is not launched.
+    RefuseGroup {
+        /// Its tasks.
+        tasks: Vec<TaskId>,
+        /// Why.
+        fault: Fault,
+    },
     /// The operation, of this name, is not one this master carries out.
     Ignore(&'static str),
 }
@@ -47,6 +63,9 @@ pub(crate) fn plan(
         match operation {
             Operation::Launch { tasks } => {
                 steps.extend(tasks.into_iter().map(|task| launch(task, &mut ground)));
+            }
+            Operation::LaunchGroup { executor, tasks } => {
+                steps.push(launch_group(executor, tasks, &mut ground));
             }
             Operation::Reserve { .. }
             | Operation::Unreserve { .. }
@@ -77,6 +96,34 @@ fn launch(mut task: TaskInfo, ground: &mut Ground<'_>) -> Step {
     Step::Launch {
         task: Box::new(task),
         executor: need.executor.map(Box::new),
+    }
+}
+
+fn launch_group(executor: ExecutorInfo, mut tasks: Vec<TaskInfo>, ground: &mut Ground<'_>) -> Step {
+    tasks.iter_mut().for_each(|task| task.executor = None);
+    let need = match ground.validate_group(&executor, &tasks) {
+        Ok(need) => need,
+        Err(fault) => {
+            let tasks = tasks.into_iter().map(|task| task.task_id).collect();
+            return Step::RefuseGroup { tasks, fault };
+        }
+    };
+    ground.left -= &need.resources;
+    let names = tasks.iter().map(|task| task.task_id.clone());
+    ground.launched.extend(names);
+    let executor = ExecutorInfo {
+        framework_id: Some(ground.framework.id.clone()),
+        ..executor
+    };
+    let starts = need.executor.is_some();
+    if starts {
+        let id = executor.executor_id.clone();
+        ground.started.insert(id, executor.clone());
+    }
+    Step::LaunchGroup {
+        executor: Box::new(executor),
+        starts,
+        tasks,
     }
 }
 
@@ -120,7 +167,10 @@ mod tests {
     }
 
     fn run(tasks: Vec<TaskInfo>) -> (Vec<String>, Resources) {
-        let operations = vec![Operation::Launch { tasks }];
+        run_all(vec![Operation::Launch { tasks }])
+    }
+
+    fn run_all(operations: Vec<Operation>) -> (Vec<String>, Resources) {
         let agent = agent();
         let offered = agent.info.resources.clone();
         let (steps, left) = plan(&framework(), &agent, offered, operations);
@@ -130,6 +180,12 @@ mod tests {
                 format!("{}{with}", task.task_id)
             }
             Step::Refuse { task_id, fault } => format!("{task_id}: {fault}"),
+            Step::LaunchGroup { starts, tasks, .. } => {
+                let names: Vec<_> = tasks.iter().map(|task| task.task_id.as_str()).collect();
+                let with = if starts { "+executor" } else { "" };
+                format!("[{}]{with}", names.join(" "))
+            }
+            Step::RefuseGroup { tasks, fault } => format!("no {}: {fault}", tasks.len()),
             Step::Ignore(name) => name.to_owned(),
         };
         (steps.into_iter().map(word).collect(), left)
@@ -146,6 +202,64 @@ mod tests {
         );
         assert_eq!(steps[2], "3");
         assert_eq!(left, Resources::new().mem_mib(1024 - 64));
+    }
+
+    fn group(executor: &str, tasks: Vec<TaskInfo>) -> Operation {
+        let resources = Resources::new().cpus(0.5).mem_mib(32);
+        let executor = ExecutorInfo::group(ExecutorId::new(executor).unwrap(), resources);
+        Operation::LaunchGroup { executor, tasks }
+    }
+
+    #[test]
+    fn a_group_is_launched_whole_under_one_executor() {
+        let (steps, left) = run_all(vec![
+            group("e", vec![task("1", 1.0), task("2", 0.5)]),
+            group("e", vec![task("3", 1.0)]),
+        ]);
+        assert_eq!(steps, ["[1 2]+executor", "[3]"]);
+        assert_eq!(left, Resources::new().cpus(1.0).mem_mib(1024 - 4 * 32));
+    }
+
+    #[test]
+    fn one_wrong_task_of_a_group_refuses_the_group() {
+        let total = agent().info.resources;
+        let wrong = TaskInfo {
+            resources: Resources::new(),
+            ..task("2", 1.0)
+        };
+        let (steps, left) = run_all(vec![group("e", vec![task("1", 1.0), wrong])]);
+        assert_eq!(
+            steps,
+            ["no 2: Task '2' is invalid: the task is invalid: the task uses no resources"]
+        );
+        assert_eq!(left, total);
+        let twice = group("e", vec![task("1", 1.0), task("1", 1.0)]);
+        assert!(run_all(vec![twice]).0[0].contains("has a task 1 already"));
+        let large = group("e", vec![task("1", 2.0), task("2", 2.0)]);
+        assert!(run_all(vec![large]).0[0].starts_with("no 2: Total resources"));
+        let (steps, _) = run_all(vec![group("e", vec![])]);
+        assert!(steps[0].contains("no tasks"), "{}", steps[0]);
+    }
+
+    #[test]
+    fn the_executor_of_a_group_says_enough_of_itself() {
+        let refused = |change: fn(&mut ExecutorInfo)| {
+            let Operation::LaunchGroup {
+                mut executor,
+                tasks,
+            } = group("e", vec![task("1", 1.0)])
+            else {
+                unreachable!("it is a group");
+            };
+            change(&mut executor);
+            run_all(vec![Operation::LaunchGroup { executor, tasks }])
+                .0
+                .remove(0)
+        };
+        let small = refused(|executor| executor.resources = Resources::new().cpus(0.5));
+        assert!(small.contains("'e' uses less memory (0)"), "{small}");
+        let named = refused(|executor| executor.command = Some(CommandInfo::shell("x")));
+        assert!(named.contains("must not be set for 'DEFAULT'"), "{named}");
     }
 
     #[test]

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use api::agent::RunTask;
+use api::agent::{RunGroup, RunTask};
 use api::master::Accept;
 use libproc::env::unix_ms;
 use libproc::prelude::*;
-use types::{AgentId, FrameworkId, Offer, OfferId, Operation, Reason, Resources, Role, Source};
-use types::{Task, TaskInfo, TaskState, TaskStatus};
+use types::{AgentId, ExecutorInfo, FrameworkId, Offer, OfferId, Operation, Reason, Resources};
+use types::{Role, Source, Task, TaskId, TaskInfo, TaskState, TaskStatus};
 
 use crate::accept::{Step, plan};
 use crate::books::Freed;
 use crate::process::MasterProcess;
 use crate::status::Word;
+use crate::validation::Fault;
 
 impl Handler<Accept> for MasterProcess {
     type Result = ();
@@ -69,7 +70,8 @@ impl MasterProcess {
             at_ms: unix_ms(),
         };
         for operation in message.operations {
-            let Operation::Launch { tasks } = operation else {
+            let (Operation::Launch { tasks } | Operation::LaunchGroup { tasks, .. }) = operation
+            else {
                 tracing::info!(framework = %id, operation = operation.name(), "operation dropped");
                 continue;
             };
@@ -128,19 +130,92 @@ impl MasterProcess {
                 self.run(*task, framework_id, agent_id, role, ctx);
             }
             Step::Refuse { task_id, fault } => {
-                self.metrics.tasks_refused += 1;
-                self.metrics.ended(TaskState::Error);
-                tracing::info!(framework = %framework_id, task = %task_id, %fault, "task refused");
-                let (state, source) = (TaskState::Error, Source::Master);
-                let status = TaskStatus::new(task_id, state, source, unix_ms())
-                    .because(Reason::TaskInvalid, fault.to_string())
-                    .on(agent_id.clone());
-                self.update(framework_id, status, ctx);
+                let (tasks, reason) = (vec![task_id], Reason::TaskInvalid);
+                self.refuse(tasks, reason, &fault, framework_id, agent_id, ctx);
+            }
+            Step::LaunchGroup {
+                executor,
+                starts,
+                tasks,
+            } => {
+                if starts {
+                    let (executor, role) = (executor.as_ref().clone(), role.clone());
+                    self.books
+                        .add_executor(framework_id, agent_id, executor, role);
+                }
+                self.run_group(*executor, tasks, framework_id, agent_id, role, ctx);
+            }
+            Step::RefuseGroup { tasks, fault } => {
+                let reason = Reason::TaskGroupInvalid;
+                self.refuse(tasks, reason, &fault, framework_id, agent_id, ctx);
             }
             Step::Ignore(operation) => {
                 tracing::warn!(framework = %framework_id, operation, "operation not supported");
             }
         }
+    }
+
+    fn refuse(
+        &mut self,
+        tasks: Vec<TaskId>,
+        reason: Reason,
+        fault: &Fault,
+        framework_id: &FrameworkId,
+        agent_id: &AgentId,
+        ctx: &Context<Self>,
+    ) {
+        for task_id in tasks {
+            self.metrics.tasks_refused += 1;
+            self.metrics.ended(TaskState::Error);
+            tracing::info!(framework = %framework_id, task = %task_id, %fault, "task refused");
+            let (state, source) = (TaskState::Error, Source::Master);
+            let status = TaskStatus::new(task_id, state, source, unix_ms())
+                .because(reason, fault.to_string())
+                .on(agent_id.clone());
+            self.update(framework_id, status, ctx);
+        }
+    }
+
+    /// Writes the tasks of a group down and sends them to their agent.
+    fn run_group(
+        &mut self,
+        executor: ExecutorInfo,
+        tasks: Vec<TaskInfo>,
+        framework_id: &FrameworkId,
+        agent_id: &AgentId,
+        role: &Role,
+        ctx: &Context<Self>,
+    ) {
+        let Some(framework) = self.books.framework(framework_id) else {
+            return;
+        };
+        let info = framework.info.clone();
+        for task in &tasks {
+            let user = task.command.as_ref().and_then(|c| c.user.clone());
+            let user = user.or_else(|| info.user.clone());
+            let (id, framework_id) = (&executor.executor_id, framework_id.clone());
+            let entry = Task::staging_under(id, task, framework_id, role.clone(), user);
+            self.write_down(entry);
+        }
+        if let Some(agent) = self.books.agent(agent_id) {
+            let run = RunGroup {
+                framework: info,
+                executor,
+                tasks,
+                role: role.clone(),
+            };
+            ctx.tell(&agent.pid, run);
+        }
+    }
+
+    /// Writes a task down that is about to be sent to its agent.
+    fn write_down(&mut self, task: Task) {
+        let (framework_id, task_id) = (task.framework_id.clone(), task.task_id.clone());
+        tracing::debug!(framework = %framework_id, task = %task_id, agent = %task.agent_id,
+            "task launched");
+        self.books.add_task(task);
+        self.task_added(&framework_id, &task_id);
+        self.metrics.tasks_launched += 1;
     }
 
     /// Writes a task down and sends it to its agent.
@@ -159,12 +234,7 @@ impl MasterProcess {
         let user = task.command.as_ref().and_then(|c| c.user.clone());
         let user = user.or_else(|| info.user.clone());
         let entry = Task::staging(&task, framework_id.clone(), role.clone(), user);
-        let task_id = entry.task_id.clone();
-        self.books.add_task(entry);
-        self.task_added(framework_id, &task_id);
-        self.metrics.tasks_launched += 1;
-        tracing::debug!(framework = %framework_id, task = %task.task_id, agent = %agent_id,
-            "task launched");
+        self.write_down(entry);
         if let Some(agent) = self.books.agent(agent_id) {
             let run = RunTask {
                 framework: info,

@@ -62,6 +62,9 @@ pub use options::Options;
 ///
 /// Panics when a master runs on the node already.
 pub fn start(node: &Node, options: Options) -> Pid<Mastering> {
+    if let Some(guard) = http::gate::guard(&options.authentication) {
+        node.guard_http(guard);
+    }
     let master = node.spawn(api::MASTER, process::MasterProcess::new(node, options));
     node.set_front(api::MASTER);
     http::v0::FRONT

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use allocator::Weight;
+use api::v1::authentication::Authentication;
 use types::{ResourceQuantities, Role};
 
 /// What a master can be told when it starts.
@@ -33,6 +34,8 @@ pub struct Options {
     pub weights: BTreeMap<Role, Weight>,
     /// The only roles frameworks may have; any, if none.
     pub roles: Option<BTreeSet<Role>>,
+    /// Where HTTP clients have to say who they are, and who may come; nowhere, usually.
+    pub authentication: Authentication,
     /// How many frameworks that have ended are remembered. 50.
     pub max_completed_frameworks: usize,
     /// How many tasks that have ended are remembered of each framework. 1,000.
@@ -59,6 +62,7 @@ impl Default for Options {
             min_allocation_interval: Duration::from_millis(2),
             weights: BTreeMap::new(),
             roles: None,
+            authentication: Authentication::default(),
             max_completed_frameworks: 50,
             max_completed_tasks_per_framework: 1_000,
             max_unreachable_tasks_per_framework: 1_000,

@@ -23,6 +23,20 @@ pub(crate) enum Fault {
         /// What is left of the offer.
         left: Resources,
     },
+    /// One of a group is wrong.
+    #[error("Task '{0}' is invalid: {1}")]
+    Member(TaskId, Box<Fault>),
+    /// The offer, or what is left of it, is too small for a group.
+    #[error(
+        "Total resources {needed} required by task group and its executor are more than available \
+         {left}"
+    )]
+    GroupTooLarge {
+        /// What it needs, with its executor if that is not there yet.
+        needed: Resources,
+        /// What is left of the offer.
+        left: Resources,
+    },
     /// An executor by this name runs, and is another one.
     #[error("the executor {0} differs from the one that runs")]
     OtherExecutor(ExecutorId),
@@ -53,7 +67,10 @@ impl Ground<'_> {
         if self.framework.may_run(&task.task_id) || self.launched.contains(&task.task_id) {
             return Err(Fault::Duplicate(task.task_id.clone()));
         }
-        let executor = self.new_executor(task)?;
+        let executor = match &task.executor {
+            Some(executor) => self.new_executor(executor)?,
+            None => None,
+        };
         let charge = executor.as_ref().map(Executor::charge).unwrap_or_default();
         let resources = &task.resources + &charge;
         if !self.left.contains(&resources) {
@@ -68,11 +85,48 @@ impl Ground<'_> {
         })
     }
 
-    /// The executor the task brings, unless it is there; then it must be the same.
-    fn new_executor(&self, task: &TaskInfo) -> Result<Option<ExecutorInfo>, Fault> {
-        let Some(executor) = &task.executor else {
-            return Ok(None);
-        };
+    /// Checks a group, all of it, and says what it takes together.
+    pub(crate) fn validate_group(
+        &self,
+        executor: &ExecutorInfo,
+        tasks: &[TaskInfo],
+    ) -> Result<Need, Fault> {
+        let mut names = BTreeSet::new();
+        for task in tasks {
+            let member = |fault: Fault| Fault::Member(task.task_id.clone(), Box::new(fault));
+            task.validate_in_group(executor, &self.agent.id)
+                .map_err(|error| member(error.into()))?;
+            let taken = self.framework.may_run(&task.task_id)
+                || self.launched.contains(&task.task_id)
+                || !names.insert(&task.task_id);
+            if taken {
+                return Err(member(Fault::Duplicate(task.task_id.clone())));
+            }
+        }
+        if tasks.is_empty() {
+            return Err(InvalidInfo::EmptyGroup.into());
+        }
+        executor.validate_for_group(&self.framework.id)?;
+        let uses: Resources = tasks.iter().map(|task| &task.resources).sum();
+        let all = &uses + &executor.resources;
+        all.validate().map_err(InvalidInfo::from)?;
+        let executor = self.new_executor(executor)?;
+        let charge = executor.as_ref().map(Executor::charge).unwrap_or_default();
+        let resources = uses + &charge;
+        if !self.left.contains(&resources) {
+            return Err(Fault::GroupTooLarge {
+                needed: resources,
+                left: self.left.clone(),
+            });
+        }
+        Ok(Need {
+            resources,
+            executor,
+        })
+    }
+
+    /// The executor that is brought, unless it is there; then it must be the same.
+    fn new_executor(&self, executor: &ExecutorInfo) -> Result<Option<ExecutorInfo>, Fault> {
         let executor = ExecutorInfo {
             framework_id: Some(self.framework.id.clone()),
             ..executor.clone()

@@ -83,6 +83,7 @@ impl CommandExecutor {
             arguments: command.arguments.clone(),
             environment,
             directory: None,
+            output: None,
         })
     }
 

@@ -25,13 +25,15 @@
 //! }
 //! ```
 //!
-//! Commands need no executor of their own: the agent starts [`run_command`] for each.
+//! Commands need no executor of their own, and neither do groups of them: the agent starts
+//! [`run_builtin`] for each.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 mod calls;
 mod command;
 pub mod environment;
+mod group;
 mod process;
 mod run;
 mod running;
@@ -43,10 +45,11 @@ use types::{AgentInfo, ExecutorInfo, FrameworkInfo, KillPolicy, TaskId, TaskInfo
 
 pub use calls::Calls;
 pub use command::{CommandExecutor, KILL_GRACE, KillingState};
+pub use group::{GroupExecutor, TASKS};
 pub use process::{ExecutorProcess, Identity};
 pub use run::{ExecutorError, run};
-pub use start::{Start, run_command};
-pub use task_process::{Ended, TaskCommand, TaskProcess};
+pub use start::{Start, Work, run_builtin};
+pub use task_process::{Ended, TaskCommand, TaskOutput, TaskProcess};
 
 /// What an author of an executor writes: how tasks are run.
 ///
@@ -59,6 +62,13 @@ pub trait Executor: Sized + Send + Unpin + 'static {
 
     /// Runs a task. Sooner or later a terminal update has to tell how it ended.
     fn launch(&mut self, task: TaskInfo, calls: &mut Calls<'_, Self>);
+
+    /// Runs tasks that belong together, in order. Unless told otherwise, as if each came alone.
+    fn launch_group(&mut self, tasks: Vec<TaskInfo>, calls: &mut Calls<'_, Self>) {
+        for task in tasks {
+            self.launch(task, calls);
+        }
+    }
 
     /// Ends a task, in the way of `policy` when there is one. It may have ended already.
     fn kill(&mut self, task_id: TaskId, policy: Option<KillPolicy>, calls: &mut Calls<'_, Self>);

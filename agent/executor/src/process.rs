@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use api::agent::{Agenting, ExecutorUpdate, RegisterExecutor};
-use api::executor::{Acknowledged, Executing, FromFramework, Kill, Launch, Registered, Shutdown};
+use api::executor::{Acknowledged, Executing, FromFramework, Kill, Launch, LaunchGroup};
+use api::executor::{Registered, Shutdown};
 use libproc::env;
 use libproc::prelude::*;
 use rand::Rng as _;
@@ -252,6 +253,18 @@ impl<E: Executor> Handler<Launch> for ExecutorProcess<E> {
         }
         let (executor, mut calls) = self.turn(ctx);
         executor.launch(task, &mut calls);
+    }
+}
+
+impl<E: Executor> Handler<LaunchGroup> for ExecutorProcess<E> {
+    type Result = ();
+    fn handle(&mut self, LaunchGroup { tasks }: LaunchGroup, ctx: &mut Context<Self>) {
+        if self.session.life != Life::Working {
+            let tasks = tasks.len();
+            return tracing::debug!(tasks, "launch of a group after the end ignored");
+        }
+        let (executor, mut calls) = self.turn(ctx);
+        executor.launch_group(tasks, &mut calls);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a command executor is started with, and the function its process runs.
+//! What an executor of our own is started with, and the function its process runs.
 //!
 //! Throughput lives here: the command is started before anything else, and node, registration and
 //! first updates are made while it runs already.
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use types::{ContainerId, ExecutorId, FrameworkId, TaskInfo};
 
 use crate::command::KillingState;
-use crate::{CommandExecutor, ExecutorProcess, Identity};
+use crate::{CommandExecutor, ExecutorProcess, GroupExecutor, Identity};
 
 /// The process id of an executor on a node of its own.
 pub(crate) const EXECUTOR: &str = "executor";
@@ -23,7 +23,7 @@ pub(crate) const EXECUTOR: &str = "executor";
 /// (`EX_OSERR` of `sysexits.h`).
 const EXIT_START: i32 = 71;
 
-/// What a command executor needs to know, as bytes that pass through the agent's launcher.
+/// What an executor of our own needs to know, as bytes that pass through the agent's launcher.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Start {
     /// Who started it.
@@ -39,9 +39,18 @@ pub struct Start {
     /// Whether the framework is told that the task is being killed.
     pub killing_state: KillingState,
     /// What to run.
-    pub task: TaskInfo,
+    pub work: Work,
     /// How it shows to the agent that it belongs to it.
     pub credentials: Delegation,
+}
+
+/// What an executor of our own runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Work {
+    /// This one command.
+    Command(Box<TaskInfo>),
+    /// The groups of tasks that the agent sends.
+    Groups,
 }
 
 impl Start {
@@ -59,9 +68,9 @@ impl Start {
     }
 }
 
-/// Runs a command executor in this operating system process, which must be its own and have one
-/// thread, until its task has ended and the agent knows; what it returns is the exit status.
-pub fn run_command(start: &[u8], environment: BTreeMap<String, String>) -> i32 {
+/// Runs an executor of our own in this operating system process, which must be its own and have one
+/// thread, until its tasks have ended and the agent knows; what it returns is the exit status.
+pub fn run_builtin(start: &[u8], environment: BTreeMap<String, String>) -> i32 {
     let start = match Start::from_bytes(start) {
         Ok(start) => start,
         Err(error) => {
@@ -86,11 +95,18 @@ async fn run_start(start: Start, environment: BTreeMap<String, String>) -> io::R
         container_id,
         grace,
         killing_state,
-        task,
+        work,
         credentials,
     } = start;
-    let mut executor = CommandExecutor::new(environment, killing_state);
-    executor.start(&task);
+    // The command starts before there is a node.
+    let command = match &work {
+        Work::Command(task) => {
+            let mut executor = CommandExecutor::new(environment.clone(), killing_state);
+            executor.start(task);
+            Some(executor)
+        }
+        Work::Groups => None,
+    };
     let security = Security::delegated(credentials).map_err(io::Error::other)?;
     let node = bind_near(agent.upid().address(), security).await?;
     let identity = Identity {
@@ -98,10 +114,19 @@ async fn run_start(start: Start, environment: BTreeMap<String, String>) -> io::R
         executor_id,
         container_id,
     };
-    let process = ExecutorProcess::new(executor, identity, agent, grace).with_task(task);
-    let pid = node.spawn(EXECUTOR, process);
+    let exit = match (command, work) {
+        (Some(executor), Work::Command(task)) => {
+            let process = ExecutorProcess::new(executor, identity, agent, grace).with_task(*task);
+            node.exit_of(node.spawn(EXECUTOR, process).upid())
+        }
+        (_, _) => {
+            let executor = GroupExecutor::new(environment, killing_state);
+            let process = ExecutorProcess::new(executor, identity, agent, grace);
+            node.exit_of(node.spawn(EXECUTOR, process).upid())
+        }
+    };
     // No orderly shutdown of the node: all that mattered has been acknowledged.
-    node.exit_of(pid.upid()).await;
+    exit.await;
     Ok(())
 }
 

@@ -9,7 +9,9 @@ mod adopted;
 
 use std::{
     collections::BTreeMap,
-    fmt, io,
+    fmt,
+    fs::File,
+    io,
     os::{
         fd::{FromRawFd, OwnedFd},
         unix::process::{CommandExt, ExitStatusExt},
@@ -35,7 +37,7 @@ const PATH_DEFAULT: &str = "/bin:/usr/bin";
 const REAP_EVERY: Duration = Duration::from_secs(10);
 
 /// What a task runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct TaskCommand {
     /// Whether `value` is a line for `/bin/sh -c`; otherwise it is a program, looked up in the
     /// `PATH` of `environment`.
@@ -49,6 +51,17 @@ pub struct TaskCommand {
     pub environment: BTreeMap<String, String>,
     /// The working directory; the executor's own when absent.
     pub directory: Option<PathBuf>,
+    /// Where its output goes; where the executor's own goes when absent.
+    pub output: Option<TaskOutput>,
+}
+
+/// The files a task writes its output to.
+#[derive(Debug)]
+pub struct TaskOutput {
+    /// What it prints.
+    pub stdout: File,
+    /// What it complains of.
+    pub stderr: File,
 }
 
 /// How a task ended: exactly one of the two is there.
@@ -104,8 +117,8 @@ fn name(signal: i32) -> String {
     name.to_string()
 }
 
-/// A running task: the leader of a process group of its own. Its output goes where the executor's
-/// goes, its input is empty. Dropping it kills the group.
+/// A running task: the leader of a process group of its own. Its output goes where its command
+/// says, its input is empty. Dropping it kills the group.
 #[derive(Debug)]
 pub struct TaskProcess {
     child: Child,
@@ -128,6 +141,7 @@ impl TaskProcess {
             arguments,
             environment,
             directory,
+            output,
         } = command;
         let mut started = match (shell, arguments.split_first()) {
             (true, _) => {
@@ -153,6 +167,11 @@ impl TaskProcess {
             .stdin(Stdio::null());
         if let Some(directory) = directory {
             started.current_dir(directory);
+        }
+        if let Some(TaskOutput { stdout, stderr }) = output {
+            started
+                .stdout(stdout.try_clone()?)
+                .stderr(stderr.try_clone()?);
         }
         let mut child = {
             let mut tasks = adopted::tasks();

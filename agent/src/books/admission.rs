@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use api::executor::Executing;
 use libproc::Pid;
-use types::{ContainerId, ExecutorId, ExecutorInfo, ExecutorKind, FrameworkId, FrameworkInfo};
-use types::{ResourceQuantities, Resources, Role, Task, TaskInfo};
+use types::{CommandInfo, ContainerId, ExecutorId, ExecutorInfo, ExecutorKind, FrameworkId};
+use types::{FrameworkInfo, ResourceQuantities, Resources, Role, Task, TaskInfo};
 
-use super::{Books, Executor, Framework, Phase};
+use super::{Batch, Books, Executor, Framework, Phase};
 
 /// What to do with a task that was taken into the books.
 #[derive(Debug, PartialEq)]
@@ -51,15 +51,72 @@ impl Books {
         container_id: &ContainerId,
     ) -> Result<Admission, Refusal> {
         let executor = executor_for(framework_id, task)?;
-        let executor_id = executor.executor_id.clone();
+        let needed = self.needed(framework_id, &executor, std::slice::from_ref(task))?;
+        self.used += &needed;
+        let own = task.executor.as_ref().and_then(|own| own.command.as_ref());
+        let user = user_of(framework, task.command.as_ref().or(own)).map(str::to_owned);
+        let record = Task::staging(task, framework_id.clone(), role, user);
+        let batch = Batch::Task(task.clone());
+        Ok(self.enter(framework, executor, batch, vec![record], container_id))
+    }
+
+    /// Takes a group of tasks into the books, all of it.
+    ///
+    /// # Errors
+    /// When it cannot run here. The books are as before.
+    pub(crate) fn admit_group(
+        &mut self,
+        framework: &FrameworkInfo,
+        framework_id: &FrameworkId,
+        (executor, tasks): (ExecutorInfo, Vec<TaskInfo>),
+        role: &Role,
+        container_id: &ContainerId,
+    ) -> Result<Admission, Refusal> {
+        let invalid = |error: types::InvalidInfo| Refusal::Invalid(error.to_string());
+        executor.validate(framework_id).map_err(invalid)?;
+        for task in &tasks {
+            let checked = task.validate_in_group(&executor, &task.agent_id);
+            checked.map_err(invalid)?;
+        }
+        let user = group_user(framework, &executor, &tasks)?.map(str::to_owned);
+        let executor = ExecutorInfo {
+            framework_id: Some(framework_id.clone()),
+            ..executor
+        };
+        let needed = self.needed(framework_id, &executor, &tasks)?;
+        self.used += &needed;
+        let record = |task: &TaskInfo| {
+            let (framework_id, role) = (framework_id.clone(), role.clone());
+            Task::staging_under(
+                &executor.executor_id,
+                task,
+                framework_id,
+                role,
+                user.clone(),
+            )
+        };
+        let records = tasks.iter().map(record).collect();
+        let batch = Batch::Group(tasks);
+        Ok(self.enter(framework, executor, batch, records, container_id))
+    }
+
+    /// What tasks need of what is free, with their executor if that is not there yet.
+    fn needed(
+        &self,
+        framework_id: &FrameworkId,
+        executor: &ExecutorInfo,
+        tasks: &[TaskInfo],
+    ) -> Result<Resources, Refusal> {
+        let executor_id = &executor.executor_id;
         let known = self.frameworks.get(framework_id);
         if known.is_some_and(|known| known.ending) {
             return Err(Refusal::FrameworkEnding);
         }
-        if known.is_some_and(|known| known.tasks.contains_key(&task.task_id)) {
+        let here = |task: &TaskInfo| known.is_some_and(|f| f.tasks.contains_key(&task.task_id));
+        if tasks.iter().any(here) {
             return Err(Refusal::Duplicate);
         }
-        let running = known.and_then(|known| known.executors.get(&executor_id));
+        let running = known.and_then(|known| known.executors.get(executor_id));
         if let Some(running) = running {
             if running.info.kind != executor.kind {
                 let text = format!("an executor {executor_id} of another kind is running");
@@ -71,33 +128,25 @@ impl Books {
                 return Err(Refusal::ExecutorEnding);
             }
         }
-        let mut needed = task.resources.clone();
+        let mut needed: Resources = tasks.iter().map(|task| &task.resources).sum();
         if running.is_none() {
             needed += &executor.resources;
         }
         self.check_free(&needed)?;
-        self.used += &needed;
-        let user = user_of(framework, task).map(str::to_owned);
-        let record = Task::staging(task, framework_id.clone(), role, user);
-        Ok(self.enter(
-            framework,
-            framework_id,
-            task,
-            executor,
-            record,
-            container_id,
-        ))
+        Ok(needed)
     }
 
+    /// Writes tasks down, with their executor, whose framework is known.
     fn enter(
         &mut self,
         framework: &FrameworkInfo,
-        framework_id: &FrameworkId,
-        task: &TaskInfo,
         info: ExecutorInfo,
-        record: Task,
+        batch: Batch,
+        records: Vec<Task>,
         container_id: &ContainerId,
     ) -> Admission {
+        let framework_id = info.framework_id.clone();
+        let framework_id = framework_id.expect("it was set when the tasks were checked");
         let entry = self
             .frameworks
             .entry(framework_id.clone())
@@ -109,9 +158,10 @@ impl Books {
             });
         entry.info = framework.clone();
         let executor_id = info.executor_id.clone();
-        entry
-            .tasks
-            .insert(task.task_id.clone(), executor_id.clone());
+        for record in &records {
+            let task_id = record.task_id.clone();
+            entry.tasks.insert(task_id, executor_id.clone());
+        }
         let mut admission = Admission::Wait;
         let executor = entry
             .executors
@@ -120,17 +170,17 @@ impl Books {
                 admission = Admission::Start(executor_id.clone());
                 Executor::starting(info, container_id.clone())
             });
-        executor.tasks.insert(task.task_id.clone(), record);
+        let named = records.into_iter();
+        let named = named.map(|record| (record.task_id.clone(), record));
+        executor.tasks.extend(named);
         match &executor.process {
             Some(process) => admission = Admission::Send(process.clone()),
             // A command executor is started with its task and never waits for it.
-            None if executor.info.kind == ExecutorKind::Custom => {
-                executor.queued.push_back(task.clone());
-            }
+            None if executor.info.kind != ExecutorKind::Command => executor.queued.push_back(batch),
             None => {}
         }
         if matches!(admission, Admission::Start(_)) {
-            let whose = (framework_id.clone(), executor_id);
+            let whose = (framework_id, executor_id);
             self.containers.insert(container_id.clone(), whose);
         }
         admission
@@ -152,16 +202,37 @@ impl Books {
     }
 }
 
-/// The user a task is to run as, if anybody says.
-pub(crate) fn user_of<'a>(framework: &'a FrameworkInfo, task: &'a TaskInfo) -> Option<&'a str> {
-    let executor = task
-        .executor
-        .as_ref()
-        .and_then(|executor| executor.command.as_ref());
-    let command = task.command.as_ref().or(executor);
+/// The user a command is to run as, if anybody says.
+pub(crate) fn user_of<'a>(
+    framework: &'a FrameworkInfo,
+    command: Option<&'a CommandInfo>,
+) -> Option<&'a str> {
     let user = command.and_then(|command| command.user.as_deref());
     user.or(framework.user.as_deref())
         .filter(|user| !user.is_empty())
+}
+
+/// The user a group is to run as, if anybody says: all its tasks the same, for they share a sandbox
+/// and an executor.
+fn group_user<'a>(
+    framework: &'a FrameworkInfo,
+    executor: &'a ExecutorInfo,
+    tasks: &'a [TaskInfo],
+) -> Result<Option<&'a str>, Refusal> {
+    if executor.kind == ExecutorKind::Custom {
+        // What it does with its tasks is its own affair.
+        return Ok(user_of(framework, executor.command.as_ref()));
+    }
+    let mut users = tasks
+        .iter()
+        .map(|task| user_of(framework, task.command.as_ref()));
+    let first = users.next().flatten();
+    match users.all(|user| user == first) {
+        true => Ok(first),
+        false => Err(Refusal::Invalid(
+            "the tasks of a group run as one user".to_owned(),
+        )),
+    }
 }
 
 /// The executor of a task: its framework's own, or ours for its command.

@@ -17,8 +17,8 @@ pub(crate) enum Killing {
     Unknown,
     /// It has ended, or is bound to: its news is on its way.
     Ending,
-    /// It never reached its executor, and never will.
-    Dequeued,
+    /// These never reached their executor, and never will: it, and the others of its group.
+    Dequeued(Vec<TaskId>),
     /// Its executor has not registered and exists for it alone: end that.
     Destroy(ContainerId),
     /// Its executor is to do it.
@@ -55,9 +55,12 @@ impl Books {
         }
         match (executor.phase, &executor.process) {
             (Phase::Running, Some(process)) => Killing::Tell(process.clone()),
-            (Phase::Starting, _) if executor.info.kind == ExecutorKind::Custom => {
-                executor.queued.retain(|task| task.task_id != of.task_id);
-                Killing::Dequeued
+            (Phase::Starting, _) if executor.info.kind != ExecutorKind::Command => {
+                let waiting = executor.queued.iter().find(|batch| batch.has(&of.task_id));
+                let names = waiting.map(|batch| batch.tasks().iter().map(|t| t.task_id.clone()));
+                let names = names.map_or_else(|| vec![of.task_id.clone()], Iterator::collect);
+                executor.queued.retain(|batch| !batch.has(&of.task_id));
+                Killing::Dequeued(names)
             }
             (Phase::Starting, _) => {
                 executor.phase = Phase::Ending;

@@ -125,7 +125,7 @@ fn apply(books: &mut Books, number: usize, event: Event) {
         }
         Event::Kill { framework, task } => {
             let of = of(framework, task);
-            if books.kill(&of) == Killing::Dequeued {
+            if matches!(books.kill(&of), Killing::Dequeued(_)) {
                 assert!(books.record(&of, &status(&of, TaskState::Killed)));
             }
         }
@@ -196,7 +196,7 @@ fn check(books: &Books) {
                 assert_eq!(framework.tasks.get(task_id), Some(executor_id));
             }
             let known = |task: &TaskInfo| executor.tasks.contains_key(&task.task_id);
-            assert!(executor.queued.iter().all(known));
+            assert!(executor.queued.iter().flat_map(Batch::tasks).all(known));
         }
         let tasks: usize = framework.executors.values().map(|e| e.tasks.len()).sum();
         assert_eq!(framework.tasks.len(), tasks);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::v1::authentication::Realm;
 use libproc::http::{Answer, Request, Respond as _, Response};
 use libproc::prelude::*;
 use serde_json::{Value, json};
@@ -29,7 +30,14 @@ impl Agent {
     /// What can be set of an agent and how it is set, in the words of its flags.
     pub(super) fn flags(&self) -> BTreeMap<&'static str, String> {
         let options = &self.options;
+        let asks = |realm| options.authentication.requires(realm).to_string();
         BTreeMap::from([
+            (
+                "authenticate_http_executors",
+                self.token_key.is_some().to_string(),
+            ),
+            ("authenticate_http_readonly", asks(Realm::AgentReadOnly)),
+            ("authenticate_http_readwrite", asks(Realm::AgentReadWrite)),
             ("attributes", options.attributes.to_string()),
             (
                 "executor_registration_timeout",

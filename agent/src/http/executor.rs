@@ -13,6 +13,7 @@ use libproc::http::{Answer, Body, Request, Respond as _, Response, StatusCode, h
 use libproc::prelude::*;
 use types::{ExecutorId, ExecutorKind, FrameworkId, Reason, TaskId};
 
+use super::gate::check_claims;
 use super::{Refusal, empty, only_post, stream, text};
 use crate::agent::Agent;
 use crate::books::{Executor, NotExpected, Subscribed};
@@ -38,10 +39,16 @@ impl Agent {
         let call = ExecutorCall::try_from(call).map_err(invalid)?;
         match call {
             ExecutorCall::Subscribe(subscription) => {
-                self.known_executor(&subscription.framework_id, &subscription.executor_id)?;
+                let Subscription {
+                    framework_id,
+                    executor_id,
+                    ..
+                } = &subscription;
+                self.own_executor(framework_id, executor_id, request)?;
                 self.subscribe_executor(subscription, encoding, ctx)
             }
             ExecutorCall::Update(update) => {
+                self.own_executor(&update.framework_id, &update.executor_id, request)?;
                 self.subscribed_executor(&update.framework_id, &update.executor_id)?;
                 match self.executor_update(update, ctx) {
                     true => Ok(empty(StatusCode::ACCEPTED)),
@@ -52,6 +59,7 @@ impl Agent {
                 }
             }
             ExecutorCall::Message(message) => {
+                self.own_executor(&message.framework_id, &message.executor_id, request)?;
                 self.subscribed_executor(&message.framework_id, &message.executor_id)?;
                 self.pass_to_framework(message, ctx);
                 Ok(empty(StatusCode::ACCEPTED))
@@ -59,6 +67,19 @@ impl Agent {
             // It says nothing but that somebody is there.
             ExecutorCall::Heartbeat => Ok(empty(StatusCode::ACCEPTED)),
         }
+    }
+
+    /// The executor that a call names, if it is not another one that makes the call.
+    fn own_executor(
+        &self,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
+        request: &Request,
+    ) -> Result<(), Refusal> {
+        let executor = self.known_executor(framework_id, executor_id)?;
+        let (fid, eid) = (framework_id.as_str(), executor_id.as_str());
+        let checked = check_claims(request, fid, eid, executor.container_id.as_str());
+        checked.map_err(|text| Refusal::new(StatusCode::FORBIDDEN, text))
     }
 
     fn known_executor(
@@ -71,8 +92,8 @@ impl Agent {
         let executor = framework.executors.get(executor_id);
         let executor = executor.ok_or_else(|| Refusal::bad("Executor cannot be found"))?;
         match executor.info.kind {
-            ExecutorKind::Custom | ExecutorKind::Default => Ok(executor),
-            ExecutorKind::Command => {
+            ExecutorKind::Custom => Ok(executor),
+            ExecutorKind::Command | ExecutorKind::Default => {
                 let text = "Executor is the agent's own, and speaks another way";
                 Err(Refusal::new(StatusCode::FORBIDDEN, text))
             }

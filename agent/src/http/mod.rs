@@ -9,6 +9,7 @@ mod amounts;
 mod containers;
 mod executor;
 mod files;
+pub(crate) mod gate;
 mod metrics;
 mod operator;
 mod state;
@@ -18,6 +19,7 @@ pub(crate) use files::PAGES_AT_ONCE;
 
 use std::time::Duration;
 
+use api::v1::authentication::Realm;
 use api::v1::target;
 use libproc::http::{Answer, Body, HeaderMap, Request, Respond, Response, Routes, StatusCode};
 use libproc::http::{Method, header};
@@ -32,24 +34,33 @@ pub(crate) const PROCESS: &str = "slave(1)";
 /// A page, and what serves it.
 struct Page {
     path: &'static str,
+    /// Whom it is for; anybody, if none.
+    realm: Option<Realm>,
     serve: fn(&mut Agent, Request, &mut Context<Agent>) -> Answer,
 }
 
+/// The realm of pages that tell what the agent knows.
+const TELLS: Option<Realm> = Some(Realm::AgentReadOnly);
+/// That of the calls of operators.
+const OPERATES: Option<Realm> = Some(Realm::AgentReadWrite);
+/// That of the calls of executors.
+const EXECUTES: Option<Realm> = Some(Realm::AgentExecutor);
+
 const PAGES: &[Page] = &[
-    Page::new("api/v1", operator::serve),
-    Page::new("api/v1/executor", executor::serve),
-    Page::new("containers", containers::containers),
-    Page::new("files/browse", files::browse),
-    Page::new("files/debug", files::debug),
-    Page::new("files/download", files::download),
-    Page::new("files/read", files::read),
-    Page::new("flags", about::flags),
-    Page::new("health", about::health),
-    Page::new(METRICS, metrics::serve),
-    Page::new("monitor/statistics", containers::statistics),
-    Page::new("state", state::serve),
-    Page::new("system/stats", metrics::system_stats),
-    Page::new("version", about::version),
+    Page::new("api/v1", OPERATES, operator::serve),
+    Page::new("api/v1/executor", EXECUTES, executor::serve),
+    Page::new("containers", TELLS, containers::containers),
+    Page::new("files/browse", TELLS, files::browse),
+    Page::new("files/debug", TELLS, files::debug),
+    Page::new("files/download", TELLS, files::download),
+    Page::new("files/read", TELLS, files::read),
+    Page::new("flags", TELLS, about::flags),
+    Page::new("health", None, about::health),
+    Page::new(METRICS, TELLS, metrics::serve),
+    Page::new("monitor/statistics", TELLS, containers::statistics),
+    Page::new("state", TELLS, state::serve),
+    Page::new("system/stats", TELLS, metrics::system_stats),
+    Page::new("version", None, about::version),
 ];
 
 /// The page that nodes have themselves, and the agent's one is in place of.
@@ -60,9 +71,10 @@ const JSONP_BYTES_MAX: usize = 128;
 impl Page {
     const fn new(
         path: &'static str,
+        realm: Option<Realm>,
         serve: fn(&mut Agent, Request, &mut Context<Agent>) -> Answer,
     ) -> Page {
-        Page { path, serve }
+        Page { path, realm, serve }
     }
 }
 
@@ -80,7 +92,12 @@ fn serve(agent: &mut Agent, request: Request, ctx: &mut Context<Agent>) -> Answe
     let path = [PROCESS, api::AGENT]
         .iter()
         .find_map(|process| target::route(asked, process, &paths));
-    match PAGES.iter().find(|page| Some(page.path) == path) {
+    let page = PAGES.iter().find(|page| Some(page.path) == path);
+    let realm = page.map_or(TELLS, |page| page.realm);
+    if let Some(Err(refusal)) = realm.map(|realm| agent.admit_client(&request, realm)) {
+        return refusal.into();
+    }
+    match page {
         Some(page) => (page.serve)(agent, request, ctx),
         None => Refusal::new(StatusCode::NOT_FOUND, "404 Not Found.").into(),
     }
@@ -91,12 +108,25 @@ fn serve(agent: &mut Agent, request: Request, ctx: &mut Context<Agent>) -> Answe
 struct Refusal {
     status: StatusCode,
     text: String,
+    /// How to say who one is, where that was not said.
+    challenge: Option<String>,
 }
 
 impl Refusal {
     fn new(status: StatusCode, text: impl Into<String>) -> Refusal {
-        let text = text.into();
-        Refusal { status, text }
+        Refusal {
+            status,
+            text: text.into(),
+            challenge: None,
+        }
+    }
+
+    /// The client has not said who it is, or not as somebody who may come.
+    fn challenge(realm: Realm) -> Refusal {
+        Refusal {
+            challenge: Some(realm.challenge()),
+            ..Refusal::new(StatusCode::UNAUTHORIZED, "401 Unauthorized.")
+        }
     }
 
     fn bad(text: impl Into<String>) -> Refusal {
@@ -119,6 +149,11 @@ impl From<api::v1::BadCall> for Refusal {
 impl From<Refusal> for Response {
     fn from(refusal: Refusal) -> Response {
         let mut response = Response::error(refusal.status, refusal.text);
+        let challenge = refusal.challenge.map(header::HeaderValue::try_from);
+        if let Some(Ok(challenge)) = challenge {
+            let headers = response.headers_mut();
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
         if refusal.status == StatusCode::METHOD_NOT_ALLOWED {
             let post = header::HeaderValue::from_static("POST");
             response.headers_mut().insert(header::ALLOW, post);

@@ -7,7 +7,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use api::executor::{Acknowledged, Executing, FromFramework, Kill, Launch, Registered, Shutdown};
+use api::executor::{Acknowledged, Executing, FromFramework, Kill, Launch, LaunchGroup};
+use api::executor::{Registered, Shutdown};
 use api::recordio;
 use api::v1::Encoding;
 use api::v1::executor::{Event, EventBody};
@@ -166,6 +167,7 @@ macro_rules! events {
 events! {
     Registered,
     Launch,
+    LaunchGroup,
     Kill,
     Acknowledged,
     FromFramework,

@@ -42,6 +42,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) path: &'a str,
     pub(crate) content_type: Option<&'a str>,
     pub(crate) accept: Option<&'a str>,
+    pub(crate) authorization: Option<&'a str>,
     pub(crate) body: &'a [u8],
 }
 
@@ -55,6 +56,7 @@ impl<'a> Ask<'a> {
             path,
             content_type: None,
             accept: None,
+            authorization: None,
             body: b"",
         }
     }
@@ -65,14 +67,28 @@ impl<'a> Ask<'a> {
             path,
             content_type: Some(content_type),
             accept: Some(content_type),
+            authorization: None,
             body,
+        }
+    }
+
+    /// With this to show.
+    pub(crate) fn showing(self, authorization: &'a str) -> Ask<'a> {
+        let authorization = Some(authorization);
+        Ask {
+            authorization,
+            ..self
         }
     }
 
     async fn send(self, to: SocketAddr) -> Chunks {
         let mut socket = TcpStream::connect(to).await.unwrap();
         let mut head = format!("{} {} HTTP/1.1\r\nHost: {to}\r\n", self.method, self.path);
-        let headers = [("Content-Type", self.content_type), ("Accept", self.accept)];
+        let headers = [
+            ("Content-Type", self.content_type),
+            ("Accept", self.accept),
+            ("Authorization", self.authorization),
+        ];
         for (name, value) in headers {
             if let Some(value) = value {
                 head.push_str(&format!("{name}: {value}\r\n"));

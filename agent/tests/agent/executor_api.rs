@@ -40,7 +40,7 @@ impl Rig {
         assert_eq!((answer.status, answer.text()), (202, ""), "{call}");
     }
 
-    async fn subscribe(&self, call: &Value) -> Chunks {
+    pub(crate) async fn subscribe(&self, call: &Value) -> Chunks {
         let body = call.to_string();
         // With the name that Apache Mesos's agent has.
         let ask = Ask::post("/slave(1)/api/v1/executor", JSON, body.as_bytes());

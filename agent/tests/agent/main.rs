@@ -3,11 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod authentication;
 mod client;
 mod executor_api;
 mod executor_refusals;
 mod executors;
 mod files;
+mod groups;
 mod operator_api;
 mod pages;
 mod registration;

@@ -6,7 +6,7 @@ use agent::launcher::{ExitStatus, What};
 use api::agent::{RunTask, ShutdownFramework};
 use api::executor::{Kill, Launch, Shutdown};
 use api::master::UpdateStatus;
-use executor::Start;
+use executor::{Start, Work};
 use types::{
     AgentId, CommandInfo, ExecutorId, FrameworkCapability, FrameworkInfo, Reason, Resources, Role,
     Source, TaskInfo, TaskState, TaskStatus,
@@ -36,8 +36,8 @@ fn a_command_gets_an_executor_of_its_own_in_a_sandbox() {
         let start = Start::from_bytes(start).unwrap();
         assert_eq!(start.agent, rig.agent);
         assert_eq!(
-            (start.executor_id.as_str(), start.task),
-            ("t", command("t"))
+            (start.executor_id.as_str(), start.work),
+            ("t", Work::Command(Box::new(command("t"))))
         );
     });
 }

@@ -122,7 +122,7 @@ impl Call {
 /// The tasks an operation launches.
 pub(crate) fn launched(operation: &Operation) -> &[TaskInfo] {
     match operation {
-        Operation::Launch { tasks } => tasks,
+        Operation::Launch { tasks } | Operation::LaunchGroup { tasks, .. } => tasks,
         Operation::Reserve { .. }
         | Operation::Unreserve { .. }
         | Operation::Create { .. }

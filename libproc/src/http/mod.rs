@@ -1,5 +1,6 @@
 //! HTTP on the port of a node: a route is a function run in a turn of its process.
 
+mod guard;
 mod gzip;
 pub(crate) mod introspection;
 mod route;
@@ -10,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use ::http::{HeaderMap, Method, StatusCode, header};
 pub use gzip::accepted as accepts_gzip;
+pub use guard::{Admission, Guard, Target};
 pub use route::{Answer, Described, Routes};
 
 pub(crate) use route::{Call, RouteList};

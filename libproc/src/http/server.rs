@@ -14,7 +14,8 @@ use tokio::sync::oneshot;
 
 use super::introspection::{self, percent_decode};
 use super::route::What;
-use super::{BODY_MAX, Body, Call, Method, Respond, Response, StatusCode, gzip, header};
+use super::{Admission, BODY_MAX, Body, Call, Method, Respond, Response, StatusCode, Target};
+use super::{gzip, header};
 use crate::net::{Rewound, Stream};
 use crate::node::Node;
 use crate::security::{HttpAccess, HttpClient, Scheme, Seat};
@@ -113,8 +114,26 @@ async fn answer(node: &Node, request: hyper::Request<Incoming>, visitor: &Visito
 }
 
 async fn respond(node: &Node, request: hyper::Request<Incoming>, visitor: &Visitor) -> Response {
-    let (parts, body) = request.into_parts();
-    if let Some(response) = visitor.denial(node, &parts) {
+    let (mut parts, body) = request.into_parts();
+    let admission = match node.http_guard() {
+        Some(guard) => {
+            let target = target(node, parts.uri.path());
+            guard(&mut parts, target)
+        }
+        None => Admission::Open,
+    };
+    let denial = match &admission {
+        // Who has not shown that it may come at all, is not told how else it might.
+        Admission::Open | Admission::Refused(_) => visitor.denial(node, &parts),
+        Admission::Shown => {
+            visitor.seat.vacate();
+            None
+        }
+    };
+    if let Some(response) = denial {
+        return response;
+    }
+    if let Admission::Refused(response) = admission {
         return response;
     }
     let announced = hyper::body::Body::size_hint(&body).lower();
@@ -157,6 +176,15 @@ async fn respond(node: &Node, request: hyper::Request<Incoming>, visitor: &Visit
     response
         .await
         .unwrap_or_else(|_| Response::error(StatusCode::SERVICE_UNAVAILABLE, unavailable))
+}
+
+/// What a path is of.
+fn target(node: &Node, path: &str) -> Target {
+    let path = path.trim_matches('/');
+    match introspection::is_page(path) && !node.leaves(path) {
+        true => Target::Page,
+        false => Target::Process,
+    }
 }
 
 fn too_large() -> Response {

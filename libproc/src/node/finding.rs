@@ -142,6 +142,15 @@ impl Node {
         self.0.left_pages.lock().push(path);
     }
 
+    /// Has a guard look at every HTTP request from now on, in place of one that did before.
+    pub fn guard_http(&self, guard: crate::http::Guard) {
+        *self.0.http_guard.lock() = Some(guard);
+    }
+
+    pub(crate) fn http_guard(&self) -> Option<crate::http::Guard> {
+        self.0.http_guard.lock().clone()
+    }
+
     pub(crate) fn leaves(&self, path: &str) -> bool {
         self.0.left_pages.lock().contains(&path)
     }

@@ -53,6 +53,8 @@ pub(crate) struct Inner {
     front: Mutex<Option<Box<str>>>,
     /// Pages of the node's own that the process in front has instead.
     left_pages: Mutex<Vec<&'static str>>,
+    /// What is asked of every HTTP request.
+    http_guard: Mutex<Option<crate::http::Guard>>,
     living: AtomicU64,
     emptied: Notify,
     pool: Pool,
@@ -96,6 +98,7 @@ impl Inner {
             names: Mutex::default(),
             front: Mutex::default(),
             left_pages: Mutex::default(),
+            http_guard: Mutex::default(),
             living: AtomicU64::new(0),
             emptied: Notify::new(),
             pool: Pool::default(),

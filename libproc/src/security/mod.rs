@@ -191,6 +191,11 @@ impl Security {
     }
 
     /// What counts for the next connection.
+    /// Returns whether whoever reaches a node is let in.
+    pub fn is_none(&self) -> bool {
+        matches!(self.scheme(), Scheme::None)
+    }
+
     pub(crate) fn scheme(&self) -> Scheme {
         self.0.scheme.lock().clone()
     }

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use libproc::{Pid, protocol};
 use serde::{Deserialize, Serialize};
-use types::{AgentId, AgentInfo, ContainerId, ExecutorId, FrameworkId, FrameworkInfo, KillPolicy};
-use types::{MasterInfo, Resources, Role, Task, TaskId, TaskInfo, TaskStatus, UpdateId};
+use types::{
+    AgentId, AgentInfo, ContainerId, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo,
+};
+use types::{
+    KillPolicy, MasterInfo, Resources, Role, Task, TaskId, TaskInfo, TaskStatus, UpdateId,
+};
 
 use crate::executor::Executing;
 
@@ -31,6 +35,14 @@ protocol! {
         message Ping { registered: bool } -> ();
         /// Run this task, with `role`'s resources.
         message RunTask { framework: FrameworkInfo, task: TaskInfo, role: Role };
+        /// Run these tasks under one executor, all of them or none, with `role`'s resources. The
+        /// tasks name no executor.
+        message RunGroup {
+            framework: FrameworkInfo,
+            executor: ExecutorInfo,
+            tasks: Vec<TaskInfo>,
+            role: Role,
+        };
         /// End this task.
         message KillTask {
             framework_id: FrameworkId,

@@ -17,6 +17,8 @@ protocol! {
         };
         /// Run this task.
         message Launch { task: TaskInfo };
+        /// Run these tasks, which belong together.
+        message LaunchGroup { tasks: Vec<TaskInfo> };
         /// End this task: politely first, by force after the grace period.
         message Kill { task_id: TaskId, kill_policy: Option<KillPolicy> };
         /// The agent has taken the update: it need not be kept any longer.

@@ -13,7 +13,9 @@
 //! | [`sink`] | streams of events in general, and their limits |
 //! | [`v0`] | the pages that tools read |
 //! | [`refusal`] | what is said to requests that are wrong |
+//! | [`gate`] | who has to say who it is |
 
+pub(crate) mod gate;
 mod operator;
 mod page;
 mod reads;
@@ -26,6 +28,7 @@ pub(crate) mod v0;
 mod views;
 mod watching;
 
+use api::v1::authentication::Realm;
 use libproc::prelude::*;
 
 pub(crate) use page::Clerk;
@@ -39,7 +42,15 @@ use crate::process::MasterProcess;
 pub(crate) fn routes(routes: &mut Routes<MasterProcess>) {
     routes.any("api/v1", operator::serve);
     routes.any("api/v1/scheduler", scheduler::serve);
-    routes.get("metrics", pages::metrics);
+    routes.get("metrics", |master, request, ctx| {
+        master.gated(request, Realm::MasterReadOnly, |master, request| {
+            pages::metrics(master, request, ctx)
+        })
+    });
     v0::routes(routes);
-    routes.any("", |_, _, _| http::Response::from(v0::not_found()));
+    routes.any("", |master, request, _| {
+        master.gated(request, Realm::MasterReadOnly, |_, _| {
+            http::Response::from(v0::not_found())
+        })
+    });
 }

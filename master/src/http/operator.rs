@@ -1,5 +1,6 @@
 //! Calls of operators over HTTP.
 
+use api::v1::authentication::Realm;
 use api::v1::body::Encoding;
 use api::v1::convert::Unfit;
 use api::v1::master::{Call, CallBody, ResponseBody, call, response};
@@ -25,7 +26,8 @@ pub(crate) fn serve(
     request: Request,
     ctx: &mut Context<MasterProcess>,
 ) -> Response {
-    let response = master.operator_call(&request, ctx);
+    let admitted = master.admit_client(&request, Realm::MasterReadWrite);
+    let response = admitted.and_then(|_| master.operator_call(&request, ctx));
     master.settle();
     response.unwrap_or_else(Response::from)
 }

@@ -1,6 +1,7 @@
 //! Refusals: requests that are answered with what is wrong with them, in words of Apache Mesos.
 
 use api::v1::BadCall;
+use api::v1::authentication::Realm;
 use api::v1::convert::Unfit;
 use libproc::http::{Method, Request, Respond, Response, StatusCode, header};
 
@@ -11,6 +12,8 @@ pub(crate) struct Refusal {
     text: String,
     /// The methods that are served, where it was another.
     allow: Option<&'static str>,
+    /// How to say who one is, where that was not said.
+    challenge: Option<String>,
 }
 
 impl Refusal {
@@ -19,6 +22,15 @@ impl Refusal {
             status,
             text: text.into(),
             allow: None,
+            challenge: None,
+        }
+    }
+
+    /// The client has not said who it is, or not as somebody who may come.
+    pub(crate) fn challenge(realm: Realm) -> Self {
+        Self {
+            challenge: Some(realm.challenge()),
+            ..Self::new(StatusCode::UNAUTHORIZED, "401 Unauthorized.")
         }
     }
 
@@ -47,6 +59,12 @@ impl From<BadCall> for Refusal {
 impl From<Refusal> for Response {
     fn from(refusal: Refusal) -> Response {
         let mut response = Response::error(refusal.status, refusal.text);
+        let challenge = refusal.challenge.map(header::HeaderValue::try_from);
+        if let Some(Ok(challenge)) = challenge {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge);
+        }
         if let Some(allow) = refusal.allow {
             let allow = header::HeaderValue::from_static(allow);
             response.headers_mut().insert(header::ALLOW, allow);

@@ -1,6 +1,7 @@
 //! Calls of schedulers over HTTP: checked, put into our own words, and handled as if an actor had
 //! said them.
 
+use api::v1::authentication::{Principal, Realm};
 use api::v1::convert::{Accept, Registration, SchedulerCall, Unfit};
 use api::v1::negotiate::response_encoding;
 use api::v1::scheduler::{Call, CallBody, CallType, Event, EventBody, event};
@@ -11,10 +12,9 @@ use libproc::env::unix_ms;
 use libproc::http::{Request, Response, StatusCode, header};
 use libproc::prelude::*;
 use rand::Rng as _;
-use types::{
-    FrameworkId, MAX_DATA_BYTES, Operation, Reason, Source, TaskId, TaskState, TaskStatus,
-};
+use types::{FrameworkId, MAX_DATA_BYTES, Reason, Source, TaskId, TaskState, TaskStatus};
 
+use super::gate::not_yours;
 use super::refusal::{Refusal, header_text, only_post};
 use super::sink::Sink;
 use super::stream::{SchedulerStream, Shown, Stream};
@@ -49,25 +49,36 @@ impl MasterProcess {
         request: &Request,
         ctx: &mut Context<Self>,
     ) -> Result<Response, Refusal> {
+        let principal = self.admit_client(request, Realm::MasterScheduler)?;
         only_post(request)?;
         let content_type = header_text(request, header::CONTENT_TYPE);
         let mut call = Call::from_bytes(content_type, request.body())?;
         same_framework(&call)?;
         if call.kind == Some(CallType::Subscribe) {
+            claim(&mut call, principal)?;
             return self.open_stream(call, request, ctx);
         }
-        let caller = self.caller(&call, request)?;
+        let caller = self.caller(&call, request, principal)?;
         split_launches(&mut call);
         let call = SchedulerCall::try_from(call).map_err(|unfit| Refusal::unfit(API, &unfit))?;
         self.hear(call, &caller, ctx)
     }
 
     /// Who calls, if the call is of its stream.
-    fn caller(&self, call: &Call, request: &Request) -> Result<Caller, Refusal> {
+    fn caller(
+        &self,
+        call: &Call,
+        request: &Request,
+        principal: Option<Principal>,
+    ) -> Result<Caller, Refusal> {
         let named = call.framework_id.as_ref().map(|id| id.value.as_str());
         let id = named.and_then(|id| FrameworkId::new(id).ok());
         let framework = id.as_ref().and_then(|id| self.books.framework(id));
         let framework = framework.ok_or_else(|| Refusal::bad("Framework cannot be found"))?;
+        let named = framework.info.principal.as_deref().unwrap_or_default();
+        if let Some(other) = principal.filter(|shown| shown.0 != named) {
+            return Err(Refusal::bad(not_yours(&other, named)));
+        }
         let forbidden = |text: &str| Refusal::new(StatusCode::FORBIDDEN, text);
         let Some(pid) = framework.pid.as_ref().filter(|_| framework.is_active()) else {
             return Err(forbidden("Framework is not subscribed"));
@@ -180,10 +191,16 @@ impl MasterProcess {
         } = accept;
         let mut operations = Vec::new();
         for asked in asked {
+            let feedback =
+                asked.operation.as_ref().is_ok_and(|o| !o.launches()) || asked.tasks.is_empty();
             let fault = match asked.operation {
-                Ok(operation @ Operation::Launch { .. }) => {
+                Ok(operation) if operation.launches() && asked.id.is_none() => {
                     operations.push(operation);
                     continue;
+                }
+                Ok(operation) if operation.launches() => {
+                    let name = operation.name();
+                    format!("The `id` field cannot be set on {name} operations")
                 }
                 Ok(operation) => {
                     let text = format!("{} is not supported yet", operation.name());
@@ -197,9 +214,10 @@ impl MasterProcess {
             let ours = first.filter(|offer| offer.framework_id == framework_id);
             let agent_id = ours.map(|offer| offer.agent_id.clone());
             for task_id in asked.tasks {
-                self.refuse_task(task_id, agent_id.clone(), &fault, caller, ctx);
+                let fault = (asked.reason, fault.as_str());
+                self.refuse_task(task_id, agent_id.clone(), fault, caller, ctx);
             }
-            if let Some(value) = asked.id {
+            if let Some(value) = asked.id.filter(|_| feedback) {
                 let status = OperationStatus {
                     operation_id: Some(api::v1::OperationId { value }),
                     state: OperationState::Error,
@@ -224,15 +242,14 @@ impl MasterProcess {
         &mut self,
         task_id: TaskId,
         agent_id: Option<types::AgentId>,
-        fault: &str,
+        (reason, fault): (Reason, &str),
         caller: &Caller,
         ctx: &Context<Self>,
     ) {
         self.metrics.tasks_refused += 1;
         self.metrics.ended(TaskState::Error);
         let (state, source) = (TaskState::Error, Source::Master);
-        let mut status =
-            TaskStatus::new(task_id, state, source, unix_ms()).because(Reason::TaskInvalid, fault);
+        let mut status = TaskStatus::new(task_id, state, source, unix_ms()).because(reason, fault);
         status.agent_id = agent_id;
         self.update(&caller.framework_id, status, ctx);
     }
@@ -361,6 +378,23 @@ fn same_framework(call: &Call) -> Result<(), Refusal> {
     }
     let text = format!("Failed to validate {API}: 'framework_id' differs from '{field}'");
     Err(Refusal::bad(text))
+}
+
+/// A framework is its principal's: one that does not name any is the client's who has shown who it
+/// is.
+fn claim(call: &mut Call, principal: Option<Principal>) -> Result<(), Refusal> {
+    let (Some(shown), Some(subscribe)) = (principal, &mut call.subscribe) else {
+        return Ok(());
+    };
+    let named = subscribe.framework_info.principal.get_or_insert_with(|| {
+        tracing::warn!(principal = %shown, "framework without a principal is its client's");
+        shown.0.clone()
+    });
+    if *named == shown.0 {
+        return Ok(());
+    }
+    let text = not_yours(&shown, named);
+    Err(Refusal::bad(format!("Failed to validate {API}: {text}")))
 }
 
 /// What a framework says of itself in SUBSCRIBE.

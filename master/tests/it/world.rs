@@ -133,7 +133,8 @@ stand_in!(SchedulerStand speaks Scheduling, hears
     scheduler::Failure, scheduler::FromExecutor, scheduler::Rejected);
 
 stand_in!(AgentStand speaks Agenting, hears
-    agent::Registered, agent::Reregistered, agent::Refused, agent::RunTask, agent::KillTask,
+    agent::Registered, agent::Reregistered, agent::Refused, agent::RunTask, agent::RunGroup,
+    agent::KillTask,
     agent::AcknowledgeUpdate, agent::ShutdownFramework, agent::ShutdownExecutor,
     agent::ToExecutor, agent::Stop, agent::RegisterExecutor, agent::ExecutorUpdate, agent::ToFramework);
 

@@ -229,6 +229,27 @@ pub enum InvalidInfo {
         /// The agent of the offer.
         offered: String,
     },
+    /// Our own executor for groups is launched with a group.
+    #[error("'ExecutorInfo.type' must be 'CUSTOM'")]
+    NotCustom,
+    /// Our own executor needs no command.
+    #[error("'ExecutorInfo.command' must not be set for 'DEFAULT' executor")]
+    DefaultCommand,
+    /// A group is a group of something.
+    #[error("the group has no tasks")]
+    EmptyGroup,
+    /// The executor of a group is charged with something of its own.
+    #[error("Executor '{executor}' uses less {what} ({used}) than the minimum required ({min})")]
+    SmallExecutor {
+        /// The executor.
+        executor: String,
+        /// CPUs or memory.
+        what: &'static str,
+        /// What it uses.
+        used: String,
+        /// The least it may use.
+        min: &'static str,
+    },
     /// An executor that is not our own needs a command.
     #[error("a custom executor has a command")]
     ExecutorCommand,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Scalar;
 use crate::task::MAX_TASK_DURATION;
 use crate::{CommandInfo, ExecutorId, FrameworkId, InvalidInfo, Labels, Opaque, Resources};
 
@@ -71,6 +72,40 @@ impl ExecutorInfo {
         }
     }
 
+    /// Returns our own executor for groups of tasks, which uses these resources itself.
+    pub fn group(executor_id: ExecutorId, resources: Resources) -> Self {
+        Self {
+            kind: ExecutorKind::Default,
+            command: None,
+            resources,
+            ..Self::custom(executor_id, CommandInfo::default())
+        }
+    }
+
+    /// Checks what can be checked without knowing the agent, and that it is enough for groups: a
+    /// hundredth of a processor and 32 MiB, as Apache Mesos asks.
+    ///
+    /// # Errors
+    ///
+    /// As [`ExecutorInfo::validate`], and when it uses less.
+    pub fn validate_for_group(&self, framework_id: &FrameworkId) -> Result<(), InvalidInfo> {
+        self.validate(framework_id)?;
+        let small = |what, used: Scalar, min| InvalidInfo::SmallExecutor {
+            executor: self.executor_id.to_string(),
+            what,
+            used: used.to_string(),
+            min,
+        };
+        let (cpus, mem_mib) = (self.resources.total_cpus(), self.resources.total_mem_mib());
+        if cpus < Scalar::from_thousandths(10) {
+            return Err(small("CPUs", cpus, "0.01"));
+        }
+        if mem_mib < Scalar::from_units(32) {
+            return Err(small("memory", mem_mib, "32MB"));
+        }
+        Ok(())
+    }
+
     /// Checks what can be checked without knowing the agent.
     ///
     /// # Errors
@@ -90,6 +125,7 @@ impl ExecutorInfo {
         }
         match (&self.command, self.kind) {
             (None, ExecutorKind::Custom) => return Err(InvalidInfo::ExecutorCommand),
+            (Some(_), ExecutorKind::Default) => return Err(InvalidInfo::DefaultCommand),
             (Some(command), _) => command.validate()?,
             (None, ExecutorKind::Command | ExecutorKind::Default) => {}
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Resource, ResourceError, Resources, TaskInfo};
+use crate::{ExecutorInfo, Resource, ResourceError, Resources, TaskInfo};
 
 /// What a framework does with an offer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,6 +10,13 @@ pub enum Operation {
     /// Launches tasks.
     Launch {
         /// The tasks.
+        tasks: Vec<TaskInfo>,
+    },
+    /// Launches a group of tasks under one executor: all of them, or none.
+    LaunchGroup {
+        /// The executor, to be started unless it runs already.
+        executor: ExecutorInfo,
+        /// The tasks, which name no executor.
         tasks: Vec<TaskInfo>,
     },
     /// Reserves resources.
@@ -48,11 +55,20 @@ impl Operation {
     pub const fn name(&self) -> &'static str {
         match self {
             Operation::Launch { .. } => "LAUNCH",
+            Operation::LaunchGroup { .. } => "LAUNCH_GROUP",
             Operation::Reserve { .. } => "RESERVE",
             Operation::Unreserve { .. } => "UNRESERVE",
             Operation::Create { .. } => "CREATE",
             Operation::Destroy { .. } => "DESTROY",
         }
+    }
+
+    /// Returns whether it launches tasks.
+    pub const fn launches(&self) -> bool {
+        matches!(
+            self,
+            Operation::Launch { .. } | Operation::LaunchGroup { .. }
+        )
     }
 
     /// Returns what the operation makes of resources; nothing for a launch, which uses them as
@@ -63,7 +79,7 @@ impl Operation {
     /// Fails when a resource is not of the kind the operation is for.
     pub fn conversion(&self) -> Result<Option<Conversion>, ResourceError> {
         match self {
-            Operation::Launch { .. } => Ok(None),
+            Operation::Launch { .. } | Operation::LaunchGroup { .. } => Ok(None),
             Operation::Reserve { resources } => {
                 self.require(resources, Resource::is_dynamically_reserved)?;
                 let consumed = resources.pop_reservation();

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::executor::{MAX_DATA_BYTES, MAX_NAME_BYTES};
-use crate::{AgentId, CommandInfo, DiscoveryInfo, ExecutorId, ExecutorInfo, FrameworkId};
+use crate::{
+    AgentId, CommandInfo, DiscoveryInfo, ExecutorId, ExecutorInfo, ExecutorKind, FrameworkId,
+};
 use crate::{
     InvalidInfo, Labels, Opaque, ResourceLimits, ResourceName, ResourceQuantities, Resources,
 };
@@ -155,13 +157,47 @@ impl TaskInfo {
         }
         match (&self.command, &self.executor) {
             (Some(command), None) => command.validate()?,
+            (None, Some(executor)) if executor.kind == ExecutorKind::Default => {
+                return Err(InvalidInfo::NotCustom);
+            }
             (None, Some(executor)) => executor.validate(framework_id)?,
             (Some(_), Some(_)) | (None, None) => return Err(InvalidInfo::CommandOrExecutor),
         }
+        self.total_resources().validate()?;
+        self.validate_rest()
+    }
+
+    /// Checks a task of a group, as far as that can be done without the others: it has no executor
+    /// of its own, and for our executor a command.
+    ///
+    /// # Errors
+    ///
+    /// Says which rule is broken.
+    pub fn validate_in_group(
+        &self,
+        executor: &ExecutorInfo,
+        agent_id: &AgentId,
+    ) -> Result<(), InvalidInfo> {
+        if self.agent_id != *agent_id {
+            return Err(InvalidInfo::Agent {
+                named: self.agent_id.to_string(),
+                offered: agent_id.to_string(),
+            });
+        }
+        match (&self.command, executor.kind) {
+            (Some(command), _) if self.executor.is_none() => command.validate()?,
+            (None, ExecutorKind::Custom) if self.executor.is_none() => {}
+            (Some(_) | None, _) => return Err(InvalidInfo::CommandOrExecutor),
+        }
+        self.resources.validate()?;
+        self.validate_rest()
+    }
+
+    /// What is the same alone and in a group.
+    fn validate_rest(&self) -> Result<(), InvalidInfo> {
         if self.resources.is_empty() {
             return Err(InvalidInfo::NoResources);
         }
-        self.total_resources().validate()?;
         InvalidInfo::limit("the name of the task", self.name.len(), MAX_NAME_BYTES)?;
         InvalidInfo::limit("the data of the task", self.data.len(), MAX_DATA_BYTES)?;
         self.validate_durations()?;
@@ -227,6 +263,21 @@ impl Task {
             discovery: info.discovery.clone(),
             limits: info.limits.clone(),
             opaque: info.opaque.clone(),
+        }
+    }
+
+    /// Returns what to remember of a task of a group that is about to be launched under an
+    /// executor.
+    pub fn staging_under(
+        executor_id: &ExecutorId,
+        info: &TaskInfo,
+        framework_id: FrameworkId,
+        role: Role,
+        user: Option<String>,
+    ) -> Self {
+        Self {
+            executor_id: Some(executor_id.clone()),
+            ..Self::staging(info, framework_id, role, user)
         }
     }
 
@@ -304,6 +355,32 @@ mod tests {
             ..info()
         };
         assert_eq!(check(&free), Err(InvalidInfo::NoResources));
+    }
+
+    #[test]
+    fn a_task_of_a_group_has_no_executor_of_its_own() {
+        let agent_id = AgentId::new("a").unwrap();
+        let executor_id = ExecutorId::new("e").unwrap();
+        let ours = ExecutorInfo::group(executor_id.clone(), Resources::new().cpus(0.1).mem_mib(32));
+        let theirs = ExecutorInfo::custom(executor_id, CommandInfo::shell("true"));
+        assert_eq!(info().validate_in_group(&ours, &agent_id), Ok(()));
+        let idle = TaskInfo {
+            command: None,
+            ..info()
+        };
+        let wrong = Err(InvalidInfo::CommandOrExecutor);
+        assert_eq!(idle.validate_in_group(&ours, &agent_id), wrong);
+        assert_eq!(idle.validate_in_group(&theirs, &agent_id), Ok(()));
+        let own = TaskInfo {
+            executor: Some(theirs.clone()),
+            ..info()
+        };
+        assert_eq!(own.validate_in_group(&theirs, &agent_id), wrong);
+        let alone = TaskInfo {
+            executor: Some(ours),
+            ..idle
+        };
+        assert_eq!(check(&alone), Err(InvalidInfo::NotCustom));
     }
 
     #[test]

@@ -11,6 +11,7 @@ fn shell(line: &str) -> TaskCommand {
         arguments: vec![],
         environment: [("PATH".into(), "/usr/bin:/bin".into())].into(),
         directory: None,
+        output: None,
     }
 }
 
@@ -66,6 +67,7 @@ async fn a_program_gets_its_arguments_environment_and_directory() {
             .map(|(name, value)| (name.into(), value.into()))
             .into(),
         directory: Some("/usr".into()),
+        output: None,
     };
     let mut task = TaskProcess::start(&command).unwrap();
     assert_eq!(task.wait().await.unwrap(), exited(0));

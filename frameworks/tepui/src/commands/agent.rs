@@ -12,6 +12,7 @@ use nix::unistd::geteuid;
 use tokio::signal::unix::{SignalKind, signal};
 use types::{Attributes, Resources};
 
+use crate::authentication::AgentAuthenticationFlags;
 use crate::client::{ip_towards, pid_at, resolve};
 use crate::commands::daemon::{self, Listen};
 use crate::flags;
@@ -93,6 +94,8 @@ pub(crate) struct Args {
     no_switch_user: bool,
     #[command(flatten)]
     security: DaemonSecurityFlags,
+    #[command(flatten)]
+    authentication: AgentAuthenticationFlags,
     /// Ends when standard input closes
     #[arg(long, hide = true)]
     child: bool,
@@ -157,6 +160,8 @@ fn options(args: Args, master: std::net::SocketAddr) -> Result<agent::Options> {
         executor_shutdown_grace_period: args.executor_shutdown_grace_period,
         gc_delay: args.gc_delay,
         switch_user,
+        authentication: args.authentication.load()?,
+        jwt_secret_key: args.authentication.key()?,
         executable: Some(executable()),
         ..agent::Options::new(pid_at(api::MASTER, master), work_dir)
     })

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use types::Role;
 
+use crate::authentication::MasterAuthenticationFlags;
 use crate::commands::daemon::{self, Listen};
 use crate::flags::{self, MinAllocatable, Weights};
 use crate::security::DaemonSecurityFlags;
@@ -94,6 +95,8 @@ pub(crate) struct Args {
     max_unreachable_tasks_per_framework: usize,
     #[command(flatten)]
     security: DaemonSecurityFlags,
+    #[command(flatten)]
+    authentication: MasterAuthenticationFlags,
     /// Ends when standard input closes
     #[arg(long, hide = true)]
     child: bool,
@@ -118,15 +121,16 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         };
         let node = listen.bind(args.security.load()?).await?;
         let child = args.child;
-        let master = master::start(&node, options(args));
+        let master = master::start(&node, options(args)?);
         tracing::info!(upid = %master.upid(), version = api::VERSION, "master started");
         daemon::serve(&node, master.upid(), signals, child, || node.shutdown()).await?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-fn options(args: Args) -> master::Options {
-    master::Options {
+fn options(args: Args) -> Result<master::Options> {
+    Ok(master::Options {
+        authentication: args.authentication.load()?,
         hostname: args.hostname,
         cluster: args.cluster,
         offer_timeout: args.offer_timeout,
@@ -140,7 +144,7 @@ fn options(args: Args) -> master::Options {
         max_completed_tasks_per_framework: args.max_completed_tasks_per_framework,
         max_unreachable_tasks_per_framework: args.max_unreachable_tasks_per_framework,
         ..master::Options::default()
-    }
+    })
 }
 
 #[cfg(test)]
@@ -157,7 +161,7 @@ mod tests {
 
     #[test]
     fn the_defaults_of_the_flags_are_those_of_the_master() {
-        let flags = options(Wrapped::parse_from(["master"]).args);
+        let flags = options(Wrapped::parse_from(["master"]).args).unwrap();
         let defaults = master::Options::default();
         assert_eq!(format!("{flags:?}"), format!("{defaults:?}"));
     }

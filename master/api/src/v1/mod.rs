@@ -1,6 +1,7 @@
 //! The public v1 API of Apache Mesos: its messages, in JSON and in protobuf.
 
 pub mod agent;
+pub mod authentication;
 pub mod body;
 pub mod codec;
 pub mod convert;

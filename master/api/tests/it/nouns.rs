@@ -401,6 +401,14 @@ pub(crate) fn offer() -> impl Strategy<Value = Offer> {
 pub(crate) fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         vec(task_info(), 0..3).prop_map(|tasks| Operation::Launch { tasks }),
+        (executor(), vec(task_info(), 0..3)).prop_map(|(executor, tasks)| {
+            let member = |task| TaskInfo {
+                executor: None,
+                ..task
+            };
+            let tasks = tasks.into_iter().map(member).collect();
+            Operation::LaunchGroup { executor, tasks }
+        }),
         resources().prop_map(|resources| Operation::Reserve { resources }),
         resources().prop_map(|resources| Operation::Unreserve { resources }),
         resources().prop_map(|volumes| Operation::Create { volumes }),

@@ -1,6 +1,7 @@
 //! The pages by which tools change something, from before there were calls.
 
 use api::v1::WeightInfo;
+use api::v1::authentication::Realm;
 use api::v1::master::call::UpdateWeights;
 use api::v1::target::parameter;
 use bytes::Bytes;
@@ -31,26 +32,28 @@ const NOT_YET: [&str; 8] = [
 /// Adds the routes of these pages.
 pub(super) fn routes(routes: &mut Routes<MasterProcess>) {
     routes.any("teardown", |master, request, ctx| {
-        answered(master, |master| teardown(master, &request, ctx))
+        answered(master, &request, |master| teardown(master, &request, ctx))
     });
     routes.any("weights", |master, request, _| {
-        answered(master, |master| weights(master, &request))
+        answered(master, &request, |master| weights(master, &request))
     });
-    routes.any("quota", |_, request, _| {
-        quota(&request).unwrap_or_else(Response::from)
+    routes.any("quota", |master, request, _| {
+        answered(master, &request, |_| quota(&request))
     });
     for path in NOT_YET {
-        routes.any(path, |_, request, _| {
-            Response::from(not_yet(request.uri().path()))
+        routes.any(path, |master, request, _| {
+            answered(master, &request, |_| Err(not_yet(request.uri().path())))
         });
     }
 }
 
 fn answered(
     master: &mut MasterProcess,
+    request: &Request,
     act: impl FnOnce(&mut MasterProcess) -> Answer,
 ) -> Response {
-    let answer = act(master);
+    let admitted = master.admit_client(request, Realm::MasterReadWrite);
+    let answer = admitted.and_then(|_| act(master));
     master.settle();
     answer.unwrap_or_else(Response::from)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::v1::authentication::Realm;
 use types::{ResourceQuantities, format_duration};
 
 use crate::process::MasterProcess;
@@ -50,6 +51,14 @@ impl MasterProcess {
         if let Some(roles) = &options.roles {
             let roles: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
             flags.insert("roles", roles.join(","));
+        }
+        let asks = |realm| options.authentication.requires(realm).to_string();
+        for (name, realm) in [
+            ("authenticate_http_readonly", Realm::MasterReadOnly),
+            ("authenticate_http_readwrite", Realm::MasterReadWrite),
+            ("authenticate_http_frameworks", Realm::MasterScheduler),
+        ] {
+            flags.insert(name, asks(realm));
         }
         if !options.weights.is_empty() {
             let weight = |(role, weight): (&types::Role, &allocator::Weight)| {

@@ -15,6 +15,7 @@ mod task;
 
 use std::borrow::Cow;
 
+use api::v1::authentication::Realm;
 use api::v1::target::parameter;
 use bytes::Bytes;
 use libproc::http::{Request, Respond as _, Response, Routes, StatusCode, header};
@@ -36,14 +37,17 @@ type Answer = Result<Response, Refusal>;
 type Serve = fn(&MasterProcess, &Request, &Context<MasterProcess>) -> Answer;
 
 macro_rules! pages {
-    ($($path:literal => $page:path),* $(,)?) => {
+    ($($path:literal => $page:path, for $realm:expr),* $(,)?) => {
         /// Adds the routes of the pages.
         pub(super) fn routes(routes: &mut Routes<MasterProcess>) {
             actions::routes(routes); $(
             for path in [$path, concat!($path, ".json")] {
                 routes.any(path, |master, request, ctx| {
                     let page: Serve = $page;
-                    page(master, &request, ctx).unwrap_or_else(Response::from)
+                    let realm: Option<Realm> = $realm;
+                    let admitted = realm.map_or(Ok(None), |r| master.admit_client(&request, r));
+                    let answer = admitted.and_then(|_| page(master, &request, ctx));
+                    answer.unwrap_or_else(Response::from)
                 });
             }
         )* }
@@ -51,18 +55,21 @@ macro_rules! pages {
 }
 
 pages! {
-    "state" => state::state,
-    "state-summary" => state::summary,
-    "slaves" => state::slaves,
-    "frameworks" => state::frameworks,
-    "tasks" => state::tasks,
-    "roles" => state::roles,
-    "flags" => state::flags,
-    "version" => state::version,
-    "metrics/snapshot" => state::metrics,
-    "health" => health,
-    "redirect" => redirect,
+    "state" => state::state, for TELLS,
+    "state-summary" => state::summary, for TELLS,
+    "slaves" => state::slaves, for TELLS,
+    "frameworks" => state::frameworks, for TELLS,
+    "tasks" => state::tasks, for TELLS,
+    "roles" => state::roles, for TELLS,
+    "flags" => state::flags, for TELLS,
+    "version" => state::version, for None,
+    "metrics/snapshot" => state::metrics, for TELLS,
+    "health" => health, for None,
+    "redirect" => redirect, for None,
 }
+
+/// The realm of pages that tell of the cluster.
+const TELLS: Option<Realm> = Some(Realm::MasterReadOnly);
 
 fn health(_: &MasterProcess, _: &Request, _: &Context<MasterProcess>) -> Result<Response, Refusal> {
     Ok(Response::new(libproc::http::Body::Full(Bytes::new())))

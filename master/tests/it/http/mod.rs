@@ -1,7 +1,9 @@
 //! What is said over HTTP, byte by byte, on real sockets.
 
+mod authentication;
 mod calls;
 mod client;
+mod groups;
 mod mutations;
 mod operators;
 mod pages;

@@ -132,6 +132,10 @@ fn offers_and_operations_survive_the_wire() {
     round_trip(&Operation::Launch {
         tasks: vec![task()],
     });
+    round_trip(&Operation::LaunchGroup {
+        executor: ExecutorInfo::group(ExecutorId::new("e").unwrap(), resources()),
+        tasks: vec![task()],
+    });
     round_trip(&Operation::Reserve {
         resources: resources(),
     });

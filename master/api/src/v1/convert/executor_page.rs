@@ -5,6 +5,7 @@ use types::{ExecutorId, FrameworkId, TaskInfo, TaskStatus};
 use super::{At, Unfit, all};
 use crate::agent::{ExecutorUpdate, ToFramework};
 use crate::executor as page;
+use crate::v1::TaskGroupInfo;
 use crate::v1::executor::{Call, CallBody, Event, EventBody, event};
 
 /// A call of an executor in our own nouns.
@@ -87,6 +88,16 @@ impl From<&page::Launch> for Event {
     fn from(launch: &page::Launch) -> Self {
         EventBody::Launch(event::Launch {
             task: (&launch.task).into(),
+        })
+        .into()
+    }
+}
+
+impl From<&page::LaunchGroup> for Event {
+    fn from(launch: &page::LaunchGroup) -> Self {
+        let tasks = launch.tasks.iter().map(Into::into).collect();
+        EventBody::LaunchGroup(event::LaunchGroup {
+            task_group: TaskGroupInfo { tasks },
         })
         .into()
     }

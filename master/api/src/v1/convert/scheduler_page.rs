@@ -1,6 +1,6 @@
 //! The scheduler API and the pages of master and scheduler.
 
-use types::{Filters, FrameworkId, FrameworkInfo, OfferId, Operation, Role, TaskId};
+use types::{Filters, FrameworkId, FrameworkInfo, OfferId, Operation, Reason, Role, TaskId};
 
 use super::{At, Unfit, all, optional};
 use crate::executor::Exit;
@@ -73,6 +73,8 @@ pub struct AskedOperation {
     pub id: Option<String>,
     /// The tasks it would launch, as far as they can be named, for the news that they are not.
     pub tasks: Vec<TaskId>,
+    /// Why they are not launched, should one of them be wrong.
+    pub reason: Reason,
     /// The operation.
     pub operation: Result<Operation, Unfit>,
 }
@@ -194,10 +196,15 @@ fn operation((i, message): (usize, OfferOperation)) -> AskedOperation {
         .filter_map(|task| task.task_id.value.parse().ok())
         .collect();
     let id = message.id.as_ref().map(|id| id.value.clone());
+    let reason = match message.launch_group {
+        Some(_) => Reason::TaskGroupInvalid,
+        None => Reason::TaskInvalid,
+    };
     let operation = Operation::try_from(message).at(&format!("accept.operations[{i}]"));
     AskedOperation {
         id,
         tasks,
+        reason,
         operation,
     }
 }

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod groups;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -30,7 +32,7 @@ fn main() {
         Some("executor") => return executor::run(Counter::default()).unwrap(),
         _ => {}
     }
-    let tests: [(&str, fn()); 9] = [
+    let tests: [(&str, fn()); 13] = [
         (
             "a_command_runs_and_its_end_is_told",
             a_command_runs_and_its_end_is_told,
@@ -58,6 +60,22 @@ fn main() {
             the_pages_of_the_agent_tell_what_runs,
         ),
         ("many_commands_run_at_once", many_commands_run_at_once),
+        (
+            "a_group_shares_a_sandbox_and_ends_task_by_task",
+            groups::a_group_shares_a_sandbox_and_ends_task_by_task,
+        ),
+        (
+            "a_group_is_killed_with_one_of_its_tasks_and_another_is_not",
+            groups::a_group_is_killed_with_one_of_its_tasks_and_another_is_not,
+        ),
+        (
+            "a_group_is_killed_when_one_of_its_tasks_fails",
+            groups::a_group_is_killed_when_one_of_its_tasks_fails,
+        ),
+        (
+            "a_group_one_task_of_which_cannot_start_does_not_run",
+            groups::a_group_one_task_of_which_cannot_start_does_not_run,
+        ),
     ];
     let filter = std::env::args()
         .nth(1)
