@@ -431,5 +431,6 @@ impl Drop for Worker {
         if last {
             self.here.node.collapse();
         }
+        crate::transport::forget_peers(number);
     }
 }
