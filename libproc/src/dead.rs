@@ -37,7 +37,7 @@ pub enum DeadReason {
     MailboxFull,
     /// Too much waits to be sent to that node already.
     PeerBusy,
-    /// The node could not be reached, or the connection broke with the letter unsent.
+    /// No connection to the node came to be.
     Unreachable,
     /// The process speaks another protocol.
     NotAccepted,
@@ -45,9 +45,12 @@ pub enum DeadReason {
     Undecodable,
     /// The letter is larger than a frame may be.
     TooLarge,
+    /// The connection broke while the letter waited: to be sent, or where it came to, for room in a
+    /// mailbox.
+    Disconnected,
 }
 
-const REASONS: [DeadReason; 7] = [
+const REASONS: [DeadReason; 8] = [
     DeadReason::NoProcess,
     DeadReason::MailboxFull,
     DeadReason::PeerBusy,
@@ -55,6 +58,7 @@ const REASONS: [DeadReason; 7] = [
     DeadReason::NotAccepted,
     DeadReason::Undecodable,
     DeadReason::TooLarge,
+    DeadReason::Disconnected,
 ];
 
 /// The dead letters of a node: counted by reason, and reported where somebody listens.
@@ -117,13 +121,24 @@ impl Node {
     /// As [`dead`](Node::dead), for letters to an id of this node.
     pub(crate) fn dead_here(&self, reason: DeadReason, id: &str, from: &Sender, message: &str) {
         self.dead_office().add(reason, 1);
-        if self.dead_office().reported.load(Relaxed) {
+        self.report_here(reason, id, from, message);
+    }
+
+    /// Reports a letter to an id of this node that is counted elsewhere.
+    pub(crate) fn report_here(&self, reason: DeadReason, id: &str, from: &Sender, message: &str) {
+        if self.reports_dead() {
             let to = Upid::elsewhere(id, self.address());
             self.report(reason, &to, self.upid_of(from).as_ref(), message);
         }
     }
 
-    fn report(&self, reason: DeadReason, to: &Upid, from: Option<&Upid>, message: &str) {
+    /// Whether somebody is told of dead letters.
+    pub(crate) fn reports_dead(&self) -> bool {
+        self.dead_office().reported.load(Relaxed)
+    }
+
+    /// Reports a letter that is counted elsewhere.
+    pub(crate) fn report(&self, reason: DeadReason, to: &Upid, from: Option<&Upid>, message: &str) {
         let dead = self.dead_office();
         if !dead.reported.load(Relaxed) || message == DeadLetter::NAME {
             return;

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -52,13 +52,17 @@ pub(crate) enum ReadHalf {
 }
 
 pub(crate) enum WriteHalf {
-    Real(tokio::net::tcp::OwnedWriteHalf),
+    Real(Direct),
     #[cfg(feature = "sim")]
     Sim(turmoil::net::tcp::OwnedWriteHalf),
     #[cfg(feature = "sim")]
     Memory(tokio::io::WriteHalf<tokio::io::DuplexStream>),
     Tls(tokio::io::WriteHalf<Box<TlsStream<Rewound>>>),
 }
+
+/// The sending side of a socket of the operating system. It closes when the last clone is dropped.
+#[derive(Clone)]
+pub(crate) struct Direct(Arc<tokio::net::tcp::OwnedWriteHalf>);
 
 /// A stream whose first bytes were read already.
 pub(crate) struct Rewound {
@@ -184,7 +188,10 @@ impl Stream {
         match self {
             Stream::Real(stream) => {
                 let (read, write) = stream.into_split();
-                (ReadHalf::Real(read), WriteHalf::Real(write))
+                (
+                    ReadHalf::Real(read),
+                    WriteHalf::Real(Direct(Arc::new(write))),
+                )
             }
             #[cfg(feature = "sim")]
             Stream::Sim(stream) => {
@@ -201,6 +208,53 @@ impl Stream {
                 (ReadHalf::Tls(read), WriteHalf::Tls(write))
             }
         }
+    }
+}
+
+impl WriteHalf {
+    /// What can be written to without waiting; none where bytes take more than a socket.
+    pub(crate) fn direct(&self) -> Option<Direct> {
+        match self {
+            WriteHalf::Real(direct) => Some(direct.clone()),
+            WriteHalf::Tls(_) => None,
+            #[cfg(feature = "sim")]
+            WriteHalf::Sim(_) | WriteHalf::Memory(_) => None,
+        }
+    }
+}
+
+impl Direct {
+    /// Writes what the socket takes at once; how many bytes that was.
+    ///
+    /// # Errors
+    /// Of the kind [`WouldBlock`](io::ErrorKind::WouldBlock) when it takes nothing now.
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+}
+
+impl AsyncWrite for Direct {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let socket: &tokio::net::TcpStream = (*self.0).as_ref();
+        loop {
+            ready!(socket.poll_write_ready(cx))?;
+            match socket.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+    /// A socket keeps nothing back.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+    /// Others may still write; dropped, it closes.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 

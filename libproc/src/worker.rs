@@ -432,5 +432,6 @@ impl Drop for Worker {
         if last {
             self.here.node.collapse();
         }
+        crate::transport::forget_peers(number);
     }
 }

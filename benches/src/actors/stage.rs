@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use libproc::Node;
-use nix::time::{ClockId, clock_gettime};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::measure::cpu::processor_time;
 use crate::measure::reading::Each;
 
 /// The share of the work that is done first, unmeasured.
@@ -114,12 +114,6 @@ pub(super) fn each(took: &Took, count: u64) -> Each {
         nanoseconds: share(took.elapsed),
         cpu: Some(share(took.cpu)),
     }
-}
-
-/// What all threads of this OS process have used of the processor.
-fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID);
-    time.map(Duration::from).unwrap_or_default()
 }
 
 /// Held by the process that knows when a pattern is over.

@@ -1,5 +1,6 @@
 //! What every benchmark shares: readings, latencies, rounds, plots and pages.
 
+pub mod cpu;
 pub mod latency;
 pub mod machine;
 pub mod pace;

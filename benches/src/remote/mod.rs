@@ -16,6 +16,7 @@ use anyhow::{Context, bail, ensure};
 pub use case::{CASES, Case, Kind};
 pub use serve::{ServeArgs, serve};
 
+use crate::measure::cpu::processor_time;
 use crate::measure::machine::Machine;
 use crate::measure::page::{Outputs, Page};
 use crate::measure::progress::Progress;
@@ -159,15 +160,23 @@ impl Server {
     /// When the other side fails, or messages are lost.
     pub fn measure(&self, by: By, case: Case, arbiters: usize) -> io::Result<Vec<Reading>> {
         let port = |port| SocketAddr::new(self.address.ip(), port);
+        let (ours, theirs) = (processor_time(), ours::used(self.address)?);
         let readings = match by {
             By::Libproc => ours::measure(case, self.address, arbiters),
             By::Floor => floor::measure(case, port(self.bare.floor)),
             By::Echo => echo::measure(case, port(self.bare.echo)),
         };
-        Ok(readings?
-            .into_iter()
-            .map(|reading| reading.by(by.name()))
-            .collect())
+        let readings = readings?;
+        let (ours, theirs) = (
+            processor_time() - ours,
+            ours::used(self.address)?.saturating_sub(theirs),
+        );
+        let each = (ours + theirs).as_nanos() as f64 / case.count as f64;
+        let finish = |reading: Reading| Reading {
+            cpu: Some(each),
+            ..reading.by(by.name())
+        };
+        Ok(readings.into_iter().map(finish).collect())
     }
 }
 

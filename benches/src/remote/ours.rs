@@ -2,21 +2,21 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use libproc::prelude::*;
 use serde_bytes::ByteBuf;
 use tokio::sync::oneshot;
 
 use super::case::{Case, Kind};
-use super::sink::{self, Bare, Count, DOOR, Doors, Echo, Load, Sinking, Where};
+use super::sink::{self, Bare, Count, DOOR, Doors, Echo, Load, Sinking, Used, Where};
 use crate::measure::latency::Latency;
 use crate::measure::pace;
 use crate::measure::reading::Reading;
 
 /// Messages after which a sender lets others have their turn, and asks to be told how far the
 /// receiver is.
-const BURST: u64 = 500;
+const BURST: u64 = 1000;
 /// Bytes of messages that may be on their way: well below what a node keeps for a peer.
 const WINDOW_BYTES: u64 = 4 << 20;
 /// Messages that may be: well below what a sink's mailbox holds.
@@ -26,12 +26,24 @@ const OVERHEAD: u64 = 40;
 
 /// Asks the node at `address` where its bare sockets are.
 pub(super) fn find_bare(address: SocketAddr) -> io::Result<Bare> {
+    ask_door(address, Where {})
+}
+
+/// Asks the node at `address` how much processor time its side has used.
+pub(super) fn used(address: SocketAddr) -> io::Result<Duration> {
+    ask_door(address, Used {}).map(Duration::from_nanos)
+}
+
+fn ask_door<M: Wire>(address: SocketAddr, question: M) -> io::Result<M::Result>
+where
+    Doors: Accepts<M>,
+{
     libproc::run_alone(async {
         let node = Node::bind(&beside(address)).await?;
         let door = Pid::<Doors>::assume(Upid::new(DOOR, address).map_err(io::Error::other)?);
-        let bare = node.ask(&door, Where {}).await.map_err(io::Error::other);
+        let answer = node.ask(&door, question).await.map_err(io::Error::other);
         node.shutdown().await;
-        bare
+        answer
     })
 }
 
@@ -276,11 +288,7 @@ impl Handler<Begin> for Asker {
 impl Handler<Due> for Asker {
     type Result = ();
     fn handle(&mut self, Due { nanoseconds }: Due, ctx: &mut Context<Self>) {
-        self.ask(
-            self.began + std::time::Duration::from_nanos(nanoseconds),
-            false,
-            ctx,
-        );
+        self.ask(self.began + Duration::from_nanos(nanoseconds), false, ctx);
     }
 }
 

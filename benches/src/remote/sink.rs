@@ -4,6 +4,8 @@ use libproc::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use crate::measure::cpu::processor_time;
+
 /// Letters that may wait in a sink: more than a sender's window.
 const CAPACITY: u32 = 1 << 20;
 
@@ -74,6 +76,8 @@ protocol! {
     pub(super) protocol Doors {
         /// Where are the bare sockets?
         message Where {} -> Bare;
+        /// Nanoseconds of processor time that the serving side has used so far.
+        message Used {} -> u64;
     }
 }
 
@@ -95,5 +99,12 @@ impl Handler<Where> for Door {
     type Result = Reply<Bare>;
     fn handle(&mut self, _: Where, _: &mut Context<Self>) -> Reply<Bare> {
         Reply(self.0)
+    }
+}
+
+impl Handler<Used> for Door {
+    type Result = u64;
+    fn handle(&mut self, _: Used, _: &mut Context<Self>) -> u64 {
+        processor_time().as_nanos() as u64
     }
 }

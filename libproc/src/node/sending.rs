@@ -384,7 +384,7 @@ fn error_of(reason: DeadReason) -> AskError {
         DeadReason::NotAccepted => AskError::NotAccepted,
         DeadReason::Undecodable => AskError::Undecodable,
         DeadReason::TooLarge => AskError::TooLarge,
-        DeadReason::Unreachable => AskError::Unreachable,
+        DeadReason::Unreachable | DeadReason::Disconnected => AskError::Unreachable,
         DeadReason::NoProcess => AskError::NoProcess,
     }
 }

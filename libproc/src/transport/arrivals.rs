@@ -39,10 +39,25 @@ struct Page {
     places: Vec<u16>,
 }
 
+/// The protocol that a process speaks.
+#[derive(Clone, Copy)]
+pub(super) struct Protocol {
+    messages: &'static [MessageInfo],
+    /// Makes a lane of it.
+    pub(super) lane: fn() -> Box<dyn AnyLane>,
+}
+
+impl Protocol {
+    /// Whether it is one whose lanes are the same.
+    pub(super) fn is(&self, other: &Protocol) -> bool {
+        std::ptr::eq(self.messages, other.messages)
+    }
+}
+
 /// What is to be done with a letter.
 pub(super) enum Wanted {
     /// Decode it into a lane of its protocol.
-    Message(Upid, fn() -> Box<dyn AnyLane>, Decode),
+    Message(Upid, Protocol, Decode),
     NoProcess,
     NotAccepted,
 }
@@ -115,7 +130,10 @@ impl Arrivals {
             _ => look_up(places, messages, name, &self.names[name]),
         };
         Ok(match messages.get(usize::from(place)) {
-            Some(message) => Wanted::Message(from.clone(), kind.lane, message.decode),
+            Some(message) => {
+                let lane = kind.lane;
+                Wanted::Message(from.clone(), Protocol { messages, lane }, message.decode)
+            }
             None => Wanted::NotAccepted,
         })
     }

@@ -52,6 +52,7 @@ pub(super) fn seat(node: &Node) -> Option<Seat<'_>> {
 pub(crate) async fn serve(peer: Arc<Peer>, epoch: u64, stream: Stream, unread: BytesMut) {
     let _seat = Seat::take(peer.node());
     let (read, write) = stream.into_split();
+    peer.write_at_once(epoch, write.direct());
     let heard = Cell::new(Instant::now());
     let mut down = peer.node().down();
     let mut reader = Reader::new(peer.clone(), epoch, &heard);
@@ -71,7 +72,7 @@ pub(crate) async fn serve(peer: Arc<Peer>, epoch: u64, stream: Stream, unread: B
     peer.node().forget(&peer);
 }
 
-/// Writes what is put into the outbox, a chunk at once.
+/// Writes what is put into the outbox and was not written there and then, a chunk at once.
 async fn write_all(peer: &Peer, epoch: u64, mut write: WriteHalf) {
     let mut spent = Vec::new();
     while let Some(bytes) = peer.outgoing(epoch, spent).await {

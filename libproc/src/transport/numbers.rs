@@ -30,6 +30,19 @@ impl Numbers {
         self.to.len() >= TABLE_MAX || self.from.len() >= TABLE_MAX || self.names.len() >= NAMES_MAX
     }
 
+    /// What the numbers stand for, the other way around.
+    pub(super) fn meanings(&self) -> Meanings<'_> {
+        let mut from: Vec<_> = self.from.iter().collect();
+        from.sort_unstable_by_key(|(_, number)| **number);
+        let mut names: Vec<_> = self.names.iter().collect();
+        names.sort_unstable_by_key(|(_, number)| **number);
+        Meanings {
+            to: &self.addresses,
+            from: from.into_iter().map(|(at, _)| *at).collect(),
+            names: names.into_iter().map(|(name, _)| *name).collect(),
+        }
+    }
+
     #[inline]
     pub(crate) fn to(&mut self, to: &Upid) -> Numbered<u32> {
         let number = to.number();
@@ -80,6 +93,14 @@ impl Numbers {
         self.recent_names.set(place, Static(name), number);
         (number, number == next)
     }
+}
+
+/// Ids and names by their numbers.
+pub(super) struct Meanings<'a> {
+    pub(super) to: &'a [Upid],
+    /// Processes of this node, by the place they have or had.
+    pub(super) from: Vec<u64>,
+    pub(super) names: Vec<&'static str>,
 }
 
 /// A text of the program itself: one at the same place is the same.

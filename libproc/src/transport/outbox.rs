@@ -37,6 +37,8 @@ pub(crate) struct Outbox {
     queued: usize,
     /// Those being written.
     writing: usize,
+    /// What is left of them after a socket took only a part.
+    rest: Vec<u8>,
     control: Vec<u8>,
     /// Pings and pongs: they pass everything else.
     beats: Vec<u8>,
@@ -74,6 +76,7 @@ impl Outbox {
             spare: Vec::new(),
             queued: 0,
             writing: 0,
+            rest: Vec::new(),
             control: Vec::new(),
             beats: Vec::new(),
             owed: 0,
@@ -86,7 +89,14 @@ impl Outbox {
 
     /// Whether everything was written.
     pub(crate) fn is_empty(&self) -> bool {
-        self.queued == 0 && self.control.is_empty() && self.beats.is_empty()
+        self.queued == 0 && self.rest.is_empty() && self.control.is_empty() && self.beats.is_empty()
+    }
+
+    /// Whether a chunk is full that could be written, as far as is known here.
+    #[inline]
+    pub(crate) fn has_full_chunk(&self) -> bool {
+        let full = |chunk: &Chunk| chunk.bytes.len() >= CHUNK;
+        self.chunks.front().is_some_and(full) && self.rest.is_empty()
     }
 
     /// Whether so much waits that letters are refused.
@@ -112,7 +122,7 @@ impl Outbox {
     /// Whether there is something that may be sent.
     pub(crate) fn has_next(&self) -> bool {
         let ordered = self.is_open() && !self.chunks.is_empty();
-        ordered || !self.control.is_empty() || !self.beats.is_empty()
+        ordered || !self.rest.is_empty() || !self.control.is_empty() || !self.beats.is_empty()
     }
 
     /// How many letters wait and are not being written.
@@ -120,18 +130,38 @@ impl Outbox {
         self.chunks.iter().map(|chunk| chunk.letters).sum()
     }
 
+    /// What waits and is not being written, encoded, and what its numbers stand for.
+    pub(super) fn unsent(&self) -> (impl DoubleEndedIterator<Item = &[u8]>, &Numbers) {
+        let chunks = self.chunks.iter().map(|chunk| &chunk.bytes[..]);
+        (chunks, &self.numbers)
+    }
+
     /// Bytes of the ordered lane that wait.
     pub(crate) fn queued(&self) -> usize {
         self.queued
     }
 
-    /// The next bytes to write, if there are any that may be sent.
-    ///
-    /// What was written before comes back in `spent`.
-    pub(crate) fn next(&mut self, spent: Vec<u8>) -> Option<Vec<u8>> {
-        self.queued -= self.writing;
-        self.writing = 0;
+    /// What [`next`](Outbox::next) gave was written; its bytes come back to be filled again.
+    pub(crate) fn wrote(&mut self, spent: Vec<u8>) {
         self.keep(spent);
+        if self.rest.is_empty() {
+            self.queued -= self.writing;
+            self.writing = 0;
+        }
+    }
+
+    /// Of what [`next`](Outbox::next) gave, only the first `count` bytes were written.
+    pub(crate) fn wrote_part(&mut self, mut bytes: Vec<u8>, count: usize) {
+        bytes.drain(..count);
+        self.rest = bytes;
+    }
+
+    /// The next bytes to write, if there are any that may be sent; to be followed by
+    /// [`wrote`](Outbox::wrote).
+    pub(crate) fn next(&mut self) -> Option<Vec<u8>> {
+        if !self.rest.is_empty() {
+            return Some(std::mem::take(&mut self.rest));
+        }
         if !self.beats.is_empty() || !self.control.is_empty() {
             self.owed = self.owed.saturating_sub(self.control.len());
             let mut first = std::mem::take(&mut self.beats);
@@ -364,15 +394,14 @@ mod tests {
     /// Everything that may be sent at present, as a peer that takes nothing in would read it.
     fn drain(outbox: &mut Outbox) -> Vec<Kind> {
         let mut kinds = Vec::new();
-        let mut spent = Vec::new();
-        while let Some(bytes) = outbox.next(spent) {
+        while let Some(bytes) = outbox.next() {
             let mut rest = &bytes[..];
             while let Some(frame) = split(rest).expect("its own frames") {
                 kinds.push(frame.kind);
                 rest = &rest[frame.length()..];
             }
             assert!(rest.is_empty(), "frames are not torn");
-            spent = bytes;
+            outbox.wrote(bytes);
         }
         kinds
     }
@@ -443,6 +472,29 @@ mod tests {
         assert_eq!(outbox.reply(2, &page), Err(Refused::TooLarge));
         assert_eq!(outbox.queued(), queued);
         assert_eq!(drain(&mut outbox), [Kind::Reply]);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn what_a_socket_took_in_part_goes_on_where_it_stopped_before_anything_else() {
+        let mut outbox = Outbox::new(1 << 30);
+        let page = vec![7u8; CHUNK];
+        let page = serde_bytes::Bytes::new(&page);
+        outbox.reply(1, &page).expect("it fits");
+        assert!(outbox.has_full_chunk());
+        let whole = outbox.next().expect("it may be sent");
+        let queued = outbox.queued();
+        outbox.wrote_part(whole.clone(), 1000);
+        outbox.beat(Kind::Ping);
+        outbox.reply(2, &page).expect("it fits");
+        assert!(!outbox.has_full_chunk(), "the socket takes no more");
+        assert!(outbox.has_next() && !outbox.is_empty());
+        outbox.wrote(Vec::new());
+        assert!(outbox.queued() > queued, "none of it is out");
+        let rest = outbox.next().expect("it may be sent");
+        assert_eq!(rest, whole[1000..]);
+        outbox.wrote(rest);
+        assert_eq!(drain(&mut outbox), [Kind::Ping, Kind::Reply]);
         assert!(outbox.is_empty());
     }
 }

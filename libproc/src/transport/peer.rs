@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::connection;
+use super::fallen;
 use super::frame::Kind;
 use super::handshake::{self, Met};
 use super::linking;
@@ -20,11 +21,15 @@ use super::sending::Pending;
 use crate::ask::AskError;
 use crate::dead::DeadReason;
 use crate::link::ExitReason;
+use crate::net::Direct;
 use crate::node::Node;
 use crate::table::Handle;
 
 /// Shortest time between two attempts to connect.
 const REDIAL: Duration = Duration::from_millis(50);
+
+/// Chunks that are written by whoever fills the last of them, at most: others wait for the lock.
+const CHUNKS_AT_ONCE: usize = 4;
 
 /// What waits between a node and one of its peers, for [`Node::backlogs`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -78,6 +83,8 @@ pub(super) struct State {
     writing: bool,
     /// The writer waits for something to send.
     asleep: bool,
+    /// Where whoever fills a chunk may write it.
+    direct: Option<Direct>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,6 +111,7 @@ impl State {
             incarnation: 0,
             writing: false,
             asleep: false,
+            direct: None,
         }
     }
 
@@ -142,10 +150,16 @@ impl Peer {
     }
 
     /// After something was put into the outbox: wakes the writer, or connects.
-    pub(super) fn sent(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+    #[inline]
+    pub(super) fn sent(self: &Arc<Self>, state: MutexGuard<'_, State>) {
         if state.phase != Phase::Idle {
             return self.rouse(state);
         }
+        self.call(state);
+    }
+
+    #[cold]
+    fn call(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         state.phase = Phase::Dialing;
         let dialed = state.dialed;
         drop(state);
@@ -157,8 +171,44 @@ impl Peer {
         });
     }
 
-    /// Wakes the writer if it sleeps and there is something it may send.
+    /// Writes full chunks at once, as far as the socket takes them: while their bytes are in the
+    /// cache, and so that the peer is at work on them while more are made. The rest is the writer's.
+    #[cold]
+    fn write_chunks(&self, state: &mut State) {
+        let (false, Some(direct)) = (state.writing, &state.direct) else {
+            return;
+        };
+        let outbox = &mut state.outbox;
+        for _ in 0..CHUNKS_AT_ONCE {
+            if !outbox.has_full_chunk() {
+                return;
+            }
+            let Some(bytes) = outbox.next() else { return };
+            // What is wrong with the connection is for the writer to find out.
+            let count = direct.try_write(&bytes).unwrap_or(0);
+            self.node.counters().bytes_sent.add(count as u64);
+            if count < bytes.len() {
+                return outbox.wrote_part(bytes, count);
+            }
+            outbox.wrote(bytes);
+        }
+    }
+
+    /// Lets whoever sends over the connection `epoch` write to it.
+    pub(super) fn write_at_once(&self, epoch: u64, direct: Option<Direct>) {
+        let mut state = self.state.lock();
+        if state.is_epoch(epoch) {
+            state.direct = direct;
+        }
+    }
+
+    /// After something may be sent that could not be before: writes full chunks, and wakes the writer
+    /// if it sleeps and there is more.
+    #[inline]
     fn rouse(&self, mut state: MutexGuard<'_, State>) {
+        if state.outbox.has_full_chunk() {
+            self.write_chunks(&mut state);
+        }
         if state.asleep && state.outbox.has_next() {
             state.asleep = false;
             drop(state);
@@ -264,13 +314,11 @@ impl Peer {
         drop(state);
         self.wake.notify_one();
         self.room.notify_one();
-        match fallen.outbox.letters() {
-            0 => {}
-            letters => self
-                .node
-                .dead_office()
-                .add(DeadReason::Unreachable, letters),
-        }
+        let dead = match reason {
+            ExitReason::Disconnected => DeadReason::Disconnected,
+            _ => DeadReason::Unreachable,
+        };
+        fallen::unsent(&self.node, dead, self.address, &fallen.outbox);
         let asks: BTreeMap<u64, Pending> = fallen.asks.into_iter().collect();
         for pending in asks.into_values() {
             pending.reply.fail(error.clone(), &self.node);
@@ -299,7 +347,7 @@ impl Peer {
         possible
     }
 
-    /// The next bytes to write, after those that come back in `spent`; none once the connection is
+    /// The next bytes to write, after those that come back in `spent`, written; none once the connection is
     /// no longer `epoch`.
     pub(crate) async fn outgoing(&self, epoch: u64, spent: Vec<u8>) -> Option<Vec<u8>> {
         let mut spent = spent;
@@ -311,7 +359,8 @@ impl Peer {
                     return None;
                 }
                 let was_busy = state.outbox.is_busy();
-                let next = state.outbox.next(std::mem::take(&mut spent));
+                state.outbox.wrote(std::mem::take(&mut spent));
+                let next = state.outbox.next();
                 state.writing = next.is_some();
                 state.asleep = next.is_none();
                 let room = was_busy && !state.outbox.is_busy();

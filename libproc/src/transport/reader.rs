@@ -15,8 +15,9 @@ use bytes::{Buf, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
-use super::arrivals::{Arrivals, Wanted};
+use super::arrivals::{Arrivals, Protocol, Wanted};
 use super::awake;
+use super::fallen;
 use super::frame::{self, BadFrame, FRAME_MAX, Frame, Kind, LENGTH, WINDOW, WINDOW_STEP};
 use super::peer::Peer;
 use super::sending::PeerReply;
@@ -52,6 +53,10 @@ pub(super) struct Reader<'a> {
     /// Letters for one process that wait to be put into its mailbox together.
     run: Option<Box<dyn AnyLane>>,
     run_to: usize,
+    /// An empty lane that such letters were in, and of which protocol it is.
+    spare: Option<(Protocol, Box<dyn AnyLane>)>,
+    /// Of which protocol the last run was.
+    protocol: Option<Protocol>,
     /// Frames taken in since the processes of this thread had their turn.
     slice: usize,
     /// What the next letter belongs to.
@@ -83,6 +88,8 @@ impl<'a> Reader<'a> {
             heard,
             run: None,
             run_to: 0,
+            spare: None,
+            protocol: None,
             slice: 0,
             trace: None,
             frames: 0,
@@ -107,6 +114,7 @@ impl<'a> Reader<'a> {
             self.digest(&mut unread).await?;
             if unread.is_empty() && small >= SMALL_READS {
                 (unread, room, small) = (BytesMut::new(), READ_MIN, 0);
+                self.spare = None;
             }
             unread.reserve(room);
             let count = if self.waits() {
@@ -341,9 +349,16 @@ impl<'a> Reader<'a> {
             body = frame::number(body)?.1;
         }
         let (reason, error, reply) = match self.arrivals.find(&self.node, address)? {
-            Wanted::Message(from, lane, decode) => {
+            Wanted::Message(from, protocol, decode) => {
                 self.run_to = address.to as usize;
-                let run = self.run.get_or_insert_with(lane);
+                let run = match &mut self.run {
+                    Some(run) => run,
+                    none => {
+                        self.protocol = Some(protocol);
+                        let spare = self.spare.take().filter(|(of, _)| of.is(&protocol));
+                        none.insert(spare.map_or_else(protocol.lane, |(_, lane)| lane))
+                    }
+                };
                 let _entered = trace::resume_if(context);
                 let decoded = decode(body, Sender::Afar(from), reply, &mut **run);
                 let Err((error, reply)) = decoded else {
@@ -377,15 +392,48 @@ impl<'a> Reader<'a> {
         }
         self.full = run.len() > 0;
         if !self.full {
-            self.run = None; // the next may be of another protocol
+            // The next run is likely to be of the same protocol.
+            self.spare = self.protocol.zip(self.run.take());
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Counts and reports the letters that waited, encoded, for the one before them to get in.
+    fn bury_held(&mut self, reason: DeadReason) {
+        let held = std::mem::take(&mut self.held);
+        let (mut rest, mut letters) = (&held[..], 0);
+        while let Ok(Some(frame)) = frame::split(rest) {
+            rest = &rest[frame.length()..];
+            match frame.kind {
+                Kind::Letter | Kind::Ask => letters += 1,
+                // What later letters are named by; that it is wrong matters no more.
+                Kind::To | Kind::From | Kind::Name | Kind::Forget => drop(self.ordered(frame)),
+                _ => {}
+            }
+            let (Kind::Letter | Kind::Ask, Ok((address, _))) =
+                (frame.kind, frame::address(frame.body))
+            else {
+                continue;
+            };
+            let known = self.arrivals.check(address).is_ok();
+            if known && letters <= fallen::REPORTED_MAX as u64 {
+                let (to, from, name) = self.arrivals.describe(address);
+                let from = Sender::Afar(from.clone());
+                self.node.report_here(reason, to, &from, name);
+            }
+        }
+        self.node.dead_office().add(reason, letters);
+        if letters > fallen::REPORTED_MAX as u64 {
+            let peer = self.peer.address();
+            tracing::warn!(%peer, letters, "letters that waited for room were lost with a connection");
         }
     }
 }
 
 impl Drop for Reader<'_> {
     fn drop(&mut self) {
-        // What waited for room never got it.
-        let reason = DeadReason::MailboxFull;
+        let reason = DeadReason::Disconnected;
         if let Some(mut run) = self.run.take() {
             let id = self
                 .arrivals
@@ -394,14 +442,7 @@ impl Drop for Reader<'_> {
             let id = id.unwrap_or_default();
             self.node.refuse_all(reason, &id, &mut *run);
         }
-        let (mut letters, mut held) = (0, &self.held[..]);
-        while let Ok(Some(frame)) = frame::split(held) {
-            letters += u64::from(matches!(frame.kind, Kind::Letter | Kind::Ask));
-            held = &held[frame.length()..];
-        }
-        if letters > 0 {
-            self.node.dead_office().add(reason, letters);
-        }
+        self.bury_held(reason);
         self.peer.holds(0);
     }
 }

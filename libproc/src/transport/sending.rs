@@ -19,7 +19,16 @@ use crate::protocol::Wire;
 const RECENT: usize = 16;
 
 /// A node by its number, one of its peers by address.
-type Recent = Option<(usize, SocketAddr, Weak<Peer>)>;
+type Recent = Option<(usize, SocketAddr, Known)>;
+
+/// A peer that a thread remembers.
+enum Known {
+    /// By a thread that runs processes of the node, until it no longer does: to count a holder more
+    /// and one less with every letter would cost as much as to encode it.
+    Held(Arc<Peer>),
+    /// By a thread that may outlive the node.
+    Seen(Weak<Peer>),
+}
 
 thread_local! {
     /// Saves a look-up under a lock that all threads of a node share.
@@ -114,51 +123,88 @@ fn try_letter<M: Wire>(
     message: &M,
     reply: &mut Option<ReplyTo>,
 ) -> Result<(), Refused> {
-    let mut peer = recent(node, to.address());
-    loop {
-        let mut state = peer.lock();
-        if state.is_retired() {
-            drop(state);
-            peer = node.peer(to.address());
-            remember(node, &peer);
-            continue;
-        }
-        if reply.is_none() {
-            state.outbox.letter(to, from, message, None)?;
-        } else {
-            let number = state.next_ask + 1;
-            state.outbox.letter(to, from, message, Some(number))?;
-            state.next_ask = number;
-            if let Some(reply) = reply.take() {
-                let decode = decode::<M::Result>;
-                state.asks.insert(number, Pending { reply, decode });
+    let place = usize::from(to.address().port()) % RECENT;
+    let known = RECENT_PEERS.with_borrow(|recent| match &recent[place] {
+        Some((number, known, peer)) if *number == node.number() && *known == to.address() => {
+            match peer {
+                Known::Held(peer) => put(peer, from, to, message, reply),
+                Known::Seen(peer) => put(&peer.upgrade()?, from, to, message, reply),
             }
         }
-        peer.sent(state);
-        return Ok(());
+        _ => None,
+    });
+    if let Some(done) = known {
+        return done;
+    }
+    loop {
+        let peer = node.peer(to.address());
+        remember(node, &peer, from.is_some());
+        if let Some(done) = put(&peer, from, to, message, reply) {
+            return done;
+        }
     }
 }
 
-/// The peer at `address`: most letters of a thread go where others went just before.
-fn recent(node: &Node, address: SocketAddr) -> Arc<Peer> {
-    let known = RECENT_PEERS.with_borrow(|recent| {
-        let (number, known, peer) = recent[usize::from(address.port()) % RECENT].as_ref()?;
-        let same = *number == node.number() && *known == address;
-        same.then(|| peer.upgrade()).flatten()
-    });
-    known.unwrap_or_else(|| {
-        let peer = node.peer(address);
-        remember(node, &peer);
-        peer
-    })
+/// Puts a message into the outbox of `peer`; none when the node has forgotten that.
+#[inline]
+fn put<M: Wire>(
+    peer: &Arc<Peer>,
+    from: Option<&Upid>,
+    to: &Upid,
+    message: &M,
+    reply: &mut Option<ReplyTo>,
+) -> Option<Result<(), Refused>> {
+    let mut state = peer.lock();
+    if state.is_retired() {
+        return None;
+    }
+    let number = reply.is_some().then(|| state.next_ask + 1);
+    if let Err(refused) = state.outbox.letter(to, from, message, number) {
+        return Some(Err(refused));
+    }
+    if let Some(number) = number {
+        state.next_ask = number;
+        if let Some(reply) = reply.take() {
+            let decode = decode::<M::Result>;
+            state.asks.insert(number, Pending { reply, decode });
+        }
+    }
+    peer.sent(state);
+    Some(Ok(()))
 }
 
-fn remember(node: &Node, peer: &Arc<Peer>) {
+/// Most letters of a thread go where others went just before: saves them a look-up. A letter from a
+/// process is sent by a thread that runs it, so there the peer can be held.
+#[cold]
+fn remember(node: &Node, peer: &Arc<Peer>, by_process: bool) {
     let address = peer.address();
-    let entry = Some((node.number(), address, Arc::downgrade(peer)));
-    RECENT_PEERS.with_borrow_mut(|recent| {
-        recent[usize::from(address.port()) % RECENT] = entry;
+    let known = match by_process {
+        true => Known::Held(peer.clone()),
+        false => Known::Seen(Arc::downgrade(peer)),
+    };
+    let entry = Some((node.number(), address, known));
+    let place = usize::from(address.port()) % RECENT;
+    // Busy while a message is encoded that sends another: that one is not remembered.
+    let before = RECENT_PEERS.with(|recent| match recent.try_borrow_mut() {
+        Ok(mut recent) => std::mem::replace(&mut recent[place], entry),
+        Err(_) => entry,
     });
+    // A peer may be the last to hold its node: not dropped while something is borrowed.
+    drop(before);
+}
+
+/// Forgets the peers of a node on a thread that runs its processes no longer.
+pub(crate) fn forget_peers(node: usize) {
+    // Not when the thread itself is ending: then the list is gone already.
+    let forgotten = RECENT_PEERS.try_with(|recent| {
+        let mut recent = recent.borrow_mut();
+        let of_node = |entry: &mut Recent| {
+            let is = entry.as_ref().is_some_and(|(number, ..)| *number == node);
+            is.then(|| entry.take())
+        };
+        recent.iter_mut().filter_map(of_node).collect::<Vec<_>>()
+    });
+    drop(forgotten);
 }
 
 impl Peer {
