@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod bad_input;
 mod client;
 mod executor_api;
 mod executor_refusals;
@@ -13,4 +14,6 @@ mod pages;
 mod registration;
 mod rig;
 mod simulated;
+#[path = "../../../master/api/tests/support/strange.rs"]
+mod strange;
 mod tasks;
