@@ -35,6 +35,13 @@ pub(crate) struct Chunks {
     pub(crate) head: String,
 }
 
+/// What became of a request.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    Refused(Answer),
+    Accepted(Chunks),
+}
+
 /// What a request says of itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask<'a> {
@@ -113,6 +120,18 @@ impl<'a> Ask<'a> {
     /// The status alone, of an answer that may be a stream.
     pub(crate) async fn status(self, to: SocketAddr) -> u16 {
         self.send(to).await.status()
+    }
+
+    /// What became of it: a refusal, or what it was heard on, which may be a stream.
+    pub(crate) async fn heard(self, to: SocketAddr) -> Heard {
+        let mut answer = self.send(to).await;
+        let status = answer.status();
+        if status < 300 {
+            return Heard::Accepted(answer);
+        }
+        while answer.receive().await {}
+        let (head, body) = (answer.head, answer.received);
+        Heard::Refused(Answer { status, head, body })
     }
 
     pub(crate) async fn answer(self, to: SocketAddr) -> Answer {

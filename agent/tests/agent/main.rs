@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod authentication;
+mod bad_input;
 mod client;
 mod executor_api;
 mod executor_refusals;
@@ -15,4 +16,6 @@ mod pages;
 mod registration;
 mod rig;
 mod simulated;
+#[path = "../../../master/api/tests/support/strange.rs"]
+mod strange;
 mod tasks;

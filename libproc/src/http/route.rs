@@ -1,5 +1,11 @@
 //! Routes: the doors of a process for HTTP.
 
+use std::any::{Any, TypeId};
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -125,6 +131,25 @@ impl<A: Process> Routes<A> {
         routes
     }
 
+    /// The routes of this kind of process as requests look for them, the longest paths first: made
+    /// once on each thread.
+    fn sorted() -> Rc<Routes<A>> {
+        thread_local! {
+            static SORTED: RefCell<HashMap<TypeId, Rc<dyn Any>>> = RefCell::default();
+        }
+        let known = SORTED.with_borrow(|sorted| sorted.get(&TypeId::of::<A>()).cloned());
+        if let Some(Ok(known)) = known.map(Rc::downcast) {
+            return known;
+        }
+        let mut routes = Routes::all();
+        routes
+            .0
+            .sort_by_key(|route| (Reverse(route.path.len()), route.path));
+        let routes = Rc::new(routes);
+        SORTED.with_borrow_mut(|sorted| sorted.insert(TypeId::of::<A>(), routes.clone()));
+        routes
+    }
+
     pub(crate) fn list() -> Vec<RouteLine> {
         let line = |route: &Route<A>| RouteLine {
             method: route.methods().to_owned(),
@@ -134,24 +159,20 @@ impl<A: Process> Routes<A> {
         Routes::all().0.iter().map(line).collect()
     }
 
-    /// The routes of the longest path that `path` lies in.
-    fn longest(&self, path: &str) -> Vec<&Route<A>> {
-        let below = |route: &&Route<A>| {
+    /// The routes of the longest path that `path` lies in: they are next to each other.
+    fn longest(&self, path: &str) -> &[Route<A>] {
+        let below = |route: &Route<A>| {
             path.strip_prefix(route.path).is_some_and(|rest| {
                 rest.is_empty() || rest.starts_with('/') || route.path.is_empty()
             })
         };
-        let longest = self
-            .0
-            .iter()
-            .filter(below)
-            .map(|route| route.path.len())
-            .max();
-        self.0
-            .iter()
-            .filter(below)
-            .filter(|route| Some(route.path.len()) == longest)
-            .collect()
+        let Some(first) = self.0.iter().position(below) else {
+            return &[];
+        };
+        let here = self.0[first].path;
+        let after = self.0[first..].iter().position(|route| route.path != here);
+        let end = after.map_or(self.0.len(), |after| first + after);
+        &self.0[first..end]
     }
 }
 
@@ -178,7 +199,7 @@ impl Call {
             // Whoever wanted the list may have gone.
             What::List(list) => return drop(list.send(Routes::<A>::list())),
         };
-        let routes = Routes::all();
+        let routes = Routes::sorted();
         let _entered = trace::enter(self.context, ctx.upid(), None, "(http)");
         let here = routes.longest(&self.path);
         let method = if request.method() == Method::HEAD {
@@ -186,9 +207,9 @@ impl Call {
         } else {
             request.method()
         };
-        let serves = |route: &&&Route<A>| route.method.as_ref().is_none_or(|ours| ours == method);
+        let serves = |route: &&Route<A>| route.method.as_ref().is_none_or(|ours| ours == method);
         let Some(route) = here.iter().find(serves) else {
-            let response = match here.as_slice() {
+            let response = match here {
                 [] => Response::error(StatusCode::NOT_FOUND, "no such page; see /help\n"),
                 [first, ..] => {
                     let text = format!("use {} here\n", first.methods());

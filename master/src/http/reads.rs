@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use api::v1::master::event::EventType;
 use api::v1::master::response::ResponseType;
 use api::v1::master::{CallBody, response};
 use api::v1::{Encoding, ExecutorInfo, Message, Task};
@@ -84,8 +85,15 @@ impl Read {
         page.raw(b"{\"type\":");
         page.json(&kind.as_str());
         page.name(name);
+        self.write_object(snapshot, &mut page).await;
+        page.end('}');
+        page
+    }
+
+    /// Writes the body alone, in JSON.
+    async fn write_object(self, snapshot: &Snapshot, page: &mut Page) {
         page.raw(b"{");
-        let mut lists = Lists::Json(&mut page);
+        let mut lists = Lists::Json(page);
         if self == Read::State {
             for (_, part) in PARTS {
                 lists.begin(part.body().2);
@@ -95,44 +103,31 @@ impl Read {
         } else {
             self.walk(snapshot, &mut lists).await;
         }
-        page.raw(b"}}");
-        page
+        page.end('}');
     }
 
     async fn write_protobuf(self, snapshot: &Snapshot, mut page: Page) -> Page {
         let (kind, field, _) = self.body();
-        // The parts, by the number they have in the body; of what is no state there is one.
+        let body = self.gather(snapshot, &mut page).await;
+        let mut head = vec![0x08];
+        varint(kind.number().unsigned_abs() as usize, &mut head);
+        delimited(field, body.bytes(), &mut head);
+        page.raw(&head);
+        body.write(&mut page).await;
+        page
+    }
+
+    /// What is in the body, for protobuf.
+    async fn gather<'s>(self, snapshot: &'s Snapshot, page: &mut Page) -> Gathered<'s> {
         let mut parts = Vec::new();
         if self == Read::State {
             for (number, part) in PARTS {
-                parts.push((number, part.collect(snapshot, &mut page).await));
+                parts.push((Some(number), part.collect(snapshot, page).await));
             }
         } else {
-            parts.push((0, self.collect(snapshot, &mut page).await));
+            parts.push((None, self.collect(snapshot, page).await));
         }
-        let lengths = parts.iter().map(|(number, part)| match number {
-            0 => part.bytes,
-            _ => 1 + varint_bytes(part.bytes) + part.bytes,
-        });
-        let mut head = vec![0x08];
-        varint(kind.number().unsigned_abs() as usize, &mut head);
-        delimited(field, lengths.sum(), &mut head);
-        page.raw(&head);
-        for (number, part) in parts {
-            if number > 0 {
-                head.clear();
-                delimited(number, part.bytes, &mut head);
-                page.raw(&head);
-            }
-            for (number, item) in part.items {
-                head.clear();
-                delimited(number, item.len(), &mut head);
-                page.raw(&head);
-                page.raw(&item);
-                page.pause().await;
-            }
-        }
-        page
+        Gathered(parts)
     }
 
     async fn collect<'s>(self, snapshot: &'s Snapshot, page: &mut Page) -> Collected<'s> {
@@ -154,6 +149,38 @@ impl Read {
             Read::Agents => walk_agents(snapshot, lists).await,
         }
     }
+}
+
+/// Writes the first event of those that watch: how everything is.
+pub(super) async fn write_subscribed(
+    snapshot: Snapshot,
+    encoding: Encoding,
+    heartbeat_seconds: f64,
+    mut page: Page,
+) -> Page {
+    match encoding {
+        Encoding::Json => {
+            page.raw(b"{\"type\":\"SUBSCRIBED\",\"subscribed\":{\"get_state\":");
+            Read::State.write_object(&snapshot, &mut page).await;
+            page.field("heartbeat_interval_seconds", &heartbeat_seconds);
+            page.raw(b"}}");
+        }
+        Encoding::Protobuf => {
+            let body = Read::State.gather(&snapshot, &mut page).await;
+            let mut head = Vec::new();
+            delimited(1, body.bytes(), &mut head);
+            // The heartbeat is a number of eight bytes behind a key of one.
+            let length = head.len() + body.bytes() + 1 + 8;
+            let mut event = vec![0x08, EventType::Subscribed.number() as u8];
+            delimited(2, length, &mut event);
+            page.raw(&event);
+            page.raw(&head);
+            body.write(&mut page).await;
+            page.raw(&[2 << 3 | 1]);
+            page.raw(&heartbeat_seconds.to_le_bytes());
+        }
+    }
+    page
 }
 
 async fn walk_tasks<'s>(snapshot: &'s Snapshot, lists: &mut Lists<'_, 's>) {
@@ -234,6 +261,38 @@ struct Collected<'s> {
     items: Vec<(u32, Cow<'s, [u8]>)>,
     /// What they take, with their keys and lengths.
     bytes: usize,
+}
+
+/// The parts of a body, by the number they have in it; one that is the body has none.
+struct Gathered<'s>(Vec<(Option<u32>, Collected<'s>)>);
+
+impl Gathered<'_> {
+    /// How long the body is.
+    fn bytes(&self) -> usize {
+        let bytes = |(number, part): &(Option<u32>, Collected<'_>)| match number {
+            None => part.bytes,
+            Some(_) => 1 + varint_bytes(part.bytes) + part.bytes,
+        };
+        self.0.iter().map(bytes).sum()
+    }
+
+    async fn write(self, page: &mut Page) {
+        let mut head = Vec::new();
+        for (number, part) in self.0 {
+            if let Some(number) = number {
+                head.clear();
+                delimited(number, part.bytes, &mut head);
+                page.raw(&head);
+            }
+            for (number, item) in part.items {
+                head.clear();
+                delimited(number, item.len(), &mut head);
+                page.raw(&head);
+                page.raw(&item);
+                page.pause().await;
+            }
+        }
+    }
 }
 
 impl<'s> Lists<'_, 's> {

@@ -36,6 +36,12 @@ pub(crate) struct Sink {
 impl Sink {
     /// Opens a stream: what goes in, and the body of the response that comes out.
     pub(crate) fn open(encoding: Encoding) -> (Sink, Body) {
+        let (sink, events) = Sink::behind(encoding);
+        (sink, Body::Stream(events))
+    }
+
+    /// Opens a stream of which somebody passes the events on.
+    pub(crate) fn behind(encoding: Encoding) -> (Sink, mpsc::Receiver<Bytes>) {
         let (chunks, receiver) = mpsc::channel(MAX_EVENTS);
         let waiting = Arc::default();
         let sink = Sink {
@@ -43,7 +49,7 @@ impl Sink {
             chunks,
             waiting,
         };
-        (sink, Body::Stream(receiver))
+        (sink, receiver)
     }
 
     /// How its events are written.

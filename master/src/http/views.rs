@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 
 use api::master::FrameworkState;
 use api::v1::convert::{ResourceFormat, resources_for};
-use api::v1::master::response::{self, Agent, Framework, GetAgents, GetExecutors, GetFrameworks};
-use api::v1::master::response::{GetMaster, GetRoles, GetState, GetTasks, GetWeights};
-use api::v1::{AgentCapability, ExecutorInfo, MasterInfo, Offer, Resource, Role as RoleView, Task};
+use api::v1::master::response::{Agent, Framework, GetMaster, GetRoles, GetWeights};
+use api::v1::{AgentCapability, MasterInfo, Offer, Resource, Role as RoleView};
 use api::v1::{TimeInfo, WeightInfo};
-use types::{AgentCapability as Capability, ExecutorKind, Resources, Role};
+use types::{AgentCapability as Capability, Resources, Role};
 
 use super::snapshot::Snapshot;
 use super::v0::agent::{offered_resources, pid_of, used_resources};
-use crate::books::{self, Entry, Executor};
+use crate::books::{self, Executor};
 
 /// What every agent can do.
 const CAPABILITIES: [Capability; 3] = [
@@ -35,55 +34,6 @@ fn allocated(by_role: BTreeMap<Role, Resources>) -> Vec<Resource> {
 }
 
 impl Snapshot {
-    pub(super) fn get_state(&self) -> GetState {
-        GetState {
-            get_tasks: Some(self.get_tasks()),
-            get_executors: Some(self.get_executors()),
-            get_frameworks: Some(self.get_frameworks()),
-            get_agents: Some(self.get_agents()),
-        }
-    }
-
-    pub(super) fn get_tasks(&self) -> GetTasks {
-        let message = |entry: &Entry| Task::from(&entry.task);
-        let mut all = GetTasks::default();
-        for framework in self.books.frameworks() {
-            all.tasks.extend(framework.tasks().map(message));
-            let unreachable = framework.unreachable_tasks();
-            all.unreachable_tasks.extend(unreachable.map(message));
-        }
-        let ended = self
-            .books
-            .frameworks()
-            .chain(self.books.completed_frameworks());
-        let ended = ended.flat_map(books::Framework::completed_tasks);
-        all.completed_tasks.extend(ended.map(message));
-        all
-    }
-
-    pub(super) fn get_executors(&self) -> GetExecutors {
-        let frameworks = self.books.frameworks();
-        let executors = frameworks.flat_map(books::Framework::executors);
-        let theirs = executors.filter(|(_, executor)| executor.info.kind != ExecutorKind::Command);
-        let message = |(agent, executor): (&types::AgentId, &Executor)| response::Executor {
-            executor_info: ExecutorInfo::from(&executor.info),
-            agent_id: agent.into(),
-        };
-        GetExecutors {
-            executors: theirs.map(message).collect(),
-            ..GetExecutors::default()
-        }
-    }
-
-    pub(super) fn get_frameworks(&self) -> GetFrameworks {
-        let message = |framework| self.framework_message(framework);
-        GetFrameworks {
-            frameworks: self.books.frameworks().map(message).collect(),
-            completed_frameworks: self.books.completed_frameworks().map(message).collect(),
-            ..GetFrameworks::default()
-        }
-    }
-
     /// A framework, and what it has.
     pub(super) fn framework_message(&self, framework: &books::Framework) -> Framework {
         let offers: Vec<&types::Offer> = framework
@@ -120,14 +70,6 @@ impl Snapshot {
             allocated_resources: allocated(used),
             offered_resources: allocated(offered),
             ..Framework::default()
-        }
-    }
-
-    pub(super) fn get_agents(&self) -> GetAgents {
-        let agents = self.books.agents();
-        GetAgents {
-            agents: agents.map(|agent| self.agent_message(agent)).collect(),
-            ..GetAgents::default()
         }
     }
 

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 
 use api::v1::body::Encoding;
 use api::v1::master::event::{self, Event, EventBody};
-use libproc::http::{Response, header};
+use libproc::http::{Body, Response, StatusCode, header};
 use libproc::prelude::Context;
 use types::{AgentId, FrameworkId, TaskId, TaskState, TaskStatus};
 
+use super::reads::write_subscribed;
 use super::refusal::Refusal;
 use super::sink::Sink;
 use super::stream::HEARTBEAT;
@@ -59,21 +60,21 @@ impl MasterProcess {
         encoding: Encoding,
         ctx: &mut Context<Self>,
     ) -> Result<Response, Refusal> {
-        let (sink, body) = Sink::open(encoding);
-        let subscribed = EventBody::Subscribed(event::Subscribed {
-            get_state: Some(Box::new(self.snapshot().get_state())),
-            heartbeat_interval_seconds: Some(HEARTBEAT.as_secs_f64()),
-        });
-        for body in [subscribed, EventBody::Heartbeat] {
-            // There is room for the first events of a stream.
-            let _ = sink.send(&Event::from(body));
-        }
+        let (sink, events) = Sink::behind(encoding);
+        let snapshot = self.snapshot();
+        let subscribed = |page| write_subscribed(snapshot, encoding, HEARTBEAT.as_secs_f64(), page);
+        let all = self.clerk.precede(events, subscribed).ok_or_else(|| {
+            let text = "There is no thread to write the state on; try again";
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)
+        })?;
+        // There is room for the first event of a stream.
+        let _ = sink.send(&Event::from(EventBody::Heartbeat));
         self.watchers.add(sink);
         if !self.watchers.beating {
             self.watchers.beating = true;
             ctx.after(HEARTBEAT, Self::beat);
         }
-        let mut response = Response::new(body);
+        let mut response = Response::new(Body::Stream(all));
         let media_type = header::HeaderValue::from_static(encoding.media_type());
         response
             .headers_mut()

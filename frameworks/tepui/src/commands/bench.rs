@@ -2,12 +2,14 @@
 
 use std::env;
 use std::io;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
+use benches::api::{calls, schedulers, state};
 use benches::{actors, allocation, remote, tasks};
 
-/// Measures actors, messages between nodes, tasks or allocation on this machine.
+/// Measures actors, messages between nodes, tasks, allocation or the API on this machine.
 ///
 /// Figures are medians of interleaved rounds, and are to be read as ratios: machines are noisy.
 #[derive(Debug, clap::Args)]
@@ -64,6 +66,25 @@ Examples:
   tepui bench allocation
 ")]
     Allocation(allocation::Args),
+    /// The pages of a master with many agents and tasks: how fast they come, and whom that holds up
+    #[command(after_help = "\
+Examples:
+  tepui bench state
+  tepui bench state --agents=10000 --tasks=100000 --json
+")]
+    State(state::Args),
+    /// Calls of schedulers over HTTP, beside hyper answering the same with nothing
+    #[command(after_help = "\
+Examples:
+  tepui bench calls --connections=1 --in-flight=1
+")]
+    Calls(calls::Args),
+    /// Schedulers connected over HTTP: memory of each, and the time to the first offers
+    #[command(after_help = "\
+Examples:
+  tepui bench schedulers --schedulers=10000
+")]
+    Schedulers(schedulers::Args),
 }
 
 /// Measures and prints.
@@ -75,13 +96,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         What::Actors(args) => actors::run(args, || itself("actors"))?,
         What::Remote(args) => remote::run(args, || itself("serve"))?,
         What::Serve(args) => remote::serve(args)?,
-        What::Tasks(args) => {
-            let program = env::current_exe().context("could not find this program")?;
-            tasks::run(&program, args)?;
-        }
+        What::Tasks(args) => tasks::run(&program()?, args)?,
+        What::State(args) => state::run(&program()?, args)?,
+        What::Calls(args) => calls::run(&program()?, args)?,
+        What::Schedulers(args) => schedulers::run(&program()?, args)?,
         What::Allocation(args) => allocation::run(args),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where this program is.
+fn program() -> Result<PathBuf> {
+    env::current_exe().context("could not find this program")
 }
 
 /// This program, called as `tepui bench` and `what`.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
+use api::recordio;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -53,7 +54,7 @@ impl Clerk {
     {
         let (parts, body) = mpsc::channel(PARTS_WAITING);
         let unread = Arc::new(Notify::new());
-        let mut writing = Box::pin(write(Page::new(parts.clone(), unread.clone())));
+        let mut writing = Box::pin(write(Page::new(Some(parts.clone()), unread.clone())));
         let first = writing
             .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()));
@@ -77,6 +78,32 @@ impl Clerk {
             .headers_mut()
             .insert(header::CONTENT_TYPE, content_type);
         Ok(response)
+    }
+
+    /// Puts what `write` writes before everything that comes from `events`, as its first record,
+    /// and returns all of it; none if there is no thread to do that on.
+    pub(crate) fn precede<F>(
+        &self,
+        mut events: mpsc::Receiver<Bytes>,
+        write: impl FnOnce(Page) -> F,
+    ) -> Option<mpsc::Receiver<Bytes>>
+    where
+        F: Future<Output = Page> + Send + 'static,
+    {
+        let desk = self.desk.get_or_init(desk).as_ref()?;
+        let writing = write(Page::new(None, Arc::default()));
+        let (chunks, all) = mpsc::channel(PARTS_WAITING);
+        let pass_on = async move {
+            let first = recordio::encode(&writing.await.out);
+            let mut sent = chunks.send(first).await;
+            while sent.is_ok()
+                && let Some(event) = events.recv().await
+            {
+                sent = chunks.send(event).await;
+            }
+        };
+        desk.send(Box::pin(pass_on)).ok()?;
+        Some(all)
     }
 
     fn go_on(

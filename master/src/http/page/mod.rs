@@ -39,13 +39,14 @@ pub(crate) struct Page {
     /// How much of the work for this part is done, in bytes.
     spent: usize,
     part_bytes: usize,
-    parts: mpsc::Sender<Bytes>,
+    /// None of a page that is wanted whole.
+    parts: Option<mpsc::Sender<Bytes>>,
     /// Told when the reader does not read.
     unread: Arc<Notify>,
 }
 
 impl Page {
-    fn new(parts: mpsc::Sender<Bytes>, unread: Arc<Notify>) -> Self {
+    fn new(parts: Option<mpsc::Sender<Bytes>>, unread: Arc<Notify>) -> Self {
         Self {
             out: Vec::with_capacity(FIRST_BYTES + FIRST_BYTES / 4),
             last: b'(',
@@ -142,7 +143,7 @@ impl Page {
     async fn hand_over(&mut self) {
         self.spent = 0;
         self.part_bytes = PART_BYTES;
-        if !self.out.is_empty() {
+        if self.parts.is_some() && !self.out.is_empty() {
             let room = Vec::with_capacity(PART_BYTES + PART_BYTES / 4);
             let part = std::mem::replace(&mut self.out, room);
             self.send(part.into()).await;
@@ -168,10 +169,13 @@ impl Page {
 
     /// Sends a part when there is room. When nobody reads, that is told, and this never comes back.
     async fn send(&self, part: Bytes) {
-        let Err(full) = self.parts.try_send(part) else {
+        let Some(parts) = &self.parts else {
             return;
         };
-        let sending = self.parts.send(full.into_inner());
+        let Err(full) = parts.try_send(part) else {
+            return;
+        };
+        let sending = parts.send(full.into_inner());
         let sent = tokio::time::timeout(PATIENCE, sending).await;
         if !matches!(sent, Ok(Ok(()))) {
             self.unread.notify_one();

@@ -73,7 +73,7 @@ impl Connection {
         }
     }
 
-    async fn exactly(&mut self, length: usize) -> Vec<u8> {
+    pub(crate) async fn exactly(&mut self, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         let read = tokio::time::timeout(PATIENCE, self.0.read_exact(&mut bytes)).await;
         read.expect("it goes on").expect("all of it");

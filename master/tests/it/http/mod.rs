@@ -1,22 +1,28 @@
 //! What is said over HTTP, byte by byte, on real sockets.
 
 mod authentication;
+mod bad_input;
 mod calls;
 mod client;
 mod groups;
+mod long_pages;
 mod mutations;
 mod operators;
 mod pages;
 mod refusals;
+mod shape;
+#[path = "../../../api/tests/support/strange.rs"]
+mod strange;
 mod streams;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use libproc::Node;
 use serde_json::{Value, json};
 
 use crate::world::*;
-use client::{Answer, Events, request};
+use client::{Answer, Events, get, request};
 
 const SCHEDULER: &str = "/api/v1/scheduler";
 

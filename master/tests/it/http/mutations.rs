@@ -112,7 +112,7 @@ fn strange(rng: &mut StdRng) -> Value {
 }
 
 /// Changes, drops, doubles or cuts off some of the bytes.
-fn mangle(bytes: &mut Vec<u8>, rng: &mut StdRng) {
+pub(super) fn mangle(bytes: &mut Vec<u8>, rng: &mut StdRng) {
     for _ in 0..rng.random_range(1..4) {
         if bytes.is_empty() {
             return;
@@ -128,7 +128,7 @@ fn mangle(bytes: &mut Vec<u8>, rng: &mut StdRng) {
 }
 
 /// What is in the books, but for offers, which come and go by themselves.
-async fn books(address: SocketAddr) -> Value {
+pub(super) async fn books(address: SocketAddr) -> Value {
     let call = json!({"type": "GET_STATE"}).to_string();
     let headers = [("Content-Type", "application/json")];
     let answer = request(address, "POST /api/v1", &headers, call.as_bytes()).await;

@@ -3,7 +3,6 @@
 use serde_json::json;
 use types::TaskState;
 
-use super::client::get;
 use super::*;
 
 /// The page at each of its addresses, which all say the same.
