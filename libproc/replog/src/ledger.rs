@@ -242,7 +242,11 @@ fn assess(
     }
     // Whatever else it was: of what was chosen nothing may be missing.
     let there: BTreeSet<u64> = reader.slots_from(begin.0).into_iter().collect();
-    positions.extend((begin.0..=commit.0).filter(|slot| !there.contains(slot)).map(Position));
+    positions.extend(
+        (begin.0..=commit.0)
+            .filter(|slot| !there.contains(slot))
+            .map(Position),
+    );
     positions.retain(|position| *position >= begin);
     let mut spans = spans(positions);
     if beyond {
@@ -286,7 +290,8 @@ fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 
 fn read<T: DeserializeOwned>(reader: &StoreReader, number: u64) -> Result<Option<T>, StoreError> {
     let body = reader.read(Key::Meta(number))?;
-    body.map(|body| decode(&body, &format!("metadata {number}"))).transpose()
+    body.map(|body| decode(&body, &format!("metadata {number}")))
+        .transpose()
 }
 
 /// Records have checksums: one that cannot be decoded was written by another program.
@@ -296,4 +301,3 @@ fn decode<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, StoreError>
         why: format!("it is nothing that this program writes: {error}"),
     })
 }
-

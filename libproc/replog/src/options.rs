@@ -90,7 +90,9 @@ impl LogOptions {
         let wrong = |text: String| Err(LogError::Options(text));
         if !self.replicas.contains_key(&self.node) {
             let node = self.node;
-            return wrong(format!("replica {node} is not among the replicas it is given"));
+            return wrong(format!(
+                "replica {node} is not among the replicas it is given"
+            ));
         }
         let places: BTreeSet<&SocketAddr> = self.replicas.values().collect();
         if places.len() != self.replicas.len() {

@@ -265,7 +265,9 @@ impl ReplicaProcess {
             commit: self.core.commit(),
             end: self.core.end(),
             epoch: config.map(paxos::Config::epoch).unwrap_or_default(),
-            members: config.map(|config| config.members().to_vec()).unwrap_or_default(),
+            members: config
+                .map(|config| config.members().to_vec())
+                .unwrap_or_default(),
             book: self.network.book().clone(),
             damaged: self.core.damage().to_vec(),
             full: self.pending.is_full(),

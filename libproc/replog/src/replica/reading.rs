@@ -5,8 +5,8 @@ use paxos::{Action, Entry, Input, NodeId, Position, RequestId, Span};
 
 use super::{ReplicaProcess, positions};
 use crate::error::Refused;
-use crate::protocol::{Appended, AwaitLeader, AwaitMore, Entries, Leadership, Look, ReadEntries};
 use crate::protocol::ReplicaStatus;
+use crate::protocol::{Appended, AwaitLeader, AwaitMore, Entries, Leadership, Look, ReadEntries};
 use crate::store::{Damage, Key, StoreError};
 
 /// Bytes in one answer to a reader, at most; one entry always goes. A quarter of a frame.
@@ -147,29 +147,35 @@ impl Handler<ReadEntries> for ReplicaProcess {
             _ => to,
         };
         let span = Span::new(from, to);
-        self.stretch(span, ANSWER_BYTES, ANSWER_ENTRIES, ctx, move |this, stretch, _| {
-            if stretch.entries.is_empty() {
-                // Truncated or found damaged in this moment.
-                let begin = this.core.begin();
-                return answer.send(Err(match from < begin {
-                    true => Refused::Truncated { begin },
-                    false => Refused::Damaged { position: from },
+        self.stretch(
+            span,
+            ANSWER_BYTES,
+            ANSWER_ENTRIES,
+            ctx,
+            move |this, stretch, _| {
+                if stretch.entries.is_empty() {
+                    // Truncated or found damaged in this moment.
+                    let begin = this.core.begin();
+                    return answer.send(Err(match from < begin {
+                        true => Refused::Truncated { begin },
+                        false => Refused::Damaged { position: from },
+                    }));
+                }
+                let next = from.plus(stretch.entries.len() as u64);
+                let numbered = stretch.entries.into_iter().zip(from.0..);
+                let appended = numbered.filter_map(|(entry, position)| match entry.action {
+                    Action::Append(data) => Some(Appended {
+                        position: Position(position),
+                        data,
+                    }),
+                    Action::Nop | Action::Truncate { .. } | Action::Configure(_) => None,
+                });
+                answer.send(Ok(Entries {
+                    appended: appended.collect(),
+                    next,
                 }));
-            }
-            let next = from.plus(stretch.entries.len() as u64);
-            let numbered = stretch.entries.into_iter().zip(from.0..);
-            let appended = numbered.filter_map(|(entry, position)| match entry.action {
-                Action::Append(data) => Some(Appended {
-                    position: Position(position),
-                    data,
-                }),
-                Action::Nop | Action::Truncate { .. } | Action::Configure(_) => None,
-            });
-            answer.send(Ok(Entries {
-                appended: appended.collect(),
-                next,
-            }));
-        });
+            },
+        );
         later
     }
 }

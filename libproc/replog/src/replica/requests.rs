@@ -80,7 +80,9 @@ impl ReplicaProcess {
     fn start_writing(&mut self, ballot: Ballot, answer: Answer<Result<Started, Refused>>) {
         self.requests.writer += 1;
         let number = self.requests.writer;
-        self.requests.starting.push((WriterId { ballot, number }, answer));
+        self.requests
+            .starting
+            .push((WriterId { ballot, number }, answer));
         self.settle_starts();
     }
 
