@@ -156,7 +156,10 @@ impl ReplicaProcess {
                 answer.send(Err(this.not_leader()));
             }
         });
-        self.feed(Input::Campaign, ctx);
+        // Otherwise the log is about to begin, or the replica to be repaired.
+        if is_ready(self.core.status()) {
+            self.feed(Input::Campaign, ctx);
+        }
     }
 }
 
@@ -173,7 +176,7 @@ impl Handler<StartWriting> for ReplicaProcess {
         let (answer, later) = Later::new();
         match (self.term(), self.core.leader()) {
             (Some(ballot), _) => self.start_writing(ballot, answer),
-            (None, None) if message.campaign && is_ready(self.core.status()) => {
+            (None, None) if message.campaign => {
                 self.stand(answer, ctx);
             }
             (None, _) => answer.send(Err(self.not_leader())),
