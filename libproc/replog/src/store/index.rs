@@ -69,6 +69,16 @@ impl Index {
         metas.chain(slots)
     }
 
+    /// The slots from `first` on, in order.
+    pub(super) fn slots_from(&self, first: u64) -> Vec<u64> {
+        let pages = self.pages.range(first / PAGE..);
+        let slots = pages.flat_map(|(page, locations)| {
+            let numbered = (page * PAGE..).zip(locations);
+            numbered.filter_map(|(slot, location)| location.map(|_| slot))
+        });
+        slots.skip_while(|slot| *slot < first).collect()
+    }
+
     /// How many slots there are.
     pub(super) fn slots(&self) -> usize {
         let pages = self.pages.values();

@@ -560,7 +560,10 @@ impl Opening {
                 }
             }
             lost.push(Lost {
-                metas_are_whole: number < headed && now.values().all(later),
+                // Of the superblock nobody knows where what it knew would have lain.
+                metas_are_whole: number < headed
+                    && now.values().all(later)
+                    && !is_superblock(&damage),
                 damage,
                 position,
                 before,
@@ -828,6 +831,12 @@ impl StoreReader {
     pub fn metas(&self) -> Vec<u64> {
         let contents = self.0.contents.read();
         contents.index.metas().keys().copied().collect()
+    }
+
+    /// The slots from `first` on that there are records of, in order.
+    #[must_use]
+    pub fn slots_from(&self, first: u64) -> Vec<u64> {
+        self.0.contents.read().index.slots_from(first)
     }
 
     /// How many slots there are.
