@@ -20,6 +20,8 @@ pub(crate) struct Checker {
     proposed: BTreeMap<(Position, Ballot), Action>,
     /// By ticket.
     fates: Vec<Fate>,
+    /// The last position each leader acknowledged.
+    served: BTreeMap<Ballot, Position>,
     /// Ballots that led.
     leaders: BTreeMap<Ballot, Position>,
     /// The last position acknowledged.
@@ -118,7 +120,14 @@ impl Checker {
         }
     }
 
-    pub(crate) fn appended(&mut self, ticket: Ticket, position: Position) -> Result<(), Wrong> {
+    pub(crate) fn appended(
+        &mut self,
+        ballot: Ballot,
+        ticket: Ticket,
+        position: Position,
+    ) -> Result<(), Wrong> {
+        let last = self.served.entry(ballot).or_default();
+        *last = (*last).max(position);
         let index = usize::try_from(ticket.0).expect("a ticket of ours");
         self.fates[index] = Fate::Done(position);
         self.appends += 1;
@@ -154,8 +163,9 @@ impl Checker {
         if let Some(former) = self.leaders.insert(ballot, next) {
             return Err(format!("{ballot} was elected twice, at {former} and {next}"));
         }
-        if next <= self.acknowledged {
-            let last = self.acknowledged;
+        // One that hears late that it was elected, when another has been already, can write nothing.
+        let before = self.served.range(..ballot).map(|(_, last)| *last).max();
+        if let Some(last) = before.filter(|last| next <= *last) {
             return Err(format!("{ballot} leads from {next}, but {last} was acknowledged"));
         }
         Ok(())

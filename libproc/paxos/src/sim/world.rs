@@ -373,7 +373,11 @@ impl World {
                 self.count("elections", 1);
                 self.checker.elected(ballot, next)?;
             }
-            Output::Appended { ticket, position } => self.checker.appended(ticket, position)?,
+            Output::Appended { ticket, position } => {
+                let leading = self.sites[site].replica.as_ref().and_then(Replica::leading);
+                // Without: it resigned in the same step, after this.
+                self.checker.appended(leading.unwrap_or_default(), ticket, position)?;
+            }
             Output::Refused { ticket, .. } => {
                 self.count("requests refused", 1);
                 self.checker.refused(ticket)?;
