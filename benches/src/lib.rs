@@ -4,6 +4,7 @@
 
 pub mod actors;
 pub mod allocation;
+pub mod log;
 pub mod measure;
 pub mod remote;
 pub mod tasks;
