@@ -70,10 +70,27 @@ impl Replica {
         }
     }
 
-    /// Whether everything from `first` on is in memory, as what a candidate is told must be.
+    /// Whether everything from `first` on is in memory and fits into a message. What is not chosen
+    /// always does (see [`room_for`](Self::room_for)), so a candidate that catches up will be told.
     fn can_tell_from(&self, first: Position) -> bool {
+        let options = &self.setup.options;
+        let limit = options.ahead_bytes.saturating_add(options.append_bytes);
         first >= self.window.first()
-            || self.commit.since(first) < self.setup.options.ahead && self.window.first() <= first
+            && (self.window.bytes() <= limit || self.bytes_from(first) <= limit)
+    }
+
+    fn bytes_from(&self, first: Position) -> usize {
+        self.window.from(first).map(|(_, entry)| entry.action.weight()).sum()
+    }
+
+    /// Whether an entry may be accepted at `position`, so far past what is known to be chosen.
+    fn room_for(&self, position: Position) -> bool {
+        let options = &self.setup.options;
+        let next = self.commit.next();
+        position <= next
+            || position.since(next) < options.ahead
+                && (self.window.bytes() <= options.ahead_bytes
+                    || self.bytes_from(next) <= options.ahead_bytes)
     }
 
     /// Phase 2, asked by `from`. Accepting is promising.
@@ -97,10 +114,9 @@ impl Replica {
             return self.answer(from.node, Message::Failed { ballot });
         }
         self.follow(from, ballot);
-        let limit = self.commit.plus(self.setup.options.ahead);
         let mut last = first.previous();
         for action in actions {
-            if last.next() > limit {
+            if !self.room_for(last.next()) {
                 break;
             }
             last = last.next();
@@ -176,7 +192,7 @@ impl Replica {
     }
 
     pub(crate) fn ignore(&mut self, from: Member, ballot: Ballot) {
-        let (status, commit) = (self.status(), self.commit);
+        let (status, commit) = (self.status(), self.held());
         self.answer(
             from.node,
             Message::Ignored {

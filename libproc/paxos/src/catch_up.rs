@@ -5,7 +5,7 @@
 
 use crate::{
     Ballot, Base, Entry, Leading, Member, Message, Millis, NodeId, Output, Position, Record,
-    Replica, RequestId, Snapshot, Span, replica::Role,
+    Replica, RequestId, Snapshot, Span, replica::{Effect, Role},
 };
 
 /// What a replica knows it lacks, and whom it asked.
@@ -102,12 +102,20 @@ impl Replica {
         if let Role::Leading(_) = &self.role {
             return None; // learns from its votes
         }
+        if self.configs.latest().is_none() {
+            // Who votes at the beginning is in no entry: it comes with the base. Nobody keeps zero.
+            return self.has_begun().then_some(Span::new(Position::ZERO, Position::ZERO));
+        }
         let next = self.commit.next();
         if self.commit < self.catch_up.wanted {
             return Some(Span::new(next, self.catch_up.wanted));
         }
         // Nothing to fetch, but the leader can tell how far the damage may reach.
         (!self.damage.spans.is_empty()).then_some(Span::new(next, next))
+    }
+
+    fn has_begun(&self) -> bool {
+        self.status.has_begun() && self.catch_up.wanted > Position::ZERO
     }
 
     fn peer_to_ask(&self) -> Option<NodeId> {
@@ -271,7 +279,7 @@ impl Replica {
         if self.answered(from, request).is_none() {
             return;
         }
-        let useful = base.begin > self.begin;
+        let useful = base.begin > self.begin || self.configs.latest().is_none();
         if base.begin > self.commit.next() && !matches!(self.role, Role::Leading(_)) {
             self.install(base);
         } else if useful {
@@ -290,6 +298,7 @@ impl Replica {
         self.persist(Record::Base(base.clone()));
         self.window.drop_before(base.begin.min(self.commit.next()));
         self.repaired_before(base.begin);
+        self.after.hold(Effect::Report(Output::Truncated(base.begin)));
         self.out.push(Output::Install(base));
     }
 

@@ -188,7 +188,7 @@ impl Replica {
         };
         let holds = |member: &&Member| {
             if **member == self.me {
-                return mine;
+                return mine && self.held() >= position;
             }
             let follows = leader
                 .followers

@@ -6,7 +6,8 @@
 //! repaired when something is accepted there again, when what was chosen there is
 //! fetched, when it is truncated, or when a leader knows that nothing was chosen there.
 
-use crate::{Ballot, Damage, Life, Output, Position, Record, Replica, Span, Status};
+use crate::{
+    replica::Effect,Ballot, Damage, Life, Output, Position, Record, Replica, Span, Status};
 
 impl Replica {
     /// At the start: what the storage told, or a record of what it told before.
@@ -56,11 +57,7 @@ impl Replica {
     /// The promise of `former` is lost: what follows is another life, whose vote nobody counted yet. What is known
     /// to be chosen stays.
     pub(crate) fn forget(&mut self, former: Life) {
-        match self.status {
-            Status::Empty => return, // it had promised nothing
-            Status::Starting => self.starting = None,
-            Status::Recovering | Status::Voting | Status::Repairing => {}
-        }
+        self.starting = None; // even if no record says that it began: there was something to lose
         self.me.life = Life(former.0.saturating_add(1).max(self.incarnation.0));
         self.status = Status::Recovering;
         self.window.drop_after(self.commit);
@@ -82,6 +79,12 @@ impl Replica {
                 position = position.next();
             }
         }
+    }
+
+    /// Up to where it holds everything that is chosen.
+    pub(crate) fn held(&self) -> Position {
+        let lost = self.damage.spans.first().map_or(Position::MAX, |span| span.first);
+        self.commit.min(lost.previous())
     }
 
     pub(crate) fn is_damaged(&self, position: Position) -> bool {
@@ -119,7 +122,7 @@ impl Replica {
         self.persist(Record::Damaged(self.damage.clone()));
         if self.damage.spans.is_empty() {
             self.damage.ballot = Ballot::ZERO;
-            self.out.push(Output::StatusIs(self.status()));
+            self.after.hold(Effect::Report(Output::StatusIs(self.status())));
         }
     }
 }

@@ -61,6 +61,7 @@ impl Durable {
                 (self.status, self.life, self.starting) = (status, life, starting);
                 if let Status::Recovering = status {
                     self.entries.clear();
+                    self.forgot = false;
                 }
             }
             Record::Promised(ballot) => self.promised = self.promised.max(ballot),

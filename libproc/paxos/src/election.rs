@@ -12,6 +12,10 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How far past what is chosen a promise may tell of entries: far more than a window ever is, and little
+/// enough to walk through.
+const SPREAD_MAX: u64 = 65_536;
+
 /// A replica that asks who would promise.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Canvass {
@@ -35,7 +39,7 @@ pub(crate) struct Campaign {
 
 impl Campaign {
     /// The last position anything may be at, as far as the promises tell.
-    fn top(&self, commit: Position, ahead: u64) -> Position {
+    fn top(&self, commit: Position) -> Position {
         let entries = self
             .promises
             .values()
@@ -48,7 +52,7 @@ impl Campaign {
         let spans = self.promises.values().flat_map(|promise| &promise.damaged);
         let near = spans
             .map(|span| span.last)
-            .filter(|last| last.since(top) <= ahead);
+            .filter(|last| last.since(top) <= SPREAD_MAX);
         near.max().unwrap_or(top).max(top)
     }
 
@@ -268,10 +272,7 @@ impl Replica {
     }
 
     pub(crate) fn promised(&mut self, from: Member, ballot: Ballot, promise: Promise) {
-        let limit = promise
-            .commit
-            .max(self.commit)
-            .plus(4 * self.setup.options.ahead);
+        let limit = promise.commit.max(self.commit).plus(SPREAD_MAX);
         let Some(config) = self.configs.latest() else {
             return;
         };
@@ -297,7 +298,7 @@ impl Replica {
             return self.stand(); // learned meanwhile that others vote
         }
         let quorum = config.electing();
-        let top = campaign.top(self.commit, self.setup.options.ahead);
+        let top = campaign.top(self.commit);
         if campaign.promises.len() < quorum || campaign.speaking_after(top) < quorum {
             return;
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     Action, Ballot, Base, Config, Entry, NodeId, Output, Position, Record, Replica, Status,
-    Violation,
+    Violation, replica::Effect,
 };
 
 impl Replica {
@@ -90,6 +90,7 @@ impl Replica {
         self.persist(Record::Base(base));
         self.window.drop_before(to.min(self.commit.next()));
         self.repaired_before(to);
+        self.after.hold(Effect::Report(Output::Truncated(to)));
     }
 
     fn configured(&mut self, from: Position, config: Config) {
@@ -123,6 +124,7 @@ impl Replica {
         self.persist(Record::Base(base.clone()));
         self.repaired_before(base.begin);
         self.out.push(Output::Install(base.clone()));
+        self.after.hold(Effect::Report(Output::Truncated(base.begin)));
         self.membership_is(&base.config);
     }
 

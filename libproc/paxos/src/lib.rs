@@ -95,14 +95,14 @@ mod reads;
 mod record;
 mod recovery;
 mod replica;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod window;
 
 pub use action::{Action, Entry};
 pub use ballot::Ballot;
 pub use durable::Durable;
 pub use error::{Append, Failure, Space, Violation};
-#[cfg(feature = "sim")]
-pub use flaw::Flaw;
 pub use id::{
     ClusterId, Epoch, Incarnation, Life, Millis, NodeId, Position, RequestId, Ticket, WriteNumber,
 };

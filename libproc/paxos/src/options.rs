@@ -26,6 +26,8 @@ pub struct Options {
     pub append_bytes: usize,
     /// How far past its own commit a replica accepts. Bounds what it must tell a candidate.
     pub ahead: u64,
+    /// Bytes of what it accepts past its own commit, at most; the next entry is always accepted.
+    pub ahead_bytes: usize,
     /// Chosen entries kept in memory, for followers that lag a little.
     pub keep: u64,
     /// Bytes of these, at most.
@@ -50,6 +52,7 @@ impl Default for Options {
             queue: 65_536,
             append_bytes: 4 << 20,
             ahead: 256,
+            ahead_bytes: 8 << 20,
             keep: 1_024,
             keep_bytes: 8 << 20,
             fetch: 4_096,

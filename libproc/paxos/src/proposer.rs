@@ -517,11 +517,7 @@ impl Replica {
         self.ask_for_more();
         self.answer(
             from.node,
-            Message::Followed {
-                ballot,
-                round,
-                commit: self.commit,
-            },
+            Message::Followed { ballot, round, commit: self.held() },
         );
     }
 

@@ -73,8 +73,7 @@ impl Replica {
         Report {
             status: self.status(),
             config,
-            commit: self.commit,
-            leader,
+            commit: self.held(), leader,
         }
     }
 

@@ -181,7 +181,9 @@ pub enum Output {
     },
     /// The log begins here; entries before will not come.
     Install(Base),
-    /// The status is another.
+    /// Nothing before this is needed any more, and that is on record.
+    Truncated(Position),
+    /// The status is another. After `Repairing`, `Voting` tells that the repair is done and on record.
     StatusIs(Status),
     /// It cannot start without a person: see [`Failure`].
     Stuck(Failure),
@@ -227,6 +229,8 @@ pub(crate) enum Effect {
         first: Position,
         last: Position,
     },
+    /// Something to tell.
+    Report(Output),
     /// The start is on record: its ballots are its own.
     Ready,
 }
@@ -272,12 +276,36 @@ impl Replica {
     /// Starts a replica with the memory its storage replayed. `fresh` is a number that was never
     /// given to this replica before: milliseconds since 1970, or chance.
     pub fn start(setup: Setup, durable: Durable, fresh: u64, now: Millis) -> (Self, Vec<Output>) {
+        Self::start_inner(setup, durable, fresh, now, |_| {})
+    }
+
+    /// Starts one with a planted bug.
+    #[cfg(feature = "sim")]
+    pub(crate) fn start_with(
+        setup: Setup,
+        durable: Durable,
+        fresh: u64,
+        now: Millis,
+        flaw: Option<crate::flaw::Flaw>,
+    ) -> (Self, Vec<Output>) {
+        Self::start_inner(setup, durable, fresh, now, |replica| replica.flaw = flaw)
+    }
+
+    fn start_inner(
+        setup: Setup,
+        durable: Durable,
+        fresh: u64,
+        now: Millis,
+        prepare: impl FnOnce(&mut Self),
+    ) -> (Self, Vec<Output>) {
         let incarnation = Incarnation(durable.incarnation.0.saturating_add(1).max(fresh));
         let life = if durable.life == Life(0) {
             Life(fresh.max(1))
         } else {
             durable.life
         };
+        let mut setup = setup;
+        setup.options.ahead = setup.options.ahead.max(setup.options.window);
         let mut window = Window::new(durable.commit.next());
         for (position, entry) in durable.entries {
             window.set(position, entry);
@@ -319,6 +347,7 @@ impl Replica {
             #[cfg(feature = "sim")]
             flaw: None,
         };
+        prepare(&mut replica);
         replica.persist(Record::Started(incarnation));
         if durable.life == Life(0) {
             replica.persist_status();
@@ -414,6 +443,7 @@ impl Replica {
                 } => {
                     self.accepted(self.me, ballot, first, last);
                 }
+                Effect::Report(output) => self.out.push(output),
                 Effect::Ready => self.ready = true,
             }
         }
