@@ -21,8 +21,13 @@ pub(super) fn measure(args: &Args, place: &Path) -> Result<Json> {
     let mut patterns = Vec::new();
     for size in &args.sizes {
         let (before, latency) = floor::measure(place, *size, time)?;
-        say(args, &format!("{size} B, bare write and flush: {before:.0} a second; {}",
-            quantiles_text(&latency)));
+        say(
+            args,
+            &format!(
+                "{size} B, bare write and flush: {before:.0} a second; {}",
+                quantiles_text(&latency)
+            ),
+        );
         let directory = place.join(format!("appends-{size}"));
         let replicas = Replicas::start(&directory, 3)?;
         let mut single = None;
@@ -36,14 +41,19 @@ pub(super) fn measure(args: &Args, place: &Path) -> Result<Json> {
                 single = Some(per_second);
             }
             let times_single = single.map(|single| per_second / single);
-            say(args, &format!(
-                "{size} B, {outstanding} outstanding: {per_second:.0} a second, {:.0} % of bare, \
+            say(
+                args,
+                &format!(
+                    "{size} B, {outstanding} outstanding: {per_second:.0} a second, {:.0} % of bare, \
                  {:.1} MB/s{}; {}",
-                per_second / before * 100.0,
-                per_second * size as f64 / 1e6,
-                times_single.map(|times| format!(", {times:.1}x one")).unwrap_or_default(),
-                quantiles_text(&latency)
-            ));
+                    per_second / before * 100.0,
+                    per_second * size as f64 / 1e6,
+                    times_single
+                        .map(|times| format!(", {times:.1}x one"))
+                        .unwrap_or_default(),
+                    quantiles_text(&latency)
+                ),
+            );
             let mut figures = rated(per_second, &latency);
             figures["outstanding"] = outstanding.into();
             figures["times_one_outstanding"] = json!(times_single);
@@ -53,7 +63,10 @@ pub(super) fn measure(args: &Args, place: &Path) -> Result<Json> {
         std::fs::remove_dir_all(&directory)?;
         let (after, _) = floor::measure(place, size.to_owned(), time)?;
         let bare = (before + after) / 2.0;
-        say(args, &format!("{size} B, bare write and flush again: {after:.0} a second"));
+        say(
+            args,
+            &format!("{size} B, bare write and flush again: {after:.0} a second"),
+        );
         let log = measured.into_iter().map(|(per_second, mut figures)| {
             figures["of_bare"] = json!(per_second / bare);
             figures

@@ -23,7 +23,10 @@ pub(super) fn measure(args: &Args, place: &Path) -> Result<Json> {
     for _ in 0..args.rounds {
         let leader = replicas.leader()?;
         let nodes = replicas.nodes();
-        let other = *nodes.iter().find(|node| **node != leader).unwrap_or(&leader);
+        let other = *nodes
+            .iter()
+            .find(|node| **node != leader)
+            .unwrap_or(&leader);
         replicas.on(leader, async |_, log| append(log).await)?;
         let since = Instant::now();
         replicas.kill(leader)?;
@@ -32,17 +35,23 @@ pub(super) fn measure(args: &Args, place: &Path) -> Result<Json> {
         replicas.revive(leader)?;
         let until = Instant::now() + PATIENCE;
         while replicas.status(leader)?.commit < end {
-            ensure!(Instant::now() < until, "the one that was killed does not catch up");
+            ensure!(
+                Instant::now() < until,
+                "the one that was killed does not catch up"
+            );
             std::thread::sleep(AGAIN);
         }
     }
     replicas.end()?;
     std::fs::remove_dir_all(&directory)?;
-    say(args, &format!(
-        "leader killed {} times, until another accepts an append: {}",
-        args.rounds,
-        quantiles_text(&latency)
-    ));
+    say(
+        args,
+        &format!(
+            "leader killed {} times, until another accepts an append: {}",
+            args.rounds,
+            quantiles_text(&latency)
+        ),
+    );
     Ok(json!({"rounds": args.rounds, "latency": quantiles(&latency)}))
 }
 

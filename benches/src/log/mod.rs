@@ -26,8 +26,12 @@ use crate::measure::machine::Machine;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// What to measure
-    #[arg(long, value_enum, value_delimiter = ',',
-          default_value = "appends,restart,catch-up,failover")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "appends,restart,catch-up,failover"
+    )]
     pub parts: Vec<Part>,
     /// Where files are made, on the disk to be measured; removed in the end [default: a temporary
     /// directory]
@@ -75,7 +79,11 @@ pub enum Part {
 /// When files cannot be made, or a log does not do what it should.
 pub fn run(args: &Args) -> Result<()> {
     let name = format!("tepui-log-bench-{}", std::process::id());
-    let place = args.dir.clone().unwrap_or_else(std::env::temp_dir).join(name);
+    let place = args
+        .dir
+        .clone()
+        .unwrap_or_else(std::env::temp_dir)
+        .join(name);
     fs::create_dir_all(&place).with_context(|| format!("could not make {}", place.display()))?;
     let outcome = measure(args, &place);
     let removed = fs::remove_dir_all(&place);

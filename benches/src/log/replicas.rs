@@ -100,10 +100,15 @@ impl Replicas {
                 let _ = answer.send(job(node, log).await);
             })
         });
-        let running = self.running.get(&node).context("the replica does not run")?;
+        let running = self
+            .running
+            .get(&node)
+            .context("the replica does not run")?;
         let sent = running.jobs.send(job);
         sent.map_err(|_| anyhow!("replica {node} has ended"))?;
-        answered.recv().with_context(|| format!("replica {node} has ended"))
+        answered
+            .recv()
+            .with_context(|| format!("replica {node} has ended"))
     }
 
     pub(super) fn status(&self, node: NodeId) -> Result<ReplicaStatus> {
@@ -147,7 +152,10 @@ fn serve(
 ) -> Result<()> {
     libproc::run_alone(async {
         Ok(async {
-            let node = Node::builder().workers(1).bind(&address.to_string()).await?;
+            let node = Node::builder()
+                .workers(1)
+                .bind(&address.to_string())
+                .await?;
             let log = Log::open(&node, options).await?;
             // Whoever started us waits for it.
             let _ = ready.send(());

@@ -43,13 +43,18 @@ pub(super) fn measure(args: &Args, place: &Path) -> Result<Json> {
         times.sort_by(f64::total_cmp);
     }
     let (opened, led) = (opened[STARTS / 2], led[STARTS / 2]);
-    say(args, &format!(
-        "restart with {chosen} records of {ENTRY} B: {opened:.2} s until it runs, {led:.2} s until \
+    say(
+        args,
+        &format!(
+            "restart with {chosen} records of {ENTRY} B: {opened:.2} s until it runs, {led:.2} s until \
          it leads (alone); filled in {:.1} s",
-        filled.as_secs_f64()
-    ));
-    Ok(json!({"records": chosen.0, "bytes": ENTRY, "running_s": opened, "leading_s": led,
-              "filled_s": filled.as_secs_f64()}))
+            filled.as_secs_f64()
+        ),
+    );
+    Ok(
+        json!({"records": chosen.0, "bytes": ENTRY, "running_s": opened, "leading_s": led,
+              "filled_s": filled.as_secs_f64()}),
+    )
 }
 
 /// Appends so many entries, many at once.

@@ -20,8 +20,13 @@ const DONE: Duration = Duration::from_secs(15);
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct LogFlag {
     /// Replicas of the log, as host:port, of which one that answers is asked
-    #[arg(long, value_name = "ADDRESSES", env = "TEPUI_LOG", value_delimiter = ',',
-          default_value = "127.0.0.1:5070")]
+    #[arg(
+        long,
+        value_name = "ADDRESSES",
+        env = "TEPUI_LOG",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:5070"
+    )]
     pub(crate) replica: Vec<String>,
     /// The name of the replicas' process
     #[arg(long, value_name = "NAME", default_value = replog::NAME)]

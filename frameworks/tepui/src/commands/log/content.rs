@@ -54,7 +54,10 @@ pub(crate) fn append(args: &AppendArgs) -> Result<ExitCode> {
             for line in io::stdin().lock().lines() {
                 let line = line.context("could not read standard input")?;
                 if line.len() > LINE_MAX {
-                    bail!("a line has {} bytes; an entry can have {LINE_MAX}", line.len());
+                    bail!(
+                        "a line has {} bytes; an entry can have {LINE_MAX}",
+                        line.len()
+                    );
                 }
                 show(done("append", writer.append(line)).await?)?;
             }

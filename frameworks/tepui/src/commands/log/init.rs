@@ -52,6 +52,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     SegmentedStore::init(Arc::new(disk), identity, options)
         .with_context(|| format!("could not make a log in {shown}"))?;
     let (node, log) = (args.node, &args.log);
-    output::line(&format!("{shown}: replica {node} of the log `{log}`, empty"))?;
+    output::line(&format!(
+        "{shown}: replica {node} of the log `{log}`, empty"
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

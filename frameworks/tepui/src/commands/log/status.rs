@@ -53,7 +53,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             status.leadership.leading.map(|_| line.node)
         });
         let members = lines.iter().filter(|line| line.votes).count();
-        let voting = lines.iter().filter(|line| line.votes && is_voting(line)).count();
+        let voting = lines
+            .iter()
+            .filter(|line| line.votes && is_voting(line))
+            .count();
         match args.json {
             true => output::json(&json(&client.status, leader, &lines))?,
             false => print(leader, &lines)?,
@@ -102,7 +105,9 @@ async fn ask_all(client: &Client) -> Vec<Line> {
 }
 
 fn print(leader: Option<NodeId>, lines: &[Line]) -> Result<()> {
-    let headings = ["REPLICA", "ADDRESS", "STATUS", "ROLE", "BEGIN", "CHOSEN", "END", "DAMAGED"];
+    let headings = [
+        "REPLICA", "ADDRESS", "STATUS", "ROLE", "BEGIN", "CHOSEN", "END", "DAMAGED",
+    ];
     let mut table = table::new(&headings);
     for line in lines {
         let address = line.address.map(|address| address.to_string());
@@ -149,11 +154,14 @@ fn word(status: &ReplicaStatus) -> &'static str {
 }
 
 fn damaged(status: &ReplicaStatus) -> String {
-    let spans = status.damaged.iter().map(|span| match span.first == span.last {
-        true => span.first.to_string(),
-        false if span.last == replog::Position::MAX => format!("{}-", span.first),
-        false => format!("{}-{}", span.first, span.last),
-    });
+    let spans = status
+        .damaged
+        .iter()
+        .map(|span| match span.first == span.last {
+            true => span.first.to_string(),
+            false if span.last == replog::Position::MAX => format!("{}-", span.first),
+            false => format!("{}-{}", span.first, span.last),
+        });
     let spans: Vec<String> = spans.collect();
     spans.join(",")
 }
