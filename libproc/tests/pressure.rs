@@ -318,7 +318,7 @@ fn a_peer_that_dies_behind_a_full_mailbox_is_noticed() {
         ];
         peer.write_all(&says.concat()).await.expect("it reads");
         assert!(raw::is_ended(&mut peer).await, "silence is noticed");
-        while dead(&there, DeadReason::MailboxFull) < 2 {
+        while dead(&there, DeadReason::Disconnected) < 2 {
             tokio::task::yield_now().await;
         }
         assert_eq!(there.backlogs(), [], "nothing is left of it");
