@@ -6,6 +6,7 @@ use api::executor::Exit;
 use api::scheduler::{Failure, FromExecutor, Subscribed};
 use api::v1::convert::Unfit;
 use api::v1::scheduler::{Event, EventBody};
+use types::TaskStatus;
 
 use crate::session::Input;
 
@@ -48,7 +49,11 @@ pub(super) fn heard(event: Event) -> Result<Heard, Unfit> {
             Input::Offers(offers.collect::<Result<_, _>>()?)
         }
         EventBody::Rescind(rescind) => Input::Rescinded(rescind.offer_id.try_into()?),
-        EventBody::Update(update) => Input::Updated(update.status.try_into()?),
+        EventBody::Update(update) => {
+            let mut status: TaskStatus = update.status.try_into()?;
+            status.exit_code = exit_code(&status);
+            Input::Updated(status)
+        }
         EventBody::Message(message) => Input::Said(FromExecutor {
             agent_id: message.agent_id.try_into()?,
             executor_id: message.executor_id.try_into()?,
@@ -74,6 +79,15 @@ pub(super) fn heard(event: Event) -> Result<Heard, Unfit> {
     }))
 }
 
+/// What a command exited with, which the v1 API only tells people.
+fn exit_code(status: &TaskStatus) -> Option<i32> {
+    let message = status.message.as_deref()?;
+    message
+        .strip_prefix("Command exited with status ")?
+        .parse()
+        .ok()
+}
+
 /// How a process ended, from the status of `wait(2)`.
 fn exit(status: Option<i32>) -> Exit {
     match status {
@@ -87,7 +101,7 @@ fn exit(status: Option<i32>) -> Exit {
 mod tests {
     use api::scheduler::{Offers, Rejected, Rescind, Update};
     use api::v1::{Encoding, Message as _};
-    use types::{FrameworkId, FrameworkInfo, MasterInfo, Resources, Source, TaskState, TaskStatus};
+    use types::{FrameworkId, FrameworkInfo, MasterInfo, Resources, Source, TaskState};
 
     use super::*;
 
@@ -170,6 +184,20 @@ mod tests {
         let stands = Heard::Subscribed(subscribed.clone(), None);
         assert_eq!(told(&Event::from(&subscribed)), stands);
         assert_eq!(told(&EventBody::Heartbeat.into()), Heard::Nothing);
+    }
+
+    #[test]
+    fn what_a_command_exited_with_is_found_in_its_message() {
+        let task_id = types::TaskId::new("task").unwrap();
+        let mut status = TaskStatus::new(task_id, TaskState::Failed, Source::Executor, 1_000);
+        for (message, code) in [
+            ("Command exited with status 3", Some(3)),
+            ("Command terminated with signal Killed", None),
+            ("Command exited with status x", None),
+        ] {
+            status.message = Some(message.to_owned());
+            assert_eq!(exit_code(&status), code, "{message}");
+        }
     }
 
     #[test]
