@@ -41,6 +41,8 @@ pub(crate) struct MasterProcess {
     pub(crate) speaker: Option<Upid>,
     /// Operators that watch.
     pub(crate) watchers: http::Watchers,
+    /// Agents that are about to be declared gone: the registry has been told.
+    pub(crate) marking_gone: BTreeSet<AgentId>,
     /// Agents that are being taken back.
     pub(crate) returning: BTreeSet<AgentId>,
     /// Counts registrations of agents.
@@ -73,6 +75,7 @@ impl MasterProcess {
             speaker: None,
             watchers: http::Watchers::default(),
             admitting: BTreeSet::new(),
+            marking_gone: BTreeSet::new(),
             returning: BTreeSet::new(),
             sessions: 0,
             unchecked: 0,

@@ -5,6 +5,7 @@
 
 mod authentication;
 mod client;
+mod draining;
 mod executor_api;
 mod executor_refusals;
 mod executors;

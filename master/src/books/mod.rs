@@ -5,6 +5,7 @@
 //! through [`Books`], which keeps both sides of every relation.
 
 mod agent;
+mod aside;
 mod check;
 mod departures;
 mod framework;
@@ -14,13 +15,14 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use api::master::FrameworkState;
 use libproc::Upid;
 use types::{AgentId, FrameworkId, Offer, OfferId, Resources, Role};
 
 pub(crate) use agent::{Agent, UsedBy};
+pub(crate) use aside::{Aside, Drain};
 pub(crate) use framework::{Entry, Executor, Framework};
 pub(crate) use offers::NoRoom;
 pub(crate) use readmission::{Readmission, Report};
@@ -74,6 +76,12 @@ pub(crate) struct Books {
     unreachable: BTreeMap<AgentId, Unreachable>,
     /// The unreachable in the order they became so; may list some that came back.
     unreachable_order: VecDeque<AgentId>,
+    /// Agents that operators set aside, in sight or not.
+    aside: BTreeMap<AgentId, Aside>,
+    /// Agents that may not come back.
+    gone: BTreeSet<AgentId>,
+    /// The same in the order they went.
+    gone_order: VecDeque<AgentId>,
     agent_at: BTreeMap<Upid, AgentId>,
     framework_at: BTreeMap<Upid, FrameworkId>,
     sequence: u64,
@@ -90,6 +98,9 @@ impl Books {
             completed: VecDeque::new(),
             unreachable: BTreeMap::new(),
             unreachable_order: VecDeque::new(),
+            aside: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            gone_order: VecDeque::new(),
             agent_at: BTreeMap::new(),
             framework_at: BTreeMap::new(),
             sequence: 0,
@@ -150,7 +161,10 @@ impl Books {
         self.unreachable.insert(id, Unreachable { agent, since_ms });
         while self.unreachable_order.len() > self.limits.removed_agents {
             if let Some(oldest) = self.unreachable_order.pop_front() {
-                self.unreachable.remove(&oldest);
+                let forgotten = self.unreachable.remove(&oldest).is_some();
+                if forgotten && !self.agents.contains_key(&oldest) {
+                    self.aside.remove(&oldest);
+                }
             }
         }
     }

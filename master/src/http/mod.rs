@@ -19,7 +19,7 @@ mod scheduler;
 mod sink;
 mod stream;
 pub(crate) mod v0;
-mod views;
+pub(in crate::http) mod views;
 mod watching;
 
 use api::v1::authentication::Realm;

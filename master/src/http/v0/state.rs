@@ -86,7 +86,10 @@ pub(super) fn state(master: &MasterProcess, request: &Request, _: &Ctx) -> Answe
                 hostname: &info.hostname,
             },
             flags: master.flags(),
-            slaves: books.agents().map(AgentView::from).collect(),
+            slaves: books
+                .agents()
+                .map(|agent| AgentView::new(agent, books))
+                .collect(),
             recovered_slaves: [],
             frameworks: views(master, books.frameworks()),
             completed_frameworks: views(master, books.completed_frameworks()),
@@ -155,7 +158,7 @@ pub(super) fn summary(master: &MasterProcess, request: &Request, _: &Ctx) -> Ans
     let slaves = books.agents().map(|agent| {
         let (tasks, framework_ids) = on.remove(&agent.id).unwrap_or_default();
         AgentCounted {
-            agent: agent.into(),
+            agent: AgentView::new(agent, books),
             tasks,
             framework_ids,
         }
