@@ -19,6 +19,7 @@ use types::{Reason, Source, Task, TaskState, TaskStatus, UpdateId};
 
 use crate::books::{Books, Phase};
 use crate::counters::Counters;
+use crate::draining::Draining;
 use crate::garbage::Garbage;
 use crate::launcher::{Launch, LauncherEvent};
 use crate::registration::{Due, Registration};
@@ -40,6 +41,7 @@ pub(crate) struct Agent {
     /// What ends executors that do not register in time.
     pub(crate) timeouts: HashMap<ContainerId, Timer>,
     pub(crate) stopping: Option<Stopping>,
+    pub(crate) draining: Option<Draining>,
     pub(crate) started_ms: u64,
     pub(crate) counters: Counters,
     /// For pages that take their time.
@@ -79,6 +81,7 @@ impl Agent {
             garbage: Garbage::new(options.gc_delay),
             timeouts: HashMap::new(),
             stopping: None,
+            draining: None,
             started_ms: env::unix_ms(),
             counters: Counters::default(),
             page_turns: Arc::new(Semaphore::new(crate::http::PAGES_AT_ONCE)),
@@ -256,6 +259,7 @@ impl Agent {
         mut status: TaskStatus,
         ctx: &mut Context<Self>,
     ) -> Taken {
+        self.blame_drain(of, &mut status);
         let task = self.books.task(of);
         if task.is_some_and(|task| !task.state.may_become(status.state)) {
             return Taken::AfterEnd;

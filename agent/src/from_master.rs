@@ -31,7 +31,7 @@ impl Agent {
     }
 
     /// Whether the master may give orders.
-    fn obeys(&self, ctx: &Context<Self>) -> bool {
+    pub(crate) fn obeys(&self, ctx: &Context<Self>) -> bool {
         self.is_from_master(ctx) && self.registration.is_registered()
     }
 
@@ -62,7 +62,7 @@ impl Agent {
         true
     }
 
-    fn kill_task(&mut self, message: KillTask, ctx: &mut Context<Self>) {
+    pub(crate) fn kill_task(&mut self, message: KillTask, ctx: &mut Context<Self>) {
         let KillTask {
             framework_id,
             task_id,
@@ -245,6 +245,7 @@ impl Handler<AcknowledgeUpdate> for Agent {
         self.forward(acknowledged.next, ctx);
         if acknowledged.ended {
             self.books.acknowledged(&of);
+            self.end_drain_when_empty();
         }
         self.set_alarm(ctx);
     }

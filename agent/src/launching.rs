@@ -28,6 +28,14 @@ impl Agent {
         let Some(framework_id) = framework.id.clone() else {
             return tracing::warn!(task = %task.task_id, "task of a framework without id ignored");
         };
+        if self.draining.is_some() {
+            let task_id = task.task_id;
+            let of = TaskOf {
+                framework_id,
+                task_id,
+            };
+            return self.refuse_task(&framework, &of, &Refusal::Draining, ctx);
+        }
         let container_id = self.container_id();
         let admission = self
             .books
@@ -67,9 +75,12 @@ impl Agent {
         let names: Vec<TaskId> = tasks.iter().map(|task| task.task_id.clone()).collect();
         let container_id = self.container_id();
         let group = (executor, tasks.clone());
-        let admission =
-            self.books
-                .admit_group(&framework, &framework_id, group, &role, &container_id);
+        let admission = match self.draining {
+            Some(_) => Err(Refusal::Draining),
+            None => self
+                .books
+                .admit_group(&framework, &framework_id, group, &role, &container_id),
+        };
         match admission {
             Ok(Admission::Start(executor_id)) => {
                 self.start_executor(&framework, &framework_id, &executor_id, &first, ctx);
@@ -103,6 +114,7 @@ impl Agent {
             // Nobody waits for a word, or it would be taken for another task's.
             Refusal::Duplicate | Refusal::FrameworkEnding => return,
             Refusal::Invalid(_) => (TaskState::Error, Reason::TaskInvalid),
+            Refusal::Draining => (TaskState::Dropped, Reason::AgentDraining),
             Refusal::ExecutorEnding => (TaskState::Dropped, Reason::ExecutorTerminated),
             Refusal::NotEnough { .. } => (TaskState::Dropped, Reason::ResourcesUnknown),
         };

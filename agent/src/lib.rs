@@ -26,6 +26,7 @@ mod agent;
 mod books;
 mod counters;
 pub mod detect;
+mod draining;
 mod environment;
 mod from_executor;
 mod from_launcher;

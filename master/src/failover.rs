@@ -87,7 +87,11 @@ impl MasterProcess {
             .map(|entry| word.of_task(&entry.task))
             .collect();
         self.recover_framework_offers(id);
-        for agent in self.books.remove_framework(id, word) {
+        let agents = self.books.remove_framework(id, word);
+        for agent in &agents {
+            self.look_after_drain(agent, ctx);
+        }
+        for agent in agents {
             if let Some(agent) = self.books.agent(&agent).filter(|agent| agent.connected) {
                 let framework_id = id.clone();
                 ctx.tell(&agent.pid, ShutdownFramework { framework_id });

@@ -147,7 +147,9 @@ impl Handler<UpdateStatus> for MasterProcess {
             }
             return self.drop_message("UpdateStatus", "nobody knows the framework", ctx);
         }
+        let agent_id = message.agent_id.clone();
         self.take_in_update(message, ctx);
+        self.look_after_drain(&agent_id, ctx);
         self.settle();
     }
 }

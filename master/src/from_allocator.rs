@@ -101,6 +101,11 @@ impl MasterProcess {
         };
         let total = agent.info.resources.clone();
         agent.announced = self.orders.announce(id.clone(), total, used);
+        if self.books.aside(id).is_some() {
+            let aside = id.clone();
+            self.orders
+                .give(move |allocator, _| allocator.deactivate_agent(&aside));
+        }
     }
 
     /// Takes offers back when they are not answered in time.

@@ -126,7 +126,8 @@ impl MasterProcess {
                 let task = framework.and_then(|framework| framework.task(&of.task_id));
                 task.is_some_and(|task| !task.state.is_terminal())
             });
-            summary_of(agent, agent.state(), tasks.count() as u64)
+            let state = agent.state(self.books.aside(&agent.id));
+            summary_of(agent, state, tasks.count() as u64)
         });
         let lost = self.books.unreachable_agents();
         let lost = lost.map(|lost| summary_of(&lost.agent, AgentState::Unreachable, 0));

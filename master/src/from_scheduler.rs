@@ -193,6 +193,7 @@ impl Handler<Acknowledge> for MasterProcess {
         ctx.tell(&agent.pid, acknowledge);
         self.books
             .acknowledge(&agent_id, &framework_id, &task_id, update_id);
+        self.look_after_drain(&agent_id, ctx);
         self.settle();
     }
 }

@@ -37,6 +37,7 @@ mod http;
 mod ids;
 mod launch;
 mod liveness;
+mod maintenance;
 mod metrics;
 mod options;
 mod orders;

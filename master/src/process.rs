@@ -43,6 +43,8 @@ pub(crate) struct MasterProcess {
     pub(crate) watchers: http::Watchers,
     /// Writes long pages.
     pub(crate) clerk: http::Clerk,
+    /// Agents that are about to be declared gone: the registry has been told.
+    pub(crate) marking_gone: BTreeSet<AgentId>,
     /// Agents that are being taken back.
     pub(crate) returning: BTreeSet<AgentId>,
     /// Counts registrations of agents.
@@ -76,6 +78,7 @@ impl MasterProcess {
             watchers: http::Watchers::default(),
             clerk: http::Clerk::default(),
             admitting: BTreeSet::new(),
+            marking_gone: BTreeSet::new(),
             returning: BTreeSet::new(),
             sessions: 0,
             unchecked: 0,

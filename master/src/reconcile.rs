@@ -27,7 +27,7 @@ impl Doubts<'_> {
             Some(agent) => agent.leaving,
             None if self.returning.contains(id) => true,
             None => {
-                let lost = books.unreachable_agent(id).is_some();
+                let lost = books.unreachable_agent(id).is_some() || books.is_gone(id);
                 self.learning && !lost && !self.ids.gave(id.as_str())
             }
         }
@@ -93,6 +93,10 @@ fn absent(
     let on = Some(agent_id.clone());
     if books.agent(agent_id).is_some() {
         let word = say(TaskState::Gone, "the agent does not have the task");
+        return word.of(task_id.clone(), on);
+    }
+    if books.is_gone(agent_id) {
+        let word = say(TaskState::GoneByOperator, "the agent was declared gone");
         return word.of(task_id.clone(), on);
     }
     if let Some(lost) = books.unreachable_agent(agent_id) {

@@ -197,7 +197,8 @@ impl MasterProcess {
         self.leave_behind(id, word, ctx);
     }
 
-    fn leave_behind(&mut self, id: &AgentId, word: Word, ctx: &mut Context<Self>) {
+    /// Removes an agent with what ran there, and tells everybody.
+    pub(crate) fn leave_behind(&mut self, id: &AgentId, word: Word, ctx: &mut Context<Self>) {
         let Some(agent) = self.books.agent(id) else {
             return;
         };

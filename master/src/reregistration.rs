@@ -26,6 +26,13 @@ impl Handler<Reregister> for MasterProcess {
         if self.returning.contains(&id) || self.admitting.contains(message.agent.upid()) {
             return self.drop_message("Reregister", "the agent is being taken back", ctx);
         }
+        if self.books.is_gone(&id) {
+            let reason = "Agent has been marked gone".to_owned();
+            return ctx.tell(&message.agent, api::agent::Refused { reason });
+        }
+        if self.marking_gone.contains(&id) {
+            return self.drop_message("Reregister", "the agent is being marked gone", ctx);
+        }
         let reported = message.tasks.len() + message.executors.len() + message.frameworks.len();
         if message.info.validate().is_err() || reported > MAX_REPORTED {
             let reason = "the agent or its report is invalid".to_owned();
@@ -123,7 +130,9 @@ impl MasterProcess {
         }
         self.announce_agent(&id);
         self.watch_agent(&id, ctx);
-        self.follow_up(id, pid, readmission, ctx);
+        self.follow_up(id.clone(), pid, readmission, ctx);
+        self.tell_to_drain(&id, ctx);
+        self.look_after_drain(&id, ctx);
         self.settle();
     }
 

@@ -31,6 +31,8 @@ pub(crate) enum Refusal {
     FrameworkEnding,
     #[error("{0}")]
     Invalid(String),
+    #[error("Task was received while agent was already draining")]
+    Draining,
     #[error("the executor is ending")]
     ExecutorEnding,
     #[error("the task asks for {asked}, of which the agent has only {free} free")]

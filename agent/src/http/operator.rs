@@ -76,7 +76,14 @@ impl Agent {
             }
             CallBody::GetAgent => ResponseBody::GetAgent(response::GetAgent {
                 agent_info: Some(Box::new((&self.info).into())),
-                ..response::GetAgent::default()
+                drain_config: self.draining.map(|draining| api::v1::DrainConfig {
+                    max_grace_period: draining.config.max_grace_period.map(Into::into),
+                    mark_gone: draining.config.mark_gone,
+                }),
+                estimated_drain_start_time: self.draining.map(|draining| api::v1::TimeInfo {
+                    nanoseconds: i64::try_from(draining.since_ms.saturating_mul(1_000_000))
+                        .unwrap_or(i64::MAX),
+                }),
             }),
             CallBody::SetLoggingLevel(_)
             | CallBody::LaunchNestedContainer(_)

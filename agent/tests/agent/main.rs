@@ -6,6 +6,7 @@
 mod authentication;
 mod bad_input;
 mod client;
+mod draining;
 mod executor_api;
 mod executor_refusals;
 mod executors;

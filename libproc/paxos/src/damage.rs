@@ -7,7 +7,8 @@
 //! fetched, when it is truncated, or when a leader knows that nothing was chosen there.
 
 use crate::{
-    replica::Effect,Ballot, Damage, Life, Output, Position, Record, Replica, Span, Status};
+    Ballot, Damage, Life, Output, Position, Record, Replica, Span, Status, replica::Effect,
+};
 
 impl Replica {
     /// At the start: what the storage told, or a record of what it told before.
@@ -83,7 +84,11 @@ impl Replica {
 
     /// Up to where it holds everything that is chosen.
     pub(crate) fn held(&self) -> Position {
-        let lost = self.damage.spans.first().map_or(Position::MAX, |span| span.first);
+        let lost = self
+            .damage
+            .spans
+            .first()
+            .map_or(Position::MAX, |span| span.first);
         self.commit.min(lost.previous())
     }
 
@@ -122,7 +127,8 @@ impl Replica {
         self.persist(Record::Damaged(self.damage.clone()));
         if self.damage.spans.is_empty() {
             self.damage.ballot = Ballot::ZERO;
-            self.after.hold(Effect::Report(Output::StatusIs(self.status())));
+            self.after
+                .hold(Effect::Report(Output::StatusIs(self.status())));
         }
     }
 }

@@ -376,7 +376,11 @@ impl Replica {
         if self.now.since(quorum) > patience {
             return self.become_follower(None); // a quorum may follow another
         }
-        let lost = self.damage.spans.first().is_some_and(|span| span.first <= self.commit);
+        let lost = self
+            .damage
+            .spans
+            .first()
+            .is_some_and(|span| span.first <= self.commit);
         if lost && self.now.since(leader.since) > Millis(4 * options.election_ms.0) {
             // It is chosen and nobody else knows: phase 1 finds it.
             self.become_follower(None);
@@ -524,7 +528,11 @@ impl Replica {
         self.ask_for_more();
         self.answer(
             from.node,
-            Message::Followed { ballot, round, commit: self.held() },
+            Message::Followed {
+                ballot,
+                round,
+                commit: self.held(),
+            },
         );
     }
 

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 pub use ::http::{HeaderMap, Method, StatusCode, header};
-pub use gzip::accepted as accepts_gzip;
 pub use guard::{Admission, Guard, Target};
+pub use gzip::accepted as accepts_gzip;
 pub use route::{Answer, Described, Routes};
 
 pub(crate) use route::{Call, RouteList};

@@ -8,7 +8,8 @@ use types::{
     AgentId, AgentInfo, ContainerId, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo,
 };
 use types::{
-    KillPolicy, MasterInfo, Resources, Role, Task, TaskId, TaskInfo, TaskStatus, UpdateId,
+    DrainConfig, KillPolicy, MasterInfo, Resources, Role, Task, TaskId, TaskInfo, TaskStatus,
+    UpdateId,
 };
 
 use crate::executor::Executing;
@@ -43,6 +44,8 @@ protocol! {
             tasks: Vec<TaskInfo>,
             role: Role,
         };
+        /// End all your tasks, and take no others until they have ended.
+        message Drain { config: DrainConfig };
         /// End this task.
         message KillTask {
             framework_id: FrameworkId,

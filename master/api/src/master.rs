@@ -188,6 +188,12 @@ pub struct AgentSummary {
 pub enum AgentState {
     /// Connected and offered.
     Active,
+    /// An operator wants nothing new to run there.
+    Deactivated,
+    /// The same, and what runs there is being ended.
+    Draining,
+    /// The same, and nothing runs there any more.
+    Drained,
     /// Its connection is broken; it may come back.
     Disconnected,
     /// It did not come back in time: its tasks are reported unreachable.

@@ -8,6 +8,8 @@ use imbl::OrdSet;
 use libproc::Pid;
 use types::{AgentId, AgentInfo, ExecutorId, FrameworkId, OfferId, Resources, Role};
 
+use super::Aside;
+
 /// What of an agent is used, by whom: as its allocator wants to know it.
 pub(crate) type UsedBy = BTreeMap<FrameworkId, BTreeMap<Role, Resources>>;
 
@@ -89,12 +91,14 @@ impl Agent {
         &self.info.resources - &self.used - &self.offered
     }
 
-    /// How operators see it.
-    pub(crate) fn state(&self) -> AgentState {
-        if self.connected {
-            AgentState::Active
-        } else {
-            AgentState::Disconnected
+    /// How operators see it, who may have set it aside.
+    pub(crate) fn state(&self, aside: Option<&Aside>) -> AgentState {
+        match aside.map(|aside| aside.drain) {
+            _ if !self.connected => AgentState::Disconnected,
+            None => AgentState::Active,
+            Some(None) => AgentState::Deactivated,
+            Some(Some(drain)) if drain.drained => AgentState::Drained,
+            Some(Some(_)) => AgentState::Draining,
         }
     }
 }

@@ -26,6 +26,7 @@ impl Books {
             let agent = &self.agents[&offer.agent_id];
             let framework = &self.frameworks[&offer.framework_id];
             assert!(agent.connected && agent.offers.contains(id), "offer {id}");
+            assert!(!self.aside.contains_key(&agent.id), "offer {id}");
             assert!(
                 framework.is_active() && framework.offers.contains(id),
                 "offer {id}"
@@ -36,6 +37,9 @@ impl Books {
             let pid = self.frameworks[id].pid.as_ref();
             assert_eq!(pid.map(libproc::Pid::upid), Some(upid));
         }
+        assert!(self.aside.keys().all(|id| self.has_agent(id)));
+        assert!(self.gone.iter().all(|id| !self.has_agent(id)));
+        assert!(self.gone.len() <= self.limits.removed_agents);
         assert!(self.completed.len() <= self.limits.completed_frameworks);
         assert!(self.unreachable.len() <= self.limits.removed_agents);
     }

@@ -64,15 +64,19 @@ impl Books {
         for of in tasks {
             let framework = &self.frameworks[&of.framework_id];
             let known = framework.tasks[&of.task_id].task.state;
-            let state = match known.is_terminal() {
+            let word = match known.is_terminal() {
                 // The framework has not acknowledged the end, and nobody else will tell it.
-                true => known,
-                false => word.state.for_framework(framework.is_partition_aware()),
+                true => Word {
+                    state: known,
+                    ..word
+                },
+                false => word.for_framework(framework.is_partition_aware()),
             };
-            let ended = self.end_task(&of.framework_id, &of.task_id, Word { state, ..word });
+            let ended = self.end_task(&of.framework_id, &of.task_id, word);
             told.extend(ended.map(|(status, _)| (of.framework_id, status)));
         }
         self.take_agent(id);
+        self.aside.remove(id);
         self.unreachable.remove(id);
         told
     }

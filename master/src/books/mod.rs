@@ -5,6 +5,7 @@
 //! through [`Books`], which keeps both sides of every relation.
 
 mod agent;
+mod aside;
 mod check;
 mod departures;
 mod framework;
@@ -17,11 +18,12 @@ mod tasks;
 mod tests;
 
 use api::master::FrameworkState;
-use imbl::{OrdMap, Vector};
+use imbl::{OrdMap, OrdSet, Vector};
 use libproc::Upid;
 use types::{AgentId, FrameworkId, Offer, OfferId, Resources, Role};
 
 pub(crate) use agent::{Agent, UsedBy};
+pub(crate) use aside::{Aside, Drain};
 pub(crate) use framework::{Entry, Executor, Framework};
 pub(crate) use offers::NoRoom;
 pub(crate) use readmission::{Readmission, Report};
@@ -82,6 +84,12 @@ pub(crate) struct Books {
     unreachable: Shelf<AgentId, Unreachable>,
     /// The unreachable in the order they became so; may list some that came back.
     unreachable_order: Vector<AgentId>,
+    /// Agents that operators set aside, in sight or not.
+    aside: OrdMap<AgentId, Aside>,
+    /// Agents that may not come back.
+    gone: OrdSet<AgentId>,
+    /// The same in the order they went.
+    gone_order: Vector<AgentId>,
     agent_at: OrdMap<Upid, AgentId>,
     framework_at: OrdMap<Upid, FrameworkId>,
     sequence: u64,
@@ -98,6 +106,9 @@ impl Books {
             completed: History::new(),
             unreachable: Shelf::new(),
             unreachable_order: Vector::new(),
+            aside: OrdMap::new(),
+            gone: OrdSet::new(),
+            gone_order: Vector::new(),
             agent_at: OrdMap::new(),
             framework_at: OrdMap::new(),
             sequence: 0,
@@ -158,7 +169,10 @@ impl Books {
         self.unreachable.insert(id, Unreachable { agent, since_ms });
         while self.unreachable_order.len() > self.limits.removed_agents {
             if let Some(oldest) = self.unreachable_order.pop_front() {
-                self.unreachable.remove(&oldest);
+                let forgotten = self.unreachable.remove(&oldest).is_some();
+                if forgotten && !self.agents.contains_key(&oldest) {
+                    self.aside.remove(&oldest);
+                }
             }
         }
     }

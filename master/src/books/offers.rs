@@ -37,8 +37,9 @@ impl Books {
             .filter(|framework| framework.is_active())
             .ok_or(NoRoom::Framework)?;
         let agent = self.agents.get_mut(&offer.agent_id);
+        let aside = self.aside.contains_key(&offer.agent_id);
         let agent = agent
-            .filter(|agent| agent.connected && !agent.leaving)
+            .filter(|agent| agent.connected && !agent.leaving && !aside)
             .ok_or(NoRoom::Agent)?;
         if !agent.free().contains(&offer.resources.non_shared()) {
             return Err(NoRoom::Resources);

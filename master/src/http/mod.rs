@@ -25,7 +25,7 @@ mod sink;
 mod snapshot;
 mod stream;
 pub(crate) mod v0;
-mod views;
+pub(in crate::http) mod views;
 mod watching;
 
 use api::v1::authentication::Realm;

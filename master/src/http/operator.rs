@@ -1,5 +1,7 @@
 //! Calls of operators over HTTP.
 
+use std::time::Duration;
+
 use api::v1::authentication::Realm;
 use api::v1::body::Encoding;
 use api::v1::convert::Unfit;
@@ -7,14 +9,15 @@ use api::v1::master::{Call, CallBody, ResponseBody, call, response};
 use api::v1::negotiate::response_encoding;
 use api::v1::{Flag, Message as _, Metric, VersionInfo};
 use bytes::Bytes;
-use libproc::http::{Body, Request, Respond as _, Response, StatusCode, header};
-use libproc::prelude::Context;
+use libproc::http::{Answer, Body, Request, Respond as _, Response, StatusCode, header};
+use libproc::prelude::{Context, Later};
 use tracing::level_filters::LevelFilter;
-use types::{FrameworkId, Role};
+use types::{AgentId, DrainConfig, FrameworkId, MAX_TASK_DURATION, Role};
 
 use super::reads::Read;
 use super::refusal::{Refusal, header_text, only_post};
 use crate::failover::Farewell;
+use crate::maintenance::Done;
 use crate::process::MasterProcess;
 
 /// What the calls are called in what is said of them.
@@ -25,11 +28,11 @@ pub(crate) fn serve(
     master: &mut MasterProcess,
     request: Request,
     ctx: &mut Context<MasterProcess>,
-) -> Response {
+) -> Answer {
     let admitted = master.admit_client(&request, Realm::MasterReadWrite);
     let response = admitted.and_then(|_| master.operator_call(&request, ctx));
     master.settle();
-    response.unwrap_or_else(Response::from)
+    response.unwrap_or_else(|refusal| Response::from(refusal).into())
 }
 
 impl MasterProcess {
@@ -37,7 +40,7 @@ impl MasterProcess {
         &mut self,
         request: &Request,
         ctx: &mut Context<Self>,
-    ) -> Result<Response, Refusal> {
+    ) -> Result<Answer, Refusal> {
         only_post(request)?;
         let content_type = header_text(request, header::CONTENT_TYPE);
         let call = Call::from_bytes(content_type, request.body())?;
@@ -47,14 +50,15 @@ impl MasterProcess {
             Refusal::unfit(API, &Unfit { field, text })
         })?;
         if body == CallBody::Subscribe {
-            return self.open_watch(encoding, ctx);
+            return self.open_watch(encoding, ctx).map(Answer::from);
         }
         if let Some(read) = Read::of(&body) {
             let snapshot = self.snapshot();
-            return read.answer(&self.clerk, request, encoding, snapshot);
+            let page = read.answer(&self.clerk, request, encoding, snapshot);
+            return page.map(Answer::from);
         }
         match self.read(&body, ctx) {
-            Some(answer) => Ok(encode(encoding, answer)),
+            Some(answer) => Ok(encode(encoding, answer).into()),
             None => self.act(body, ctx),
         }
     }
@@ -91,8 +95,28 @@ impl MasterProcess {
         })
     }
 
-    fn act(&mut self, body: CallBody, ctx: &mut Context<Self>) -> Result<Response, Refusal> {
+    fn act(&mut self, body: CallBody, ctx: &mut Context<Self>) -> Result<Answer, Refusal> {
         match body {
+            CallBody::DeactivateAgent(call) => {
+                let id = agent_id(call.agent_id, "deactivate_agent")?;
+                return Ok(later(|done| self.deactivate_agent(id, done, ctx)));
+            }
+            CallBody::ReactivateAgent(call) => {
+                let id = agent_id(call.agent_id, "reactivate_agent")?;
+                return Ok(later(|done| self.reactivate_agent(id, done, ctx)));
+            }
+            CallBody::MarkAgentGone(call) => {
+                let id = agent_id(call.agent_id, "mark_agent_gone")?;
+                return Ok(later(|done| self.mark_agent_gone(id, done, ctx)));
+            }
+            CallBody::DrainAgent(call) => {
+                let id = agent_id(call.agent_id, "drain_agent")?;
+                let config = DrainConfig {
+                    max_grace_period: call.max_grace_period.map(grace).transpose()?,
+                    mark_gone: call.mark_gone,
+                };
+                return Ok(later(|done| self.drain_agent(id, config, done, ctx)));
+            }
             CallBody::Teardown(teardown) => {
                 self.teardown_named(FrameworkId::new(teardown.framework_id.value).ok(), ctx)?;
             }
@@ -107,7 +131,7 @@ impl MasterProcess {
                 return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, text));
             }
         }
-        Ok(Response::new(Body::Full(Bytes::new())))
+        Ok(done().into())
     }
 
     /// Ends a framework, if the id is one, and of a framework that is there.
@@ -164,6 +188,44 @@ impl MasterProcess {
             metrics: metrics.collect(),
         }
     }
+}
+
+/// What was asked for is done.
+fn done() -> Response {
+    Response::new(Body::Full(Bytes::new()))
+}
+
+/// Answers when something is done, or refused.
+fn later(act: impl FnOnce(Done)) -> Answer {
+    let (answer, later) = Later::new();
+    act(Box::new(move |outcome| {
+        answer.send(outcome.map_or_else(Response::from, |()| done()));
+    }));
+    later.into()
+}
+
+fn agent_id(id: api::v1::AgentId, call: &str) -> Result<AgentId, Refusal> {
+    AgentId::new(id.value).map_err(|error| {
+        let field = format!("{call}.agent_id.value");
+        let text = error.to_string();
+        Refusal::unfit(API, &Unfit { field, text })
+    })
+}
+
+/// A length of time as protobuf has it: seconds and nanoseconds of one sign, which is no minus.
+fn grace(time: api::v1::Duration) -> Result<Duration, Refusal> {
+    let seconds = u64::try_from(time.seconds);
+    let nanos = u32::try_from(time.nanos)
+        .ok()
+        .filter(|n| *n < 1_000_000_000);
+    let time = seconds.ok().zip(nanos);
+    let time = time.map(|(seconds, nanos)| Duration::new(seconds, nanos));
+    time.filter(|time| *time <= MAX_TASK_DURATION)
+        .ok_or_else(|| {
+            let field = "drain_agent.max_grace_period".to_owned();
+            let text = "is negative, or longer than anybody waits".to_owned();
+            Refusal::unfit(API, &Unfit { field, text })
+        })
 }
 
 /// How much the master says in its log, as the original counts: 0 is what it says of itself, more

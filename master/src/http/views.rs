@@ -6,7 +6,7 @@ use api::master::FrameworkState;
 use api::v1::convert::{ResourceFormat, resources_for};
 use api::v1::master::response::{Agent, Framework, GetMaster, GetRoles, GetWeights};
 use api::v1::{AgentCapability, MasterInfo, Offer, Resource, Role as RoleView};
-use api::v1::{TimeInfo, WeightInfo};
+use api::v1::{DrainConfig, DrainInfo, DrainState, TimeInfo, WeightInfo};
 use types::{AgentCapability as Capability, Resources, Role};
 
 use super::snapshot::Snapshot;
@@ -14,11 +14,26 @@ use super::v0::agent::{offered_resources, pid_of, used_resources};
 use crate::books::{self, Executor};
 
 /// What every agent can do.
-const CAPABILITIES: [Capability; 3] = [
+const CAPABILITIES: [Capability; 4] = [
     Capability::MultiRole,
     Capability::HierarchicalRole,
     Capability::ReservationRefinement,
+    Capability::AgentDraining,
 ];
+
+/// The draining of an agent.
+pub(super) fn drain_info(drain: books::Drain) -> DrainInfo {
+    DrainInfo {
+        state: match drain.drained {
+            true => DrainState::Drained,
+            false => DrainState::Draining,
+        },
+        config: DrainConfig {
+            max_grace_period: drain.config.max_grace_period.map(Into::into),
+            mark_gone: drain.config.mark_gone,
+        },
+    }
+}
 
 /// A time in milliseconds since 1970.
 fn time(time_ms: u64) -> TimeInfo {
@@ -76,10 +91,14 @@ impl Snapshot {
     /// An agent, and what of it is used and offered.
     pub(super) fn agent_message(&self, agent: &books::Agent) -> Agent {
         let format = ResourceFormat::Endpoint;
+        let aside = self.books.aside(&agent.id);
+        let drain = aside.and_then(|aside| aside.drain);
         Agent {
             agent_info: (&agent.info).into(),
-            active: agent.connected,
-            deactivated: Some(false),
+            active: agent.connected && aside.is_none(),
+            deactivated: Some(aside.is_some()),
+            drain_info: drain.map(drain_info),
+            estimated_drain_start_time: drain.map(|drain| time(drain.since_ms)),
             version: agent.version.clone(),
             pid: Some(pid_of(agent)),
             registered_time: Some(time(agent.registered_ms)),

@@ -134,7 +134,7 @@ stand_in!(SchedulerStand speaks Scheduling, hears
 
 stand_in!(AgentStand speaks Agenting, hears
     agent::Registered, agent::Reregistered, agent::Refused, agent::RunTask, agent::RunGroup,
-    agent::KillTask,
+    agent::Drain, agent::KillTask,
     agent::AcknowledgeUpdate, agent::ShutdownFramework, agent::ShutdownExecutor,
     agent::ToExecutor, agent::Stop, agent::RegisterExecutor, agent::ExecutorUpdate, agent::ToFramework);
 

@@ -28,6 +28,7 @@ mod bytes_size;
 mod command;
 mod discovery;
 mod disk;
+mod drain;
 mod duration;
 mod error;
 mod executor;
@@ -65,6 +66,7 @@ pub use command::{
 };
 pub use discovery::{DiscoveryInfo, Port, Visibility};
 pub use disk::{DiskInfo, DiskSource, DiskSourceKind, Persistence, Volume, VolumeMode};
+pub use drain::DrainConfig;
 pub use duration::{format_duration, parse_duration};
 pub use error::{InvalidId, InvalidInfo, InvalidRole, ParseError, ResourceError};
 pub use executor::{ExecutorInfo, ExecutorKind, MAX_DATA_BYTES};

@@ -61,6 +61,9 @@ fn listed(agents: &[AgentSummary], now_ms: u64) -> String {
         let share = |name| format::share(&agent.used, &agent.total, name).into();
         let (state, mood) = match agent.state {
             AgentState::Active => ("active", Mood::Good),
+            AgentState::Deactivated => ("deactivated", Mood::Waiting),
+            AgentState::Draining => ("draining", Mood::Waiting),
+            AgentState::Drained => ("drained", Mood::Waiting),
             AgentState::Disconnected => ("disconnected", Mood::Waiting),
             AgentState::Unreachable => ("unreachable", Mood::Bad),
         };

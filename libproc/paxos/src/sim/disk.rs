@@ -43,8 +43,13 @@ impl Disk {
     /// Of what was not synced, the first `survivors` records made it.
     pub(crate) fn crash(&mut self, survivors: u64) {
         self.syncing = None;
-        let survivors = usize::try_from(survivors).unwrap_or(usize::MAX).min(self.unsynced.len());
-        for (_, record) in std::mem::take(&mut self.unsynced).into_iter().take(survivors) {
+        let survivors = usize::try_from(survivors)
+            .unwrap_or(usize::MAX)
+            .min(self.unsynced.len());
+        for (_, record) in std::mem::take(&mut self.unsynced)
+            .into_iter()
+            .take(survivors)
+        {
             self.keep(record);
         }
     }
@@ -75,7 +80,11 @@ impl Disk {
         }
         let (mut entries, mut weight) = (Vec::new(), 0);
         for position in (span.first.0..=span.last.0).map(Position) {
-            let Some(entry) = late.get(&position).copied().or_else(|| self.log.get(&position)) else {
+            let Some(entry) = late
+                .get(&position)
+                .copied()
+                .or_else(|| self.log.get(&position))
+            else {
                 break;
             };
             weight += entry.action.weight();

@@ -9,9 +9,15 @@ use types::{Resources, Role};
 
 use super::flat::{Flat, Said, seconds};
 use crate::books::{Agent, Books};
+use crate::http::views::drain_info;
 
 /// What every agent can do.
-const CAPABILITIES: [&str; 3] = ["MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT"];
+const CAPABILITIES: [&str; 4] = [
+    "MULTI_ROLE",
+    "HIERARCHICAL_ROLE",
+    "RESERVATION_REFINEMENT",
+    "AGENT_DRAINING",
+];
 
 /// What every page says of an agent.
 #[derive(Debug, Serialize)]
@@ -34,7 +40,11 @@ pub(super) struct AgentView<'a> {
     active: bool,
     deactivated: bool,
     version: &'a str,
-    capabilities: [&'static str; 3],
+    capabilities: [&'static str; 4],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drain_info: Option<v1::DrainInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_drain_start_time_seconds: Option<f64>,
 }
 
 /// The same, with every resource in all detail.
@@ -89,9 +99,11 @@ fn allocated(by_role: &BTreeMap<Role, Resources>) -> Vec<v1::Resource> {
     by_role.iter().flat_map(of_role).collect()
 }
 
-impl<'a> From<&'a Agent> for AgentView<'a> {
-    fn from(agent: &'a Agent) -> Self {
+impl<'a> AgentView<'a> {
+    pub(super) fn new(agent: &'a Agent, books: &Books) -> Self {
         let info = &agent.info;
+        let aside = books.aside(&agent.id);
+        let drain = aside.and_then(|aside| aside.drain);
         Self {
             id: agent.id.as_str(),
             hostname: &info.hostname,
@@ -105,8 +117,10 @@ impl<'a> From<&'a Agent> for AgentView<'a> {
             offered_resources: Flat(agent.offered()),
             reserved_resources: info.resources.reservations(),
             unreserved_resources: info.resources.unreserved(),
-            active: agent.connected,
-            deactivated: false,
+            active: agent.connected && aside.is_none(),
+            deactivated: aside.is_some(),
+            drain_info: drain.map(drain_info),
+            estimated_drain_start_time_seconds: drain.map(|drain| seconds(drain.since_ms)),
             version: &agent.version,
             capabilities: CAPABILITIES,
         }
@@ -115,7 +129,7 @@ impl<'a> From<&'a Agent> for AgentView<'a> {
 
 impl<'a> AgentDetails<'a> {
     pub(super) fn new(agent: &'a Agent, books: &Books) -> Self {
-        let view = AgentView::from(agent);
+        let view = AgentView::new(agent, books);
         let detailed =
             |resources: &Resources| resources_for(resources, ResourceFormat::Endpoint, None);
         let reserved = view.reserved_resources.iter();

@@ -97,7 +97,7 @@ async fn write_state(
     });
     page.list("slaves");
     for agent in books.agents() {
-        page.item(&AgentView::from(agent));
+        page.item(&AgentView::new(agent, books));
         page.pause().await;
     }
     page.end(']');
@@ -210,7 +210,7 @@ async fn write_summary(snapshot: Snapshot, mut page: Page) -> Page {
     for agent in books.agents() {
         let (tasks, framework_ids) = on.remove(&agent.id).unwrap_or_default();
         page.item(&AgentCounted {
-            agent: agent.into(),
+            agent: AgentView::new(agent, books),
             tasks,
             framework_ids,
         });

@@ -45,13 +45,14 @@ fn a_group_goes_to_its_agent_whole() {
             let executor = task.task.executor_id.as_ref();
             assert_eq!(executor.map(|id| id.as_str()), Some("pod"));
         }
+        // What is left is offered.
+        let offer = scheduler.offer().await;
         let framework_id = group.framework.id.unwrap();
         world.update(&agent, &agent_id, (&framework_id, "a"), TaskState::Running);
         let update = scheduler.events.skip_to("UPDATE").await;
         assert_eq!(update["update"]["status"]["task_id"]["value"], "a");
 
-        // What is left is offered; another group finds the executor running.
-        let offer = scheduler.offer().await;
+        // Another group finds the executor running.
         let accept = launch_group(&offer, &executor(), &[task_on(&offer, "c")]);
         scheduler.accepted("ACCEPT", accept).await;
         assert_eq!(agent.skip_to::<RunGroup>().await.tasks.len(), 1);

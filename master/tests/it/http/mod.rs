@@ -6,6 +6,7 @@ mod calls;
 mod client;
 mod groups;
 mod long_pages;
+mod maintenance;
 mod mutations;
 mod operators;
 mod pages;
