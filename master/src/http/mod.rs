@@ -7,6 +7,7 @@
 //! | [`views`] | the books as operators see them |
 //! | [`watching`] | operators' streams of what changes |
 //! | [`stream`] | a scheduler's stream of events, a process like any other scheduler |
+//! | [`terms`] | what frameworks ask of offers |
 //! | [`sink`] | streams of events in general, and their limits |
 //! | [`v0`] | the pages that tools read |
 //! | [`refusal`] | what is said to requests that are wrong |
@@ -18,6 +19,7 @@ pub(crate) mod refusal;
 mod scheduler;
 mod sink;
 mod stream;
+mod terms;
 pub(crate) mod v0;
 pub(in crate::http) mod views;
 mod watching;
@@ -26,6 +28,7 @@ use api::v1::authentication::Realm;
 use libproc::prelude::*;
 
 pub(crate) use stream::Stream;
+pub(crate) use terms::Terms;
 pub(crate) use watching::Watchers;
 
 use crate::pages;

@@ -10,6 +10,7 @@ mod operators;
 mod pages;
 mod refusals;
 mod streams;
+mod terms;
 
 use std::net::SocketAddr;
 
