@@ -21,7 +21,7 @@ use crate::books::{Books, Phase};
 use crate::counters::Counters;
 use crate::draining::Draining;
 use crate::garbage::Garbage;
-use crate::launcher::{Launch, LauncherEvent};
+use crate::launcher::{Launch, LaunchRequest, LauncherEvent};
 use crate::registration::{Due, Registration};
 use crate::status_updates::{Forward, StatusUpdates, Taken};
 use crate::stopping::Stopping;
@@ -42,6 +42,8 @@ pub(crate) struct Agent {
     pub(crate) timeouts: HashMap<ContainerId, Timer>,
     pub(crate) stopping: Option<Stopping>,
     pub(crate) draining: Option<Draining>,
+    /// Executors that wait for what their commands want.
+    pub(crate) fetching: HashMap<ContainerId, LaunchRequest>,
     pub(crate) started_ms: u64,
     pub(crate) counters: Counters,
     /// For pages that take their time.
@@ -82,6 +84,7 @@ impl Agent {
             timeouts: HashMap::new(),
             stopping: None,
             draining: None,
+            fetching: HashMap::new(),
             started_ms: env::unix_ms(),
             counters: Counters::default(),
             page_turns: Arc::new(Semaphore::new(crate::http::PAGES_AT_ONCE)),

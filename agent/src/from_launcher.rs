@@ -8,6 +8,7 @@ use types::{ContainerId, ExecutorKind, Reason, TaskState};
 
 use crate::agent::Agent;
 use crate::books::{Ended, Fate};
+use crate::fetcher::SUFFIX;
 use crate::launcher::{ExitStatus, LauncherEvent};
 
 impl Agent {
@@ -31,6 +32,12 @@ impl Agent {
                 status,
                 ..
             } => {
+                if let Some(id) = container_id.strip_suffix(SUFFIX) {
+                    if let Ok(id) = ContainerId::new(id) {
+                        self.fetched(&id, status, ctx);
+                    }
+                    return;
+                }
                 let Ok(container_id) = ContainerId::new(container_id) else {
                     return; // no container of ours has such an id
                 };

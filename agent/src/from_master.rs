@@ -85,7 +85,7 @@ impl Agent {
                 );
             }
             Killing::Destroy(container_id) => {
-                self.launch.destroy(container_id.as_str(), Destroy::Now);
+                self.destroy(&container_id, Destroy::Now);
             }
             Killing::Dequeued(tasks) => {
                 let reason = Reason::TaskKilledDuringLaunch;

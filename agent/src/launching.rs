@@ -14,6 +14,7 @@ use types::{FrameworkInfo, Reason, TaskId, TaskInfo, TaskState};
 use crate::agent::Agent;
 use crate::books::{Admission, Executor, Fate, Phase, Refusal, user_of};
 use crate::environment::Surroundings;
+use crate::fetching::wanted;
 use crate::launcher::{Destroy, LaunchRequest, What};
 use crate::sandbox::{Owner, Sandbox};
 use crate::token::{self, Claims};
@@ -72,11 +73,17 @@ impl Agent {
         else {
             return tracing::warn!(executor = %executor.executor_id, "group of nobody ignored");
         };
+        let wants = |task: &TaskInfo| task.command.as_ref().is_some_and(|c| !c.uris.is_empty());
+        let running = self.books.executor(&framework_id, &executor.executor_id);
+        let late = running.is_some() && executor.command.is_none() && tasks.iter().any(wants);
         let names: Vec<TaskId> = tasks.iter().map(|task| task.task_id.clone()).collect();
         let container_id = self.container_id();
         let group = (executor, tasks.clone());
         let admission = match self.draining {
             Some(_) => Err(Refusal::Draining),
+            None if late => Err(Refusal::Invalid(
+                "URIs are fetched for the group that starts an executor, not for others".to_owned(),
+            )),
             None => self
                 .books
                 .admit_group(&framework, &framework_id, group, &role, &container_id),
@@ -141,6 +148,7 @@ impl Agent {
             return;
         };
         let container_id = executor.container_id.clone();
+        let uris = wanted(executor, task);
         let request = self.launch_request(framework, framework_id, executor, task, ctx);
         let request = match request {
             Ok(request) => request,
@@ -154,6 +162,16 @@ impl Agent {
             framework = %framework_id, executor = %executor_id, container = %container_id,
             "launching executor"
         );
+        self.launch_with(uris, request, container_id, ctx);
+    }
+
+    /// Starts an executor whose sandbox has all it wants.
+    pub(crate) fn launch_now(
+        &mut self,
+        request: LaunchRequest,
+        container_id: ContainerId,
+        ctx: &mut Context<Self>,
+    ) {
         let timeout = self.options.executor_registration_timeout;
         let late = container_id.clone();
         let timer = ctx.after(timeout, move |agent, ctx| agent.not_registered(&late, ctx));
@@ -273,7 +291,7 @@ impl Agent {
     }
 
     /// An executor could not be started: its tasks fail for that reason.
-    fn not_launched(
+    pub(crate) fn not_launched(
         &mut self,
         container_id: &ContainerId,
         message: String,
@@ -346,7 +364,7 @@ impl Agent {
             }
             (Phase::Starting | Phase::Running, _) => {
                 executor.phase = Phase::Ending;
-                self.launch.destroy(container_id.as_str(), Destroy::Now);
+                self.destroy(container_id, Destroy::Now);
             }
             (Phase::Ending | Phase::Gone, _) => {}
         }
@@ -377,7 +395,11 @@ fn start(
         },
         work: match executor.info.kind {
             ExecutorKind::Default => Work::Groups,
-            ExecutorKind::Command | ExecutorKind::Custom => Work::Command(Box::new(task.clone())),
+            // Data is for executors of frameworks: a command never sees it.
+            ExecutorKind::Command | ExecutorKind::Custom => Work::Command(Box::new(TaskInfo {
+                data: Vec::new(),
+                ..task.clone()
+            })),
         },
         credentials,
     }

@@ -28,6 +28,8 @@ mod counters;
 pub mod detect;
 mod draining;
 mod environment;
+mod fetcher;
+mod fetching;
 mod from_executor;
 mod from_launcher;
 mod from_master;
@@ -117,7 +119,11 @@ pub async fn stop(node: &Node, agent: &Pid<Agenting>, unregister: bool) {
     exited.await;
 }
 
-/// What a process forked by the launcher's zygote runs: the executor of a command, or of groups.
+/// What a process forked by the launcher's zygote runs: the executor of a command, or of groups, or
+/// what fetches for one.
 pub fn run_executor(start: ExecutorStart) -> i32 {
+    if start.container_id.ends_with(fetcher::SUFFIX) {
+        return fetcher::run(&start.start);
+    }
     executor::run_builtin(&start.start, start.environment)
 }

@@ -99,8 +99,7 @@ impl MasterProcess {
         let Some(agent) = self.books.agent_mut(id) else {
             return;
         };
-        let total = agent.info.resources.clone();
-        agent.announced = self.orders.announce(id.clone(), total, used);
+        agent.announced = self.orders.announce(id.clone(), &agent.info, used);
         if self.books.aside(id).is_some() {
             let aside = id.clone();
             self.orders

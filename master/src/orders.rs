@@ -64,10 +64,11 @@ impl Orders {
     }
 
     /// There is an agent, or one is back: what was known of it is void.
-    pub(crate) fn announce(&mut self, id: AgentId, total: types::Resources, used: UsedBy) -> u64 {
+    pub(crate) fn announce(&mut self, id: AgentId, info: &types::AgentInfo, used: UsedBy) -> u64 {
         let entry = allocator::AgentEntry {
             used,
-            ..allocator::AgentEntry::new(id, total)
+            traits: info.into(),
+            ..allocator::AgentEntry::new(id, info.resources.clone())
         };
         self.give(move |allocator, _| allocator.add_agent(entry))
     }

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use api::master::{FrameworkState, Subscribe};
 use api::scheduler;
+use api::v1::convert::min_allocatable;
 use libproc::env::unix_ms;
 use libproc::prelude::*;
 use types::{FrameworkId, FrameworkInfo, InvalidInfo, Role};
 
 use crate::books::Framework;
+use crate::http::Terms;
 use crate::process::MasterProcess;
 
 /// A master has at most this many frameworks, those it only heard of from agents included.
@@ -23,6 +25,9 @@ pub(crate) enum Refused {
     /// Only listed roles may be used.
     #[error("the role {0} is not one of this master's")]
     Role(Role),
+    /// What it asks of offers makes no sense.
+    #[error("the offer filters are invalid: {0}")]
+    Filters(String),
     /// It has ended.
     #[error("Framework has been removed")]
     Removed,
@@ -57,7 +62,7 @@ impl Handler<Subscribe> for MasterProcess {
             return self.drop_message("Subscribe", "not from the scheduler it names", ctx);
         }
         let scheduler = message.scheduler.clone();
-        if let Err(refused) = self.subscribe(message, ctx) {
+        if let Err(refused) = self.subscribe(message, Terms::default(), ctx) {
             let reason = refused.to_string();
             tracing::info!(%scheduler, reason, "subscription refused");
             ctx.tell(&scheduler, scheduler::Rejected { reason });
@@ -71,6 +76,7 @@ impl MasterProcess {
     pub(crate) fn subscribe(
         &mut self,
         message: Subscribe,
+        terms: Terms,
         ctx: &mut Context<Self>,
     ) -> Result<FrameworkId, Refused> {
         let Subscribe {
@@ -110,6 +116,9 @@ impl MasterProcess {
                 self.take_over(&id, info, &scheduler, ctx);
             }
         }
+        if let Some(framework) = self.books.framework_mut(&id) {
+            framework.terms = terms;
+        }
         self.connect(&id, suppressed, scheduler, ctx);
         if known {
             self.framework_updated(&id);
@@ -121,6 +130,7 @@ impl MasterProcess {
 
     fn check_info(&self, info: &FrameworkInfo) -> Result<(), Refused> {
         info.validate()?;
+        min_allocatable(info).map_err(|unfit| Refused::Filters(unfit.to_string()))?;
         let allowed = self.options.roles.as_ref();
         let strange = allowed.and_then(|allowed| info.roles.iter().find(|r| !allowed.contains(*r)));
         strange.map_or(Ok(()), |role| Err(Refused::Role(role.clone())))
@@ -132,6 +142,7 @@ impl MasterProcess {
         id: &FrameworkId,
         info: FrameworkInfo,
         suppressed: Vec<Role>,
+        terms: Terms,
         ctx: &Context<Self>,
     ) -> Result<(), Refused> {
         self.check_info(&info)?;
@@ -152,7 +163,10 @@ impl MasterProcess {
         let suppressed = suppressed.into_iter().filter(|role| roles.contains(role));
         let suppressed: BTreeSet<Role> = suppressed.collect();
         let capabilities = info.capabilities.clone();
+        let least = min_allocatable(&info).unwrap_or_default();
+        let constraints = terms.constraints.clone();
         if let Some(framework) = self.books.framework_mut(id) {
+            framework.terms = terms;
             framework.info = FrameworkInfo {
                 id: Some(id.clone()),
                 ..info
@@ -164,6 +178,7 @@ impl MasterProcess {
         let id = id.clone();
         self.orders.give(move |allocator, _| {
             allocator.update_framework(&id, roles, suppressed, &capabilities);
+            allocator.set_terms(&id, least, constraints);
         });
         Ok(())
     }
@@ -241,7 +256,12 @@ impl MasterProcess {
             .filter(|role| entry.roles.contains(role))
             .collect();
         entry.capabilities = framework.info.capabilities.clone();
-        self.orders
-            .give(move |allocator, _| allocator.add_framework(entry));
+        let least = min_allocatable(&framework.info).unwrap_or_default();
+        let constraints = framework.terms.constraints.clone();
+        self.orders.give(move |allocator, _| {
+            let id = entry.id.clone();
+            allocator.add_framework(entry);
+            allocator.set_terms(&id, least, constraints);
+        });
     }
 }

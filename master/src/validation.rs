@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use types::{ExecutorId, ExecutorInfo, InvalidInfo, Resources, TaskId, TaskInfo};
+use types::TaskInfo;
+use types::{ExecutorId, ExecutorInfo, InvalidInfo, MAX_TASK_DATA_BYTES, Resources, TaskId};
 
 use crate::books::{Agent, Executor, Framework};
 
@@ -107,6 +108,14 @@ impl Ground<'_> {
             return Err(InvalidInfo::EmptyGroup.into());
         }
         executor.validate_for_group(&self.framework.id)?;
+        let data = tasks.iter().map(|task| task.data.len()).sum::<usize>() + executor.data.len();
+        if data > MAX_TASK_DATA_BYTES {
+            return Err(Fault::Invalid(InvalidInfo::TooLong {
+                what: "the data of the group",
+                length: data,
+                max: MAX_TASK_DATA_BYTES,
+            }));
+        }
         let uses: Resources = tasks.iter().map(|task| &task.resources).sum();
         let all = &uses + &executor.resources;
         all.validate().map_err(InvalidInfo::from)?;

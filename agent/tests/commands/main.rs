@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod fetching;
 mod groups;
 
 use std::path::Path;
@@ -32,7 +33,7 @@ fn main() {
         Some("executor") => return executor::run(Counter::default()).unwrap(),
         _ => {}
     }
-    let tests: [(&str, fn()); 13] = [
+    let tests: [(&str, fn()); 16] = [
         (
             "a_command_runs_and_its_end_is_told",
             a_command_runs_and_its_end_is_told,
@@ -60,6 +61,18 @@ fn main() {
             the_pages_of_the_agent_tell_what_runs,
         ),
         ("many_commands_run_at_once", many_commands_run_at_once),
+        (
+            "what_a_command_wants_is_there_before_it_runs",
+            fetching::what_a_command_wants_is_there_before_it_runs,
+        ),
+        (
+            "a_command_does_not_run_without_what_it_wants",
+            fetching::a_command_does_not_run_without_what_it_wants,
+        ),
+        (
+            "a_command_can_be_killed_while_it_waits_for_what_it_wants",
+            fetching::a_command_can_be_killed_while_it_waits_for_what_it_wants,
+        ),
         (
             "a_group_shares_a_sandbox_and_ends_task_by_task",
             groups::a_group_shares_a_sandbox_and_ends_task_by_task,

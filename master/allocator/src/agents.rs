@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use types::{AgentId, FrameworkId, ResourceName, Resources, Role};
 
+use crate::constraints::Traits;
 use crate::roles::ClientIndex;
 use crate::slab::{Index, Slab};
 
@@ -21,6 +22,8 @@ pub struct AgentEntry {
     pub used: BTreeMap<FrameworkId, BTreeMap<Role, Resources>>,
     /// Whether it stands near the master.
     pub locality: Locality,
+    /// What frameworks may choose by.
+    pub traits: Traits,
 }
 
 /// Whether an agent stands near the master.
@@ -41,6 +44,7 @@ impl AgentEntry {
             total,
             used: BTreeMap::new(),
             locality: Locality::Local,
+            traits: Traits::default(),
         }
     }
 }
@@ -55,6 +59,7 @@ pub(crate) struct Agent {
     /// What each client has.
     pub(crate) allocated: BTreeMap<ClientIndex, Resources>,
     pub(crate) locality: Locality,
+    pub(crate) traits: Traits,
     /// It may be offered.
     pub(crate) active: bool,
     /// It is considered in the next round.
@@ -72,6 +77,7 @@ impl Agent {
             free: entry.total.clone(),
             allocated: BTreeMap::new(),
             locality: entry.locality,
+            traits: entry.traits.clone(),
             active: true,
             candidate: false,
             has_gpus: has_gpus(&entry.total),

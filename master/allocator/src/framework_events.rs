@@ -1,10 +1,11 @@
 //! What happens to frameworks: they come, go, fall silent, change their roles and their minds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use types::{AgentId, FrameworkCapability, FrameworkId, Resources, Role};
+use types::{AgentId, FrameworkCapability, FrameworkId, ResourceQuantities, Resources, Role};
 
 use crate::Allocator;
+use crate::constraints::Constraints;
 use crate::frameworks::{FrameworkEntry, FrameworkIndex, Takes};
 use crate::roles::ClientIndex;
 
@@ -78,6 +79,23 @@ impl Allocator {
             return;
         };
         self.set_roles(index, roles, suppressed, capabilities);
+        self.agents.add_all_candidates();
+    }
+
+    /// Replaces what a framework asks of offers: quantities any one of which make one worth its
+    /// while, and constraints on agents, by role. All agents become candidates.
+    pub fn set_terms(
+        &mut self,
+        id: &FrameworkId,
+        min_allocatable: BTreeMap<Role, Vec<ResourceQuantities>>,
+        constraints: BTreeMap<Role, Constraints>,
+    ) {
+        let Some(index) = self.registered(id) else {
+            return;
+        };
+        let framework = self.frameworks.get_mut(index);
+        framework.min_allocatable = min_allocatable;
+        framework.constraints = constraints;
         self.agents.add_all_candidates();
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use types::{AgentId, FrameworkCapability, FrameworkId, ResourceQuantities, Resources, Role};
 
+use crate::constraints::{Constraints, Traits};
 use crate::slab::{Index, Slab};
 
 /// The number of a framework.
@@ -56,6 +57,8 @@ pub(crate) struct Framework {
     pub(crate) roles: BTreeSet<Role>,
     pub(crate) suppressed: BTreeSet<Role>,
     pub(crate) min_allocatable: BTreeMap<Role, Vec<ResourceQuantities>>,
+    /// The agents it wants to be offered, by role; any, for other roles.
+    pub(crate) constraints: BTreeMap<Role, Constraints>,
     /// Roles in which it is a client: its own, and those in which it still has something.
     pub(crate) client_roles: BTreeSet<Role>,
 }
@@ -87,6 +90,12 @@ impl Framework {
     /// Returns whether it is ready to be given something for a role.
     pub(crate) fn is_willing(&self, role: &Role) -> bool {
         self.active && self.roles.contains(role) && !self.suppressed.contains(role)
+    }
+
+    /// Returns whether it wants an agent for a role.
+    pub(crate) fn wants(&self, role: &Role, agent: &Traits) -> bool {
+        let constraints = self.constraints.get(role);
+        constraints.is_none_or(|constraints| constraints.fit(agent))
     }
 
     /// Returns whether it wants resources for a role, at some time.
@@ -128,6 +137,7 @@ impl Frameworks {
             roles: BTreeSet::new(),
             suppressed: BTreeSet::new(),
             min_allocatable: BTreeMap::new(),
+            constraints: BTreeMap::new(),
             client_roles: BTreeSet::new(),
         });
         self.by_id.insert(id.clone(), index);

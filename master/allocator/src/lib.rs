@@ -28,6 +28,7 @@
 mod agent_events;
 mod agents;
 mod allocation_events;
+mod constraints;
 mod error;
 mod filters;
 mod framework_events;
@@ -46,6 +47,8 @@ use rand::seq::SliceRandom;
 use types::Role;
 
 pub use agents::{AgentEntry, Locality};
+pub use constraints::whole_match;
+pub use constraints::{Constraint, Constraints, InvalidConstraints, Predicate, Selector, Traits};
 pub use error::Error;
 pub use frameworks::FrameworkEntry;
 pub use metrics::Counters;

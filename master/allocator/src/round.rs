@@ -128,7 +128,9 @@ impl Allocator {
                 return None;
             }
             let framework = self.frameworks.get(framework_index);
-            if !self.may_have(framework, candidate.agent) {
+            if !self.may_have(framework, candidate.agent)
+                || !framework.wants(role, &candidate.agent.traits)
+            {
                 return None;
             }
             let stripped = candidate.strip(&offer, framework);

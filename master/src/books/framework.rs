@@ -17,6 +17,8 @@ pub(crate) struct Framework {
     pub(crate) id: FrameworkId,
     pub(crate) info: FrameworkInfo,
     pub(crate) pid: Option<Pid<Scheduling>>,
+    /// What it asks of offers.
+    pub(crate) terms: crate::http::Terms,
     /// The stream of its scheduler, if that speaks HTTP.
     pub(crate) stream: Option<crate::http::Stream>,
     pub(crate) state: FrameworkState,
@@ -99,6 +101,7 @@ impl Framework {
             },
             id,
             pid: None,
+            terms: crate::http::Terms::default(),
             stream: None,
             state,
             registered_ms: 0,

@@ -10,6 +10,7 @@
 //! | [`snapshot`] | what the master knows at one moment |
 //! | [`page`] | pages that may be long, written part by part |
 //! | [`stream`] | a scheduler's stream of events, a process like any other scheduler |
+//! | [`terms`] | what frameworks ask of offers |
 //! | [`sink`] | streams of events in general, and their limits |
 //! | [`v0`] | the pages that tools read |
 //! | [`refusal`] | what is said to requests that are wrong |
@@ -24,6 +25,7 @@ mod scheduler;
 mod sink;
 mod snapshot;
 mod stream;
+mod terms;
 pub(crate) mod v0;
 pub(in crate::http) mod views;
 mod watching;
@@ -33,6 +35,7 @@ use libproc::prelude::*;
 
 pub(crate) use page::Clerk;
 pub(crate) use stream::Stream;
+pub(crate) use terms::Terms;
 pub(crate) use watching::Watchers;
 
 use crate::pages;

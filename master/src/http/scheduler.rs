@@ -18,6 +18,7 @@ use super::gate::not_yours;
 use super::refusal::{Refusal, header_text, only_post};
 use super::sink::Sink;
 use super::stream::{SchedulerStream, Shown, Stream};
+use super::terms::Terms;
 use crate::process::MasterProcess;
 
 /// Names the stream of a scheduler: in the answer to SUBSCRIBE, and in every other call.
@@ -166,10 +167,10 @@ impl MasterProcess {
         let framework = &caller.framework_id;
         if let CallBody::ReconcileOperations(reconcile) = body {
             for asked in reconcile.operations {
-                let text = "Reconciliation: Operation is unknown";
+                let (state, text) = self.word_on_operation(asked.agent_id.as_ref());
                 let status = OperationStatus {
                     operation_id: Some(asked.operation_id),
-                    state: OperationState::Unknown,
+                    state,
                     message: Some(text.to_owned()),
                     agent_id: asked.agent_id,
                     resource_provider_id: asked.resource_provider_id,
@@ -179,6 +180,38 @@ impl MasterProcess {
             }
         } else {
             tracing::debug!(%framework, call = %body.kind(), "call without effect");
+        }
+    }
+
+    /// What is said of an operation, none of which are kept: it depends on where it would be.
+    fn word_on_operation(
+        &self,
+        agent_id: Option<&api::v1::AgentId>,
+    ) -> (OperationState, &'static str) {
+        let id = agent_id.and_then(|id| types::AgentId::new(id.value.as_str()).ok());
+        match id {
+            Some(id) if self.books.is_gone(&id) => {
+                let text = "Reconciliation: Agent marked gone by operator";
+                (OperationState::GoneByOperator, text)
+            }
+            Some(id) if self.books.unreachable_agent(&id).is_some() => {
+                let text = "Reconciliation: Agent is unreachable";
+                (OperationState::Unreachable, text)
+            }
+            Some(id) if self.is_learning() && self.books.agent(&id).is_none() => {
+                let text = "Reconciliation: Agent is recovered but has not re-registered";
+                match self.ids.gave(id.as_str()) {
+                    true => (
+                        OperationState::Unknown,
+                        "Reconciliation: Operation is unknown",
+                    ),
+                    false => (OperationState::Recovering, text),
+                }
+            }
+            Some(_) | None => (
+                OperationState::Unknown,
+                "Reconciliation: Operation is unknown",
+            ),
         }
     }
 
@@ -262,10 +295,13 @@ impl MasterProcess {
     ) -> Result<(), Refusal> {
         check_suppressed(&registration, "update_framework").map_err(Refusal::bad)?;
         let Registration {
-            info, suppressed, ..
+            info,
+            suppressed,
+            offer_constraints,
         } = registration;
+        let terms = Terms::new(offer_constraints, &info).map_err(Refusal::bad)?;
         let id = &caller.framework_id;
-        self.update_framework(id, info, suppressed, ctx)
+        self.update_framework(id, info, suppressed, terms, ctx)
             .map_err(|refused| Refusal::bad(refused.to_string()))?;
         if let Some(framework) = self.books.framework(id) {
             caller.stream.shown.set(framework.info.clone());
@@ -297,8 +333,14 @@ impl MasterProcess {
         let value = header::HeaderValue::try_from(&stream_id).expect("a UUID is a header");
         headers.insert(STREAM_ID, value);
 
-        match registration(call) {
-            Ok(registration) => self.connect_stream(registration, stream_id, events, ctx),
+        let registration = registration(call).and_then(|registration| {
+            let terms = Terms::new(registration.offer_constraints.clone(), &registration.info)?;
+            Ok((registration, terms))
+        });
+        match registration {
+            Ok((registration, terms)) => {
+                self.connect_stream(registration, terms, stream_id, events, ctx);
+            }
             Err(message) => {
                 tracing::info!(message, "subscription refused");
                 // There is room for the first event of a stream, and nobody to tell if there is
@@ -312,18 +354,14 @@ impl MasterProcess {
     fn connect_stream(
         &mut self,
         registration: Registration,
+        terms: Terms,
         stream_id: String,
         events: Sink,
         ctx: &mut Context<Self>,
     ) {
         let Registration {
-            info,
-            suppressed,
-            offer_constraints,
+            info, suppressed, ..
         } = registration;
-        if offer_constraints.is_some() {
-            tracing::warn!(name = info.name, "offer constraints are not applied");
-        }
         let shown = Shown::new(info.clone());
         let weak = events.downgrade();
         let process = SchedulerStream::new(ctx.upid().clone(), events, shown.clone());
@@ -333,7 +371,7 @@ impl MasterProcess {
             suppressed,
             scheduler: scheduler.clone(),
         };
-        match self.subscribe(subscribe, ctx) {
+        match self.subscribe(subscribe, terms, ctx) {
             Ok(id) => {
                 if let Some(framework) = self.books.framework_mut(&id) {
                     framework.stream = Some(Stream {

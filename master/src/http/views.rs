@@ -82,6 +82,7 @@ impl Snapshot {
                 .into_iter()
                 .map(|offer| Offer::for_framework(offer, &framework.info))
                 .collect(),
+            offer_constraints: framework.terms.said.clone(),
             allocated_resources: allocated(used),
             offered_resources: allocated(offered),
             ..Framework::default()

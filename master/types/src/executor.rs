@@ -8,8 +8,14 @@ use crate::Scalar;
 use crate::task::MAX_TASK_DURATION;
 use crate::{CommandInfo, ExecutorId, FrameworkId, InvalidInfo, Labels, Opaque, Resources};
 
-/// Opaque data of a framework has at most this many bytes.
+/// Words between a framework and its executors, and what a status carries, have at most this many
+/// bytes: they are kept until they are acknowledged.
 pub const MAX_DATA_BYTES: usize = 1 << 20;
+
+/// The data of a task and its executor, or of all the tasks of a group, has at most this many bytes
+/// together: what is sent to an agent in one frame, which has 16 MiB, with all that stands beside
+/// it. Some frameworks send whole programs so.
+pub const MAX_TASK_DATA_BYTES: usize = 12 << 20;
 
 /// A name has at most this many bytes.
 pub(crate) const MAX_NAME_BYTES: usize = 1_024;
@@ -135,7 +141,11 @@ impl ExecutorInfo {
             self.source.len(),
             MAX_NAME_BYTES,
         )?;
-        InvalidInfo::limit("the data of the executor", self.data.len(), MAX_DATA_BYTES)?;
+        InvalidInfo::limit(
+            "the data of the executor",
+            self.data.len(),
+            MAX_TASK_DATA_BYTES,
+        )?;
         if self.shutdown_grace > Some(MAX_TASK_DURATION) {
             return Err(InvalidInfo::TooLate {
                 what: "the shutdown grace period",
@@ -181,7 +191,7 @@ mod tests {
             slow.validate(&ours),
             Err(InvalidInfo::TooLate { .. })
         ));
-        let data = vec![0; MAX_DATA_BYTES + 1];
+        let data = vec![0; MAX_TASK_DATA_BYTES + 1];
         assert!(ExecutorInfo { data, ..executor }.validate(&ours).is_err());
     }
 }

@@ -69,7 +69,7 @@ pub use disk::{DiskInfo, DiskSource, DiskSourceKind, Persistence, Volume, Volume
 pub use drain::DrainConfig;
 pub use duration::{format_duration, parse_duration};
 pub use error::{InvalidId, InvalidInfo, InvalidRole, ParseError, ResourceError};
-pub use executor::{ExecutorInfo, ExecutorKind, MAX_DATA_BYTES};
+pub use executor::{ExecutorInfo, ExecutorKind, MAX_DATA_BYTES, MAX_TASK_DATA_BYTES};
 pub use framework::{
     DEFAULT_FAILOVER_TIMEOUT, FrameworkCapability, FrameworkInfo, MAX_FAILOVER_TIMEOUT, MAX_ROLES,
 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::executor::{MAX_DATA_BYTES, MAX_NAME_BYTES};
+use crate::executor::{MAX_NAME_BYTES, MAX_TASK_DATA_BYTES};
 use crate::{
     AgentId, CommandInfo, DiscoveryInfo, ExecutorId, ExecutorInfo, ExecutorKind, FrameworkId,
 };
@@ -199,7 +199,12 @@ impl TaskInfo {
             return Err(InvalidInfo::NoResources);
         }
         InvalidInfo::limit("the name of the task", self.name.len(), MAX_NAME_BYTES)?;
-        InvalidInfo::limit("the data of the task", self.data.len(), MAX_DATA_BYTES)?;
+        let data = self.data.len()
+            + self
+                .executor
+                .as_ref()
+                .map_or(0, |executor| executor.data.len());
+        InvalidInfo::limit("the data of the task", data, MAX_TASK_DATA_BYTES)?;
         self.validate_durations()?;
         self.validate_limits()
     }

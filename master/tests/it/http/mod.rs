@@ -15,6 +15,7 @@ mod shape;
 #[path = "../../../api/tests/support/strange.rs"]
 mod strange;
 mod streams;
+mod terms;
 
 use std::net::SocketAddr;
 use std::time::Duration;

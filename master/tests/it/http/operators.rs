@@ -166,8 +166,6 @@ fn what_is_not_there_yet_says_so() {
         let id = json!({"value": "a"});
         for (kind, body) in [
             ("UPDATE_QUOTA", json!({})),
-            ("DRAIN_AGENT", json!({"agent_id": id})),
-            ("MARK_AGENT_GONE", json!({"agent_id": id})),
             ("START_MAINTENANCE", json!({})),
             (
                 "SET_LOGGING_LEVEL",

@@ -138,3 +138,40 @@ fn known(capability: FrameworkCapabilityType) -> Option<Capability> {
         FrameworkCapabilityType::RegionAware => Capability::RegionAware,
     })
 }
+
+/// The least a framework wants to be offered, by role: any one of the quantities will do, and
+/// anything where there are none.
+///
+/// # Errors
+///
+/// Says which quantity is none, or which role is not one of the framework's.
+pub fn min_allocatable(
+    framework: &types::FrameworkInfo,
+) -> Result<BTreeMap<Role, Vec<types::ResourceQuantities>>, Unfit> {
+    let rest: FrameworkRest = from_opaque(&framework.opaque);
+    let mut all = BTreeMap::new();
+    for (name, filters) in rest.offer_filters {
+        let field = format!("offer_filters.{name}");
+        let role = framework.roles.iter().find(|role| role.as_str() == name);
+        let Some(role) = role else {
+            let text = format!("Offer filters specify '{name}', which is no role of the framework");
+            return Err(Unfit::new(field, text));
+        };
+        let Some(least) = filters.min_allocatable_resources else {
+            continue;
+        };
+        let quantities = least.quantities.into_iter().map(quantities);
+        let quantities: Result<Vec<_>, Unfit> = quantities.collect();
+        all.insert(role.clone(), quantities.at(&field)?);
+    }
+    Ok(all)
+}
+
+fn quantities(said: crate::v1::ResourceQuantities) -> Result<types::ResourceQuantities, Unfit> {
+    let mut all = types::ResourceQuantities::new();
+    for (name, amount) in said.quantities {
+        let amount = types::Scalar::from_f64(amount.value).at(&name)?;
+        all = all.with(types::ResourceName::new(&name).at(&name)?, amount);
+    }
+    Ok(all)
+}

@@ -37,6 +37,7 @@ use bytes::Bytes;
 use types::{InvalidId, Opaque, UpdateId};
 
 pub use executor_page::{ExecutorCall, Subscription};
+pub use framework::min_allocatable;
 pub use resource::{ResourceFormat, resources_for};
 pub use scheduler_page::{Accept, AskedOperation, Registration, SchedulerCall};
 pub use status::add_address;
