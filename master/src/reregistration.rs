@@ -54,7 +54,11 @@ impl MasterProcess {
     fn readmit(&mut self, id: AgentId, message: Reregister, ctx: &mut Context<Self>) {
         self.returning.insert(id.clone());
         let info = message.info.clone();
-        let stored = self.registrar.apply(Operation::MarkReachable(info.clone()));
+        let operation = Operation::MarkReachable {
+            info: info.clone(),
+            upid: message.agent.upid().clone(),
+        };
+        let stored = self.registrar.apply(operation);
         ctx.defer(stored, move |this, outcome, ctx| {
             this.returning.remove(&id);
             if let Err(error) = outcome {
@@ -68,6 +72,7 @@ impl MasterProcess {
             let pid = message.agent.clone();
             let mut agent = Agent::new(id.clone(), info, pid, version);
             agent.registered_ms = unix_ms();
+            this.recovered.remove(&id);
             this.books.add_agent(agent);
             this.agent_added(&id);
             this.take_back(id, message, ctx);

@@ -127,7 +127,11 @@ impl MasterProcess {
         let agents = self.books.agents();
         GetAgents {
             agents: agents.map(|agent| self.agent_message(agent)).collect(),
-            ..GetAgents::default()
+            recovered_agents: self
+                .recovered
+                .values()
+                .map(|it| (&it.info).into())
+                .collect(),
         }
     }
 
