@@ -20,8 +20,8 @@ pub struct Readme;
 pub use logging::{exit, init as init_logging};
 
 /// How an example runs: with the master and the security it was given, or those of the environment.
-fn options(master: Option<String>, security: Option<sdk::Security>) -> sdk::Options {
-    let options = sdk::Options::default().master_or_env(master);
+fn options(master: Option<String>, security: Option<sdk::Security>, http: bool) -> sdk::Options {
+    let options = sdk::Options::default().master_or_env(master).http(http);
     match security {
         Some(security) => options.security(security),
         None => options,

@@ -40,6 +40,9 @@ pub struct Args {
     /// MESOS_MASTER, else 127.0.0.1:5050.
     #[arg(long)]
     pub master: Option<String>,
+    /// Speak with the master over HTTP, by the v1 API, instead of by letters between actors.
+    #[arg(long)]
+    pub http: bool,
     /// How to show that this program belongs to the cluster; as the environment says if none.
     #[arg(skip)]
     pub security: Option<sdk::Security>,
@@ -66,7 +69,7 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
         false => Progress::new(args.tasks.into()),
     };
     let framework = Sleepers::new(args.tasks, command, need, progress);
-    let options = crate::options(args.master, args.security);
+    let options = crate::options(args.master, args.security, args.http);
     let info = FrameworkInfo::new("sleepers").role(args.role);
     let code = sdk::run_with(framework, info, options).context("could not sleep")?;
     if code.is_success() {

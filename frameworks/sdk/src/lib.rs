@@ -65,6 +65,11 @@
 //! told of partitions (`TaskState::Unreachable` is not the end) and of lost launches
 //! (`TaskState::Dropped`). Tasks without an id get one that no other run of the framework uses.
 //!
+//! # Doors
+//! A framework speaks with its master by letters between actors, or over HTTP as schedulers of other
+//! languages do: [`Options::http`], or `--http` where [`run`] reads the arguments. Its code is the
+//! same.
+//!
 //! # Levels
 //! [`run`] is a whole program. [`run_with`] and [`run_async`] take [`Options`]. [`start`] puts a
 //! framework into a node that is there already, in a simulation for example. Below that,
@@ -76,6 +81,8 @@ mod address;
 mod calls;
 mod error;
 mod framework;
+mod http;
+mod line;
 mod process;
 mod run;
 pub mod security;
@@ -87,7 +94,9 @@ pub mod testing;
 pub use calls::{Call, Calls, Stop};
 pub use error::{Error, ExitCode, Result};
 pub use framework::{ExecutorMessage, Exit, Failure, Framework, Interrupt, Subscribed, TaskUpdate};
+pub use http::HttpMaster;
 pub use libproc::Security;
+pub use line::Master;
 pub use process::SchedulerProcess;
 pub use run::{Options, run, run_async, run_with};
 pub use security::{SecurityFiles, SecurityFilesError};

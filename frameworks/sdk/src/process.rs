@@ -3,19 +3,20 @@
 
 use std::time::Duration;
 
-use api::master::{GetMaster, Mastering, Subscribe};
 use api::scheduler::{
     Failure, FromExecutor, Offers, Rejected, Rescind, Scheduling, Subscribed, Update,
 };
+use libproc::env;
 use libproc::prelude::*;
-use libproc::{Denied, env};
 use tokio::sync::{mpsc, oneshot};
 use types::{FrameworkId, FrameworkInfo};
 
 use crate::calls::Calls;
 use crate::error::{Error, Result};
 use crate::framework::{Event, Framework};
-use crate::session::{Ending, Input, Output, Session, ToMaster, Wake};
+use crate::http::Listener;
+use crate::line::{Line, Master};
+use crate::session::{Ending, Input, Output, Session, Wake};
 
 /// How long a framework that is done waits for the master to have heard of it.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -23,7 +24,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Something to do in the framework's turn, from outside.
 pub(crate) type Visit<F> = Box<dyn FnOnce(&mut F, &mut Calls) + Send>;
 
-/// A framework as a process: speaks [`Scheduling`] with a master.
+/// A framework as a process: speaks [`Scheduling`] with a master, or the v1 API.
 ///
 /// Made and spawned by [`start`](crate::start). Whoever wants another session implements
 /// [`Process`] with that protocol.
@@ -31,15 +32,11 @@ pub struct SchedulerProcess<F> {
     framework: F,
     calls: Calls,
     session: Session,
-    master: Pid<Mastering>,
-    /// Who speaks for the master since it took the framework in.
-    voice: Option<Upid>,
+    line: Line,
     door: Option<Door<F>>,
     /// Dropped with the process: closes the door.
     _open: oneshot::Sender<()>,
     end: Option<oneshot::Sender<Result>>,
-    /// Why the last attempt to connect was denied, if it was.
-    denied: Option<Denied>,
 }
 
 /// Where visits come in, until it is closed.
@@ -50,7 +47,7 @@ struct Door<F> {
 
 /// What a [`SchedulerProcess`] is connected to.
 pub(crate) struct Wiring<F> {
-    pub(crate) master: Pid<Mastering>,
+    pub(crate) master: Master,
     pub(crate) visits: mpsc::Receiver<Visit<F>>,
     pub(crate) end: oneshot::Sender<Result>,
 }
@@ -69,12 +66,10 @@ impl<F: Framework> SchedulerProcess<F> {
             framework,
             calls: Calls::with_prefix(prefix),
             session: Session::new(info, patience, env::rng()),
-            master: wiring.master,
-            voice: None,
+            line: Line::new(wiring.master),
             door: Some(Door { visits, closed }),
             _open: open,
             end: Some(wiring.end),
-            denied: None,
         }
     }
 
@@ -82,8 +77,12 @@ impl<F: Framework> SchedulerProcess<F> {
     fn run(&mut self, input: Input, ctx: &mut Context<Self>) {
         for output in self.session.step(env::unix_ms(), input) {
             match output {
-                Output::Link => ctx.link(self.master.upid()),
-                Output::Tell(message) => self.tell(message, ctx),
+                Output::Link => self.line.link(ctx),
+                Output::Tell(message) => {
+                    if let Some(listener) = self.line.tell(message, ctx) {
+                        Self::listen(listener, ctx);
+                    }
+                }
                 Output::Show(event) => self.show(event, ctx),
                 Output::Wake(after, wake) => {
                     ctx.after(after, move |this, ctx| this.woken(wake, ctx));
@@ -105,18 +104,34 @@ impl<F: Framework> SchedulerProcess<F> {
         self.run(Input::Woken(wake), ctx);
     }
 
-    /// Input that only the master may give.
+    /// Input that only the master may give, by letter.
     fn heard(&mut self, input: Input, ctx: &mut Context<Self>) {
-        match (&self.voice, ctx.sender()) {
-            (Some(voice), Some(sender)) if voice != sender => {
-                tracing::debug!(%sender, "message of a stranger ignored");
-            }
-            (Some(_) | None, _) => self.run(input, ctx),
+        match self.line.may_say(ctx.sender()) {
+            true => self.run(input, ctx),
+            false => tracing::debug!(sender = ?ctx.sender(), "message of a stranger ignored"),
         }
     }
 
+    /// Hears what a subscription over HTTP says, one event a turn.
+    fn listen(listener: Listener, ctx: &mut Context<Self>) {
+        ctx.defer(listener.next(), |this, next, ctx| {
+            let Some((news, listener)) = next else { return };
+            let Some(http) = this.line.http_mut() else {
+                return;
+            };
+            if !http.is_current(&listener) {
+                return; // it is over
+            }
+            let input = http.heard(news);
+            Self::listen(listener, ctx);
+            if let Some(input) = input {
+                this.run(input, ctx);
+            }
+        });
+    }
+
     fn show(&mut self, event: Event, ctx: &mut Context<Self>) {
-        log(&event, &self.master);
+        log(&event, &self.line);
         self.visit(|framework, calls| event.show(framework, calls), ctx);
     }
 
@@ -131,33 +146,6 @@ impl<F: Framework> SchedulerProcess<F> {
         }
     }
 
-    fn tell(&self, message: ToMaster, ctx: &mut Context<Self>) {
-        let master = &self.master;
-        match message {
-            ToMaster::Subscribe(info, suppressed) => {
-                let (info, scheduler) = (*info, ctx.pid());
-                tracing::debug!(%master, framework = %info.name, "subscribing");
-                ctx.tell(
-                    master,
-                    Subscribe {
-                        info,
-                        suppressed,
-                        scheduler,
-                    },
-                );
-            }
-            ToMaster::Accept(message) => ctx.tell(master, message),
-            ToMaster::Decline(message) => ctx.tell(master, message),
-            ToMaster::Revive(message) => ctx.tell(master, message),
-            ToMaster::Suppress(message) => ctx.tell(master, message),
-            ToMaster::Kill(message) => ctx.tell(master, message),
-            ToMaster::ShutdownExecutor(message) => ctx.tell(master, message),
-            ToMaster::Acknowledge(message) => ctx.tell(master, message),
-            ToMaster::Reconcile(message) => ctx.tell(master, message),
-            ToMaster::ToExecutor(message) => ctx.tell(master, message),
-        }
-    }
-
     /// Ends, once the master has heard of it: an answer to any later question proves that.
     fn farewell(&mut self, teardown: Option<FrameworkId>, ending: Ending, ctx: &mut Context<Self>) {
         let Some(end) = self.end.take() else { return };
@@ -167,24 +155,23 @@ impl<F: Framework> SchedulerProcess<F> {
             drop(end.send(result));
             return ctx.stop();
         };
-        ctx.tell(&self.master, api::master::Teardown { framework_id });
-        let heard = ctx.ask_within(&self.master, GetMaster {}, FAREWELL);
-        ctx.defer(heard, move |this, heard, ctx| {
-            if let Err(error) = heard {
-                let master = &this.master;
-                tracing::warn!(%master, %error, "master may not know that the framework is done");
-            }
-            drop(end.send(result));
-            ctx.stop();
-        });
+        self.line
+            .teardown(framework_id, FAREWELL, ctx, move |this, heard, ctx| {
+                if !heard {
+                    let master = &this.line;
+                    tracing::warn!(%master, "master may not know that the framework is done");
+                }
+                drop(end.send(result));
+                ctx.stop();
+            });
     }
 
     fn result(&self, ending: Ending) -> Result {
-        let master = self.master.upid().address().to_string();
+        let master = self.line.address();
         match ending {
             Ending::Code(code) => Ok(code),
             Ending::Failed(reason) => Err(Error::Failed(reason)),
-            Ending::NoMaster => Err(match self.denied {
+            Ending::NoMaster => Err(match self.line.denied() {
                 Some(reason) => Error::Denied { master, reason },
                 None => Error::NoMaster { master },
             }),
@@ -215,7 +202,7 @@ impl<F: Framework> SchedulerProcess<F> {
     }
 }
 
-fn log(event: &Event, master: &Pid<Mastering>) {
+fn log(event: &Event, master: &Line) {
     match event {
         Event::Subscribed(Subscribed { framework_id, .. }) => {
             tracing::info!(%master, framework = %framework_id, "framework subscribed");
@@ -248,9 +235,7 @@ impl<F: Framework> Process for SchedulerProcess<F> {
 impl<F: Framework> Handler<Subscribed> for SchedulerProcess<F> {
     type Result = ();
     fn handle(&mut self, message: Subscribed, ctx: &mut Context<Self>) {
-        if self.voice.is_none() {
-            self.voice = ctx.sender().cloned();
-        }
+        self.line.took_in(ctx.sender());
         self.heard(Input::Subscribed(message), ctx);
     }
 }
@@ -301,11 +286,7 @@ impl<F: Framework> Handler<Exited> for SchedulerProcess<F> {
     type Result = ();
     fn handle(&mut self, exited: Exited, ctx: &mut Context<Self>) {
         tracing::debug!(master = %exited.upid, reason = %exited.reason, "link to master broken");
-        self.voice = None;
-        self.denied = match exited.reason {
-            ExitReason::Denied(why) => Some(why),
-            _ => None,
-        };
+        self.line.broke(&exited.reason);
         self.run(Input::Broken, ctx);
     }
 }

@@ -2,9 +2,10 @@
 
 use std::env;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use api::master::Mastering;
 use libproc::{Node, Pid, Security, Upid};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use types::FrameworkInfo;
@@ -12,6 +13,8 @@ use types::FrameworkInfo;
 use crate::address::MasterAddress;
 use crate::error::{Error, Result};
 use crate::framework::{Framework, Interrupt};
+use crate::http::HttpMaster;
+use crate::line::Master;
 use crate::security::SecurityFiles;
 use crate::start::start_within;
 
@@ -25,7 +28,7 @@ const MASTER_VARIABLES: [&str; 2] = ["TEPUI_MASTER", "MESOS_MASTER"];
 /// Runs a framework to its end, on this thread.
 ///
 /// The master is where `--master` among the program's arguments says, else `TEPUI_MASTER`, else
-/// `MESOS_MASTER`, else on this machine: see [`Options`]. Ctrl-C and SIGTERM ask the framework to
+/// `MESOS_MASTER`, else on this machine; with `--http` it is spoken to over HTTP: see [`Options`]. Ctrl-C and SIGTERM ask the framework to
 /// stop ([`Framework::on_interrupted`]), the second time it ends at once.
 ///
 /// # Errors
@@ -54,8 +57,6 @@ pub async fn run_async<F: Framework>(
 ) -> Result {
     let master = MasterAddress::parse(&options.master)?;
     let address = master.look_up().await?;
-    let invalid = |_| Error::InvalidMaster(options.master.clone());
-    let pid = Pid::assume(Upid::new(master.id, address).map_err(invalid)?);
     let info = match options.failover {
         Some(failover_timeout) => FrameworkInfo {
             failover_timeout,
@@ -64,8 +65,20 @@ pub async fn run_async<F: Framework>(
         None => info,
     };
     let mut interrupts = Interrupts::listen()?;
-    let node = bind(&options, address).await?;
-    let started = start_within(&node, pid, framework, info, options.subscribe_timeout);
+    let security = match &options.security {
+        Some(security) => security.clone(),
+        None => SecurityFiles::from_env().load()?,
+    };
+    let master: Master = match options.http {
+        true => HttpMaster::secured(&options.master, &security)?.into(),
+        false => {
+            let invalid = |_| Error::InvalidMaster(options.master.clone());
+            let upid = Upid::new(master.id, address).map_err(invalid)?;
+            Pid::<Mastering>::assume(upid).into()
+        }
+    };
+    let node = bind(&options, address, security).await?;
+    let started = start_within(&node, master, framework, info, options.subscribe_timeout);
     let result = match started {
         Ok(mut handle) => {
             let mut asked = false;
@@ -89,14 +102,12 @@ pub async fn run_async<F: Framework>(
 }
 
 /// A port of this framework's own, where the master can reach it.
-async fn bind(options: &Options, master: SocketAddr) -> Result<Node> {
+async fn bind(options: &Options, master: SocketAddr, security: Security) -> Result<Node> {
     let address = match &options.bind {
         Some(address) => address.clone(),
+        // Over HTTP nobody calls us.
+        None if options.http => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).to_string(),
         None => SocketAddr::new(ip_towards(master)?, 0).to_string(),
-    };
-    let security = match &options.security {
-        Some(security) => security.clone(),
-        None => SecurityFiles::from_env().load()?,
     };
     let builder = Node::builder().workers(1).security(security);
     Ok(builder.bind(&address).await?)
@@ -144,6 +155,7 @@ pub struct Options {
     failover: Option<Duration>,
     subscribe_timeout: Option<Duration>,
     security: Option<Security>,
+    http: bool,
 }
 
 impl Default for Options {
@@ -155,16 +167,27 @@ impl Default for Options {
             failover: None,
             subscribe_timeout: Some(SUBSCRIBE_TIMEOUT),
             security: None,
+            http: false,
         }
     }
 }
 
 impl Options {
     /// What the program's arguments and its environment say: `--master ADDRESS`,
-    /// `--master=ADDRESS`, `TEPUI_MASTER`, `MESOS_MASTER`.
+    /// `--master=ADDRESS`, `TEPUI_MASTER`, `MESOS_MASTER`; and `--http`.
     pub fn from_env() -> Options {
         let argument = master_argument(env::args().skip(1));
-        Options::default().master_or_env(argument)
+        let mut own = env::args().skip(1).take_while(|argument| argument != "--");
+        let http = own.any(|argument| argument == "--http");
+        Options::default().master_or_env(argument).http(http)
+    }
+
+    /// Whether the master is spoken to over HTTP, by the v1 API, instead of by letters between
+    /// actors.
+    #[must_use]
+    pub fn http(mut self, http: bool) -> Options {
+        self.http = http;
+        self
     }
 
     /// The master as a program's own arguments name it, or else as the environment does.

@@ -5,7 +5,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use api::master::Mastering;
 use api::scheduler::Scheduling;
 use libproc::{ExitReason, Node, Pid, env};
 use rand::Rng;
@@ -15,6 +14,7 @@ use types::FrameworkInfo;
 use crate::calls::Calls;
 use crate::error::{Error, Result};
 use crate::framework::{Framework, Interrupt};
+use crate::line::Master;
 use crate::process::{SchedulerProcess, Visit, Wiring};
 
 /// How many visits from outside may wait for the framework.
@@ -28,7 +28,7 @@ const NAME_MAX: usize = 40;
 /// When the node has no room under the id made up for it, which chance makes unlikely.
 pub fn start<F: Framework>(
     node: &Node,
-    master: Pid<Mastering>,
+    master: impl Into<Master>,
     framework: F,
     info: FrameworkInfo,
 ) -> std::result::Result<Handle<F>, Error> {
@@ -41,7 +41,7 @@ pub fn start<F: Framework>(
 /// See [`start`].
 pub fn start_within<F: Framework>(
     node: &Node,
-    master: Pid<Mastering>,
+    master: impl Into<Master>,
     framework: F,
     info: FrameworkInfo,
     within: Option<Duration>,
@@ -54,7 +54,7 @@ pub fn start_within<F: Framework>(
     let (visitor, visits) = mpsc::channel(VISITS_MAX);
     let (end, ended) = oneshot::channel();
     let wiring = Wiring {
-        master,
+        master: master.into(),
         visits,
         end,
     };

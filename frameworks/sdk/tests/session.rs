@@ -388,7 +388,7 @@ fn a_framework_that_panics_is_an_error_to_who_waits() {
 fn where_no_master_is_the_error_says_what_to_do() {
     paused(async {
         let node = Node::bind("127.0.0.1:0").await.expect("a free port");
-        let absent = format!("master@{}", node.address())
+        let absent: Pid<Mastering> = format!("master@{}", node.address())
             .parse()
             .expect("an address");
         let info = FrameworkInfo::new("lonely");

@@ -119,6 +119,20 @@ impl Security {
         self
     }
 
+    /// What an HTTP client that shares this security shows, as the value of `Authorization`: for a
+    /// secret [its token](Keys::http_token), for others nothing.
+    pub fn http_authorization(&self) -> Option<String> {
+        match &*self.0.scheme.lock() {
+            Scheme::Secret(secret) => Some(format!("Bearer {}", secret.keys.http_token())),
+            Scheme::None | Scheme::Tls(_) => None,
+        }
+    }
+
+    /// Whether nodes and HTTP clients that share this security speak TLS.
+    pub fn is_tls(&self) -> bool {
+        matches!(&*self.0.scheme.lock(), Scheme::Tls(_))
+    }
+
     /// Reads keys and certificates again from the files they came from; gives whether they differ.
     ///
     /// # Errors

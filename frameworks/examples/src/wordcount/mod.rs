@@ -68,6 +68,9 @@ pub struct Args {
     /// MESOS_MASTER, else 127.0.0.1:5050.
     #[arg(long)]
     pub master: Option<String>,
+    /// Speak with the master over HTTP, by the v1 API, instead of by letters between actors.
+    #[arg(long)]
+    pub http: bool,
     /// How to show that this program belongs to the cluster; as the environment says if none.
     #[arg(skip)]
     pub security: Option<sdk::Security>,
@@ -226,7 +229,7 @@ fn count_on_cluster(args: &Args, steps: &[Step], work: &WorkDir) -> anyhow::Resu
         false => Progress::new(steps.len() as u64),
     };
     let job = Job::new(program, work.clone(), need, steps, progress);
-    let options = crate::options(args.master.clone(), args.security.clone());
+    let options = crate::options(args.master.clone(), args.security.clone(), args.http);
     let info = FrameworkInfo::new("wordcount").role(args.role.clone());
     sdk::run_with(job, info, options).context("could not count")
 }

@@ -16,12 +16,16 @@ use crate::security::DaemonSecurityFlags;
 Examples:
   tepui demo
   tepui demo --agents=5
+  tepui demo --http
 ")]
 pub(crate) struct Args {
     /// How many agents
     #[arg(long, default_value = "3", value_name = "COUNT",
           value_parser = RangedU64ValueParser::<u16>::new().range(1..=u64::from(AGENTS_MAX)))]
     agents: u16,
+    /// Has the job speak with the master over HTTP, by the v1 API
+    #[arg(long)]
+    http: bool,
     #[command(flatten)]
     security: DaemonSecurityFlags,
 }
@@ -41,7 +45,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         security: args.security.clone(),
     };
     let tepui = executable().to_string_lossy().into_owned();
-    let command = vec![tepui, "example".to_owned(), "wordcount".to_owned()];
+    let mut command = vec![tepui, "example".to_owned(), "wordcount".to_owned()];
+    if args.http {
+        command.push("--http".to_owned());
+    }
     let code = super::alone(up::session(plan, Some(command)))?;
     eprintln!("\nThe cluster is gone again. `tepui up` starts one that stays.");
     Ok(code)

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::builder::RangedU64ValueParser;
 use libproc::env;
 use rand::Rng as _;
+use sdk::HttpMaster;
 use types::{CommandInfo, FrameworkInfo, Resource, ResourceName, Resources, Role, Scalar};
 
 use crate::client::{Client, MasterFlag};
@@ -84,6 +85,9 @@ pub(crate) struct Args {
     /// Prints JSON, for scripts: one object for every state, output and the end
     #[arg(long)]
     json: bool,
+    /// Speaks with the master over HTTP, by the v1 API, instead of by letters between actors
+    #[arg(long)]
+    http: bool,
     #[command(flatten)]
     master: MasterFlag,
     /// The command
@@ -110,7 +114,14 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     info.checkpoint = false;
     super::alone(async {
         let client = Client::new(&args.master).await?;
-        let session = Session::start(client, work, args.role, info, style)?;
+        let master = match args.http {
+            true => {
+                let address = client.master.upid().address().to_string();
+                HttpMaster::secured(&address, &args.master.security.load()?)?.into()
+            }
+            false => client.master.clone().into(),
+        };
+        let session = Session::start(client, master, work, args.role, info, style)?;
         session.run(args.wait).await
     })
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use api::master::GetAgents;
 use libproc::env::Instant;
-use sdk::{Handle, TaskUpdate};
+use sdk::{Handle, Master, TaskUpdate};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use types::{FrameworkInfo, Resources, Role, TaskState};
@@ -70,6 +70,7 @@ impl Session {
     /// When the node has no room for it.
     pub(crate) fn start(
         client: Client,
+        master: Master,
         work: Work,
         role: Role,
         info: FrameworkInfo,
@@ -77,7 +78,6 @@ impl Session {
     ) -> Result<Session> {
         let (sender, events) = mpsc::unbounded_channel();
         let runner = Runner::new(work.clone(), role.clone(), sender);
-        let master = client.master.clone();
         let handle = sdk::start_within(&client.node, master, runner, info, Some(SUBSCRIBE))?;
         let printer = Rc::new(RefCell::new(Printer::new(style, work.name.clone())));
         Ok(Session {

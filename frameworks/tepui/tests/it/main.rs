@@ -4,6 +4,7 @@
 
 mod clients;
 mod daemons;
+mod doors;
 mod errors;
 mod listings;
 mod python;
@@ -11,4 +12,5 @@ mod run;
 mod security;
 mod support;
 mod top;
+mod transcripts;
 mod up;

@@ -1,17 +1,12 @@
 //! Executors written in Python, without any library of ours: by hand, and on pymesos.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use sdk::prelude::*;
 use types::{AgentId, CommandInfo, ExecutorId, ExecutorInfo};
 
-use crate::support::{Cluster, finish};
-
-/// The library and the version that is tried, from PyPI.
-const PYMESOS: &str = "pymesos==0.3.15";
-/// Interpreters that its parser of HTTP, a C extension, can be built for.
-const PYTHONS: [&str; 3] = ["3.10", "3.9", "3.8"];
+use crate::clients::python::PYMESOS;
+use crate::support::Cluster;
 
 /// What happens to the framework, in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,62 +192,8 @@ fn an_executor_of_plain_python_that_dies_takes_its_tasks_along() {
 
 #[test]
 fn an_executor_on_pymesos_runs_its_tasks() {
-    let Some((python, library)) = pymesos() else {
-        let versions = PYTHONS.join(", ");
-        return println!("NOT TRIED: {PYMESOS} needs one of Python {versions}, and there is none");
-    };
+    let Some(python) = PYMESOS.get() else { return };
     let python = python.display().to_string();
-    let command = CommandInfo::argv([python, script("with_pymesos.py")])
-        .env("PYTHONPATH", library.display().to_string());
+    let command = CommandInfo::argv([python, script("with_pymesos.py")]);
     assert_eq!(sorted(witness(Story::Short, command)), SHORT);
-}
-
-/// An interpreter and where pymesos is installed for it, which is done once and kept.
-fn pymesos() -> Option<(PathBuf, PathBuf)> {
-    let (python, version) = PYTHONS.iter().find_map(|version| {
-        let ask = ["-c", "import sys; print(sys.executable)"];
-        let mut command = Command::new(format!("python{version}"));
-        let output = command.args(ask).output().ok();
-        let path = output
-            .filter(|output| output.status.success())
-            .or_else(|| {
-                // As pyenv keeps those that are not chosen.
-                let entries = std::fs::read_dir(
-                    Path::new(&std::env::var_os("HOME")?).join(".pyenv/versions"),
-                );
-                let mut entries: Vec<_> =
-                    entries.ok()?.flatten().map(|entry| entry.path()).collect();
-                entries.sort();
-                let fits = |path: &&PathBuf| {
-                    let name = path
-                        .file_name()
-                        .unwrap_or_default()
-                        .to_string_lossy()
-                        .into_owned();
-                    name.starts_with(&format!("{version}."))
-                };
-                let found = entries.iter().rfind(fits)?.join("bin/python");
-                Command::new(found).args(ask).output().ok()
-            })?;
-        let path = String::from_utf8(path.stdout).ok()?;
-        Some((PathBuf::from(path.trim()), version))
-    })?;
-    let name = format!("{}-python{version}", PYMESOS.replace("==", "-"));
-    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    if !library.exists() {
-        let making = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let mut install = Command::new(&python);
-        install.args(["-m", "pip", "install", "--quiet", "--target"]);
-        install.arg(making.path().join("library")).arg(PYMESOS);
-        let done = finish(install);
-        assert_eq!(
-            done.code,
-            Some(0),
-            "could not install {PYMESOS}: {}",
-            done.stderr
-        );
-        // Another test run may have been faster.
-        let _ = std::fs::rename(making.path().join("library"), &library);
-    }
-    Some((python, library))
 }

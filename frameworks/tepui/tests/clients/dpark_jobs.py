@@ -1,0 +1,63 @@
+"""Jobs of DPark, a framework for computing on sets of data with an executor of its own.
+
+Usage: dpark_jobs.py HOST:PORT, not as root, which DPark refuses. Prints one line of JSON that says
+what came out, for the test to judge. What comes out is compared here with what the same words give
+without a cluster.
+"""
+
+import collections
+import json
+import os
+import random
+import sys
+
+master = sys.argv.pop()
+
+from dpark import DparkContext  # it reads the arguments when it is imported
+
+SLICES = 6
+MIB = 1 << 20
+PIECE = 700 * 1024  # the data of a task, in bytes; a task may have a MiB
+
+
+def words(number):
+    """A thousand words, the same on every machine."""
+    chance = random.Random(number)
+    return ["word%d" % chance.randrange(50) for _ in range(1000)]
+
+
+context = DparkContext(master)
+context.setLogLevel("INFO")
+
+counted = context.parallelize(range(SLICES), SLICES).flatMap(words).map(lambda word: (word, 1))
+counted = dict(counted.reduceByKey(lambda a, b: a + b, 3).collect())
+expected = collections.Counter(word for number in range(SLICES) for word in words(number))
+
+# Each task carries its part of this, where else DPark has another way, which hangs in itself.
+context.data_limit = 16 * MIB
+heavy = [os.urandom(PIECE) for _ in range(SLICES)]
+lengths = context.parallelize(heavy, SLICES).map(len).collect()
+
+total = context.accumulator(0)
+
+
+def add(number):
+    total.add(number)
+
+
+context.parallelize(range(100), 4).foreach(add)
+ordered = context.parallelize([5, 3, 9, 1, 7], 2).sort(numSplits=2).collect()
+joined = context.parallelize([(1, "a"), (2, "b")], 2).join(context.parallelize([(1, "c")], 1))
+joined = joined.collect()
+context.stop()
+
+print(json.dumps({
+    "words": counted == expected,
+    "keys": len(counted),
+    "lengths": lengths,
+    "total": total.value,
+    "ordered": ordered,
+    "joined": [[key, list(pair)] for key, pair in joined],
+}))
+sys.stdout.flush()
+os._exit(0)  # its threads would go on
