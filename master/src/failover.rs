@@ -10,6 +10,7 @@ use libproc::prelude::*;
 use types::{FrameworkId, Reason, TaskState, TaskStatus};
 
 use crate::process::MasterProcess;
+use crate::registry::Operation;
 use crate::status::Word;
 
 /// Whether a framework that is removed is told so.
@@ -39,6 +40,7 @@ impl MasterProcess {
         let deactivated = id.clone();
         self.orders
             .give(move |allocator, _| allocator.deactivate_framework(&deactivated));
+        self.remember_framework(id);
         self.await_framework(id, timeout, ctx);
     }
 
@@ -112,6 +114,10 @@ impl MasterProcess {
         let removed = id.clone();
         self.orders
             .give(move |allocator, _| allocator.remove_framework(&removed));
+        drop(
+            self.registrar
+                .apply(Operation::EndFramework(id.clone(), unix_ms())),
+        );
         self.metrics.frameworks_removed += 1;
         tracing::info!(framework = %id, tasks = live, "framework removed");
         self.settle();

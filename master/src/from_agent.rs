@@ -61,7 +61,11 @@ impl MasterProcess {
             ..info
         };
         self.admitting.insert(pid.upid().clone());
-        let stored = self.registrar.apply(Operation::Admit(info.clone()));
+        let operation = Operation::Admit {
+            info: info.clone(),
+            upid: pid.upid().clone(),
+        };
+        let stored = self.registrar.apply(operation);
         ctx.defer(stored, move |this, outcome, ctx| {
             this.admitting.remove(pid.upid());
             if let Err(error) = outcome {

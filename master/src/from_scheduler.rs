@@ -142,7 +142,7 @@ impl MasterProcess {
         let doubts = Doubts {
             returning: &self.returning,
             ids: &self.ids,
-            learning: self.is_learning(),
+            learning: self.is_learning() || !self.recovered.is_empty(),
         };
         if let Some(status) = reconcile::one(&self.books, framework, asked, &doubts, unix_ms()) {
             self.update(id, status, ctx);

@@ -28,6 +28,7 @@
 mod accept;
 mod allocator_process;
 mod books;
+mod candidate;
 mod failover;
 mod from_agent;
 mod from_allocator;
@@ -44,6 +45,7 @@ mod orders;
 mod pages;
 mod process;
 mod reconcile;
+mod recovered;
 mod registrar;
 mod registry;
 mod removal;
@@ -54,8 +56,11 @@ mod validation;
 
 use api::master::Mastering;
 use libproc::{Node, Pid};
+use state::State;
 
+pub use candidate::{master_of, stand};
 pub use options::Options;
+pub use registrar::RecoveryError;
 
 /// Starts a master and its allocator on `node`, and makes it the node's front page.
 ///
@@ -63,10 +68,36 @@ pub use options::Options;
 ///
 /// Panics when a master runs on the node already.
 pub fn start(node: &Node, options: Options) -> Pid<Mastering> {
-    if let Some(guard) = http::gate::guard(&options.authentication) {
+    spawn(node, process::MasterProcess::new(node, options))
+}
+
+/// Starts a master that goes on with the registry in `state`, and leaves its own there: agents and
+/// frameworks, and what operators set, outlive it. No other master may lead with it at the same
+/// time: the one that began before changes nothing any more, and ends when it tries.
+///
+/// # Errors
+///
+/// When the registry cannot be read or written, or is too new.
+///
+/// # Panics
+///
+/// Panics when a master runs on the node already.
+pub async fn start_from(
+    node: &Node,
+    options: Options,
+    state: &State,
+) -> Result<Pid<Mastering>, RecoveryError> {
+    let ids = ids::Ids::new(options.seed);
+    let recovered = registrar::recover(state, &options, ids.master()).await?;
+    let master = process::MasterProcess::following(node, options, ids, recovered);
+    Ok(spawn(node, master))
+}
+
+fn spawn(node: &Node, master: process::MasterProcess) -> Pid<Mastering> {
+    if let Some(guard) = http::gate::guard(&master.options.authentication) {
         node.guard_http(guard);
     }
-    let master = node.spawn(api::MASTER, process::MasterProcess::new(node, options));
+    let master = node.spawn(api::MASTER, master);
     node.set_front(api::MASTER);
     http::v0::FRONT
         .iter()

@@ -53,9 +53,11 @@ impl MasterProcess {
             let text = "Agent is currently being marked gone";
             return done(Err(Refusal::new(StatusCode::CONFLICT, text)));
         }
+        let since_ms = unix_ms();
         let stored = self.registrar.apply(Operation::Drain {
             agent_id: id.clone(),
             config,
+            since_ms,
         });
         ctx.defer(stored, move |this, outcome, ctx| {
             if let Err(error) = outcome {
@@ -65,7 +67,7 @@ impl MasterProcess {
             this.withdraw(&id, ctx);
             let drain = Some(Drain {
                 config,
-                since_ms: unix_ms(),
+                since_ms,
                 drained: false,
             });
             this.books.set_aside(&id, Aside { drain });
@@ -131,7 +133,11 @@ impl MasterProcess {
 
     fn begin_to_mark_gone(&mut self, id: AgentId, done: Done, ctx: &mut Context<Self>) {
         self.marking_gone.insert(id.clone());
-        let stored = self.registrar.apply(Operation::MarkGone(id.clone()));
+        let operation = Operation::MarkGone {
+            agent_id: id.clone(),
+            since_ms: unix_ms(),
+        };
+        let stored = self.registrar.apply(operation);
         ctx.defer(stored, move |this, outcome, ctx| {
             this.marking_gone.remove(&id);
             if let Err(error) = outcome {

@@ -44,6 +44,11 @@ pub struct Options {
     pub max_unreachable_tasks_per_framework: usize,
     /// How many agents that are unreachable or gone are remembered. 100,000.
     pub max_removed_agents: usize,
+    /// How long the registry remembers agents that are unreachable. Two weeks.
+    pub registry_max_agent_age: Duration,
+    /// When more than this share of the agents does not come back to a new master, in percent, it
+    /// ends instead of giving them up. 100: never.
+    pub recovery_agent_removal_limit_percent: u8,
     /// What the ids it makes up and the order of allocation follow from; chance, if none.
     pub seed: Option<u64>,
 }
@@ -67,6 +72,8 @@ impl Default for Options {
             max_completed_tasks_per_framework: 1_000,
             max_unreachable_tasks_per_framework: 1_000,
             max_removed_agents: 100_000,
+            registry_max_agent_age: Duration::from_secs(14 * 24 * 60 * 60),
+            recovery_agent_removal_limit_percent: 100,
             seed: None,
         }
     }
@@ -77,5 +84,14 @@ impl Options {
     pub fn agent_silence(&self) -> Duration {
         self.agent_ping_timeout
             .saturating_mul(self.max_agent_ping_timeouts)
+    }
+}
+
+impl From<&Options> for crate::registry::Limits {
+    fn from(options: &Options) -> Self {
+        Self {
+            unreachable: options.max_removed_agents,
+            ended_frameworks: options.max_completed_frameworks,
+        }
     }
 }

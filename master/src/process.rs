@@ -10,12 +10,13 @@ use types::{AgentId, FrameworkId, MasterInfo, TaskStatus};
 
 use crate::Options;
 use crate::allocator_process::AllocatorProcess;
-use crate::books::{Books, Framework};
+use crate::books::{Books, Framework, Shelf};
 use crate::http;
 use crate::ids::Ids;
 use crate::metrics::Metrics;
 use crate::orders::Orders;
-use crate::registrar::Registrar;
+use crate::registrar::{Recovered, Registrar};
+use crate::registry::{AgentRecord, Limits};
 
 /// The name of the allocator's process, if it is free.
 const ALLOCATOR: &str = "allocator";
@@ -45,6 +46,8 @@ pub(crate) struct MasterProcess {
     pub(crate) clerk: http::Clerk,
     /// Agents that are about to be declared gone: the registry has been told.
     pub(crate) marking_gone: BTreeSet<AgentId>,
+    /// Agents that an earlier master admitted, and that have not come back to this one.
+    pub(crate) recovered: Shelf<AgentId, AgentRecord>,
     /// Agents that are being taken back.
     pub(crate) returning: BTreeSet<AgentId>,
     /// Counts registrations of agents.
@@ -54,23 +57,28 @@ pub(crate) struct MasterProcess {
 }
 
 impl MasterProcess {
+    /// A master whose registry ends with it.
     pub(crate) fn new(node: &Node, options: Options) -> Self {
         let ids = Ids::new(options.seed);
-        let address = node.address();
-        let hostname = options.hostname.clone();
-        let info = MasterInfo {
-            id: ids.master().to_owned(),
-            hostname: hostname.unwrap_or_else(|| address.ip().to_string()),
-            address: address.to_string(),
-            version: api::VERSION.to_owned(),
-        };
+        let registrar = Registrar::in_memory(Limits::from(&options));
+        Self::with(node, options, ids, registrar)
+    }
+
+    /// A master that goes on with a registry.
+    pub(crate) fn following(node: &Node, options: Options, ids: Ids, recovered: Recovered) -> Self {
+        let mut master = Self::with(node, options, ids, recovered.into_registrar());
+        master.take_over_registry();
+        master
+    }
+
+    fn with(node: &Node, options: Options, ids: Ids, registrar: Registrar) -> Self {
         Self {
-            info,
+            info: info_of(node, &options, &ids),
             started_ms: unix_ms(),
             started: Instant::now(),
             ids,
             books: Books::new((&options).into()),
-            registrar: Registrar::in_memory(options.max_removed_agents),
+            registrar,
             orders: Orders::default(),
             metrics: Metrics::default(),
             allocator: None,
@@ -79,6 +87,7 @@ impl MasterProcess {
             clerk: http::Clerk::default(),
             admitting: BTreeSet::new(),
             marking_gone: BTreeSet::new(),
+            recovered: Shelf::new(),
             returning: BTreeSet::new(),
             sessions: 0,
             unchecked: 0,
@@ -180,6 +189,18 @@ impl MasterProcess {
     }
 }
 
+/// Who a master on this node is.
+pub(crate) fn info_of(node: &Node, options: &Options, ids: &Ids) -> MasterInfo {
+    let address = node.address();
+    let hostname = options.hostname.clone();
+    MasterInfo {
+        id: ids.master().to_owned(),
+        hostname: hostname.unwrap_or_else(|| address.ip().to_string()),
+        address: address.to_string(),
+        version: api::VERSION.to_owned(),
+    }
+}
+
 impl Actor for MasterProcess {
     type Context = Context<Self>;
 
@@ -190,6 +211,7 @@ impl Actor for MasterProcess {
         let allocator = allocator.unwrap_or_else(|_| ctx.node().spawn_anonymous(make()));
         ctx.link(allocator.upid());
         self.allocator = Some(allocator.upid().clone());
+        self.await_returns(ctx);
         tracing::info!(master = %self.info.id, address = %self.info.address, "master started");
     }
 

@@ -61,7 +61,11 @@ impl MasterProcess {
     fn readmit(&mut self, id: AgentId, message: Reregister, ctx: &mut Context<Self>) {
         self.returning.insert(id.clone());
         let info = message.info.clone();
-        let stored = self.registrar.apply(Operation::MarkReachable(info.clone()));
+        let operation = Operation::MarkReachable {
+            info: info.clone(),
+            upid: message.agent.upid().clone(),
+        };
+        let stored = self.registrar.apply(operation);
         ctx.defer(stored, move |this, outcome, ctx| {
             this.returning.remove(&id);
             if let Err(error) = outcome {
@@ -75,7 +79,11 @@ impl MasterProcess {
             let pid = message.agent.clone();
             let mut agent = Agent::new(id.clone(), info, pid, version);
             agent.registered_ms = unix_ms();
+            let recovered = this.recovered.remove(&id);
             this.books.add_agent(agent);
+            if let Some(aside) = recovered.and_then(|record| record.aside) {
+                this.books.set_aside(&id, aside);
+            }
             this.agent_added(&id);
             this.take_back(id, message, ctx);
         });

@@ -120,6 +120,7 @@ impl MasterProcess {
             framework.terms = terms;
         }
         self.connect(&id, suppressed, scheduler, ctx);
+        self.remember_framework(&id);
         if known {
             self.framework_updated(&id);
         } else {
@@ -173,6 +174,7 @@ impl MasterProcess {
             };
         }
         self.rescind_offers_for(id, &left, ctx);
+        self.remember_framework(id);
         self.framework_updated(id);
         tracing::info!(framework = %id, "framework updated");
         let id = id.clone();

@@ -51,6 +51,15 @@ pub struct Variable<T> {
 }
 
 impl<T> Variable<T> {
+    /// A variable as it is when nobody has ever stored it; to be stored if that is so.
+    pub fn absent(name: &str) -> Variable<T> {
+        Variable {
+            name: name.to_owned(),
+            version: None,
+            value: None,
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -64,6 +73,15 @@ impl<T> Variable<T> {
     /// Its value, for good.
     pub fn into_value(self) -> Option<T> {
         self.value
+    }
+
+    /// The same variable, to be mutated and stored by whoever knows its value.
+    #[must_use]
+    pub fn without_value(self) -> Variable<T> {
+        Variable {
+            value: None,
+            ..self
+        }
     }
 
     /// The same variable with another value. Nobody sees it until it is stored.
@@ -103,11 +121,7 @@ impl State {
     pub async fn fetch<T: DeserializeOwned>(&self, name: &str) -> Result<Variable<T>, Error> {
         check(name)?;
         let Some(entry) = self.storage.get(name).await? else {
-            return Ok(Variable {
-                name: name.to_owned(),
-                version: None,
-                value: None,
-            });
+            return Ok(Variable::absent(name));
         };
         decode(entry)
     }
@@ -247,9 +261,9 @@ impl Transaction {
         self.bytes
     }
 
-    /// Whether there is nothing to do.
-    pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+    /// How many changes and checks there are.
+    pub fn changes(&self) -> usize {
+        self.changes.len()
     }
 }
 

@@ -2,23 +2,24 @@
 //!
 //! An agent stays aside while it is away, until it is reactivated or goes for good.
 
+use serde::{Deserialize, Serialize};
 use types::{AgentId, DrainConfig, FrameworkId, Reason, TaskState, TaskStatus};
 
 use super::Books;
 use crate::status::Word;
 
 /// An agent that is set aside.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Aside {
     /// It is to be emptied, or was.
     pub(crate) drain: Option<Drain>,
 }
 
 /// How far the draining of an agent is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Drain {
     pub(crate) config: DrainConfig,
-    /// When it began.
+    /// When it began, in milliseconds since 1970.
     pub(crate) since_ms: u64,
     /// Nothing runs there any more.
     pub(crate) drained: bool,

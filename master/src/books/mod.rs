@@ -163,6 +163,12 @@ impl Books {
         agent.pid = to;
     }
 
+    /// Adds an agent that an earlier master knew and that does not come back.
+    pub(crate) fn miss_agent(&mut self, agent: Agent, since_ms: u64) {
+        assert!(!agent.connected && !self.agents.contains_key(&agent.id));
+        self.remember_unreachable(agent, since_ms);
+    }
+
     fn remember_unreachable(&mut self, agent: Agent, since_ms: u64) {
         let id = agent.id.clone();
         self.unreachable_order.push_back(id.clone());
@@ -240,6 +246,14 @@ impl Books {
         assert!(framework.tasks.is_empty() && framework.pid.is_none());
         let before = self.frameworks.insert(framework.id.clone(), framework);
         assert!(before.is_none(), "a framework is added once");
+    }
+
+    /// Adds a framework that has ended under an earlier master.
+    pub(crate) fn remember_ended(&mut self, framework: Framework) {
+        self.completed.push_back(framework);
+        while self.completed.len() > self.limits.completed_frameworks {
+            self.completed.pop_front();
+        }
     }
 
     /// Gives a framework a scheduler, in place of the one it had; nobody else's.

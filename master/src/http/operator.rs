@@ -19,6 +19,7 @@ use super::refusal::{Refusal, header_text, only_post};
 use crate::failover::Farewell;
 use crate::maintenance::Done;
 use crate::process::MasterProcess;
+use crate::registry::Operation;
 
 /// What the calls are called in what is said of them.
 const API: &str = "master::Call";
@@ -146,7 +147,7 @@ impl MasterProcess {
         Ok(())
     }
 
-    /// Weights are kept as long as this master lives.
+    /// Weights are kept in the registry.
     pub(super) fn update_weights(&mut self, update: call::UpdateWeights) -> Result<(), Refusal> {
         let mut weights = Vec::new();
         for (i, info) in update.weight_infos.into_iter().enumerate() {
@@ -162,6 +163,11 @@ impl MasterProcess {
         }
         tracing::info!(?weights, "weights updated");
         self.options.weights.extend(weights.iter().cloned());
+        let thousandths = weights
+            .iter()
+            .map(|(role, weight)| (role.clone(), weight.thousandths()));
+        let operation = Operation::SetWeights(thousandths.collect());
+        drop(self.registrar.apply(operation));
         self.orders
             .give(move |allocator, _| allocator.update_weights(weights));
         Ok(())

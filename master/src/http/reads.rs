@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use api::v1::master::event::EventType;
 use api::v1::master::response::ResponseType;
 use api::v1::master::{CallBody, response};
-use api::v1::{Encoding, ExecutorInfo, Message, Task};
+use api::v1::{AgentInfo, Encoding, ExecutorInfo, Message, Task};
 use libproc::http::{Request, Response};
 use types::ExecutorKind;
 
@@ -244,6 +244,9 @@ async fn walk_agents<'s>(snapshot: &'s Snapshot, lists: &mut Lists<'_, 's>) {
     }
     lists.end_list();
     lists.list("recovered_agents");
+    for record in snapshot.recovered.values() {
+        lists.message(2, &AgentInfo::from(&record.info)).await;
+    }
     lists.end_list();
 }
 

@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use allocator::Weight;
-use types::{MasterInfo, Role};
+use types::{AgentId, MasterInfo, Role};
 
-use crate::books::Books;
+use crate::books::{Books, Shelf};
 use crate::process::MasterProcess;
+use crate::registry::AgentRecord;
 
 /// What the master knows at one moment. Taking it costs hardly more than a few reference counts:
 /// the books are shared until they change.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
     pub(super) books: Books,
+    /// Agents of an earlier master's that have not come back yet.
+    pub(super) recovered: Shelf<AgentId, AgentRecord>,
     pub(super) info: MasterInfo,
     pub(super) cluster: Option<String>,
     pub(super) started_ms: u64,
@@ -26,6 +29,7 @@ impl MasterProcess {
         let options = &self.options;
         Snapshot {
             books: self.books.clone(),
+            recovered: self.recovered.clone(),
             info: self.info.clone(),
             cluster: options.cluster.clone(),
             started_ms: self.started_ms,

@@ -5,6 +5,7 @@
 
 mod agents;
 mod chaos;
+mod elections;
 mod failover;
 mod frameworks;
 mod http;
@@ -12,6 +13,7 @@ mod network;
 mod offers;
 mod operators;
 mod reconciliation;
+mod registry;
 mod reregistration;
 mod tasks;
 mod world;

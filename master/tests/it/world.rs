@@ -245,6 +245,15 @@ impl World {
         self.master = ::master::start(&self.node, options);
     }
 
+    /// Kills the master and starts one that goes on with a registry.
+    pub(crate) async fn master_from(&mut self, state: &state::State, options: Options) {
+        let exit = self.node.exit_of(self.master.upid());
+        self.node.terminate(self.master.upid());
+        exit.await;
+        let started = ::master::start_from(&self.node, options, state).await;
+        self.master = started.expect("the registry is there");
+    }
+
     pub(crate) async fn agent(&self, id: &str) -> (Agent, AgentId) {
         self.agent_of(id, agent_info()).await
     }

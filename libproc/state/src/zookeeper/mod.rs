@@ -16,6 +16,6 @@ mod url;
 
 pub use client::RealEnsemble;
 pub use keeper::{Ensemble, Keeper, KeeperError, Listing, Mode, Node, Op};
-pub use simulated::{SessionId, SimulatedEnsemble};
+pub use simulated::SimulatedEnsemble;
 pub use storage::ZooKeeperStorage;
 pub use url::{BadUrl, ZkUrl};

@@ -11,24 +11,25 @@ use tokio::sync::{Notify, watch};
 
 use super::{Ensemble, Keeper, KeeperError, Listing, Mode, Node, Op};
 
-/// Which session.
-pub type SessionId = u64;
-
-/// A simulated ensemble. A cheap handle: clones are the same ensemble.
+/// A simulated ensemble, for one of its clients. Clones are the same client.
 #[derive(Debug, Clone)]
 pub struct SimulatedEnsemble {
     shared: Arc<Mutex<Tree>>,
     timeout: Duration,
-    /// The session of this handle, once there is one.
-    latest: Arc<Mutex<Option<SessionId>>>,
+    client: ClientId,
 }
+
+type ClientId = u64;
+type SessionId = u64;
 
 #[derive(Debug, Default)]
 struct Tree {
     nodes: BTreeMap<String, Znode>,
-    sessions: BTreeMap<SessionId, Client>,
+    sessions: BTreeMap<SessionId, Living>,
+    /// Clients that are cut off.
+    cut: BTreeSet<ClientId>,
     /// Sessions that have ended while they were cut off.
-    deaf: BTreeMap<SessionId, watch::Sender<bool>>,
+    deaf: BTreeMap<SessionId, Living>,
     last: SessionId,
     /// No connection is answered.
     down: bool,
@@ -45,9 +46,10 @@ struct Znode {
     changed: Arc<Notify>,
 }
 
+/// A session that has not ended.
 #[derive(Debug)]
-struct Client {
-    cut: bool,
+struct Living {
+    client: ClientId,
     expired: watch::Sender<bool>,
 }
 
@@ -57,60 +59,50 @@ impl SimulatedEnsemble {
         SimulatedEnsemble {
             shared: Arc::default(),
             timeout,
-            latest: Arc::default(),
+            client: 0,
         }
     }
 
-    /// The same ensemble for another client, whose sessions are told apart by
-    /// [`session`](SimulatedEnsemble::session).
+    /// The same ensemble for another client.
     #[must_use]
     pub fn client(&self) -> SimulatedEnsemble {
+        let mut tree = self.shared.lock();
+        tree.last += 1;
         SimulatedEnsemble {
-            latest: Arc::default(),
+            client: tree.last,
             ..self.clone()
         }
     }
 
-    /// The session this client began last.
-    pub fn session(&self) -> Option<SessionId> {
-        *self.latest.lock()
-    }
-
-    /// Cuts a session off. The ensemble ends it after the timeout, unless it is mended before; the
-    /// session hears of nothing.
-    pub fn cut(&self, id: SessionId) {
-        let mut tree = self.shared.lock();
-        if let Some(client) = tree.sessions.get_mut(&id) {
-            client.cut = true;
-        }
-        let (shared, timeout) = (self.shared.clone(), self.timeout);
+    /// Cuts this client off. The ensemble ends its sessions after the timeout, unless it is mended
+    /// before; they hear of nothing.
+    pub fn cut(&self) {
+        self.shared.lock().cut.insert(self.client);
+        let this = self.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(timeout).await;
-            let mut tree = shared.lock();
-            if tree.sessions.get(&id).is_some_and(|client| client.cut) {
-                tree.expire(id);
+            tokio::time::sleep(this.timeout).await;
+            let mut tree = this.shared.lock();
+            if tree.cut.contains(&this.client) {
+                tree.expire_all(this.client);
             }
         });
     }
 
-    /// Mends what was cut. A session that has ended meanwhile hears of it.
-    pub fn mend(&self, id: SessionId) {
+    /// Mends what was cut. Sessions that have ended meanwhile hear of it.
+    pub fn mend(&self) {
         let mut tree = self.shared.lock();
-        if let Some(client) = tree.sessions.get_mut(&id) {
-            client.cut = false;
-        }
-        if let Some(expired) = tree.deaf.remove(&id) {
-            expired.send_replace(true);
-        }
+        tree.cut.remove(&self.client);
+        let deaf = tree
+            .deaf
+            .extract_if(.., |_, session| session.client == self.client);
+        deaf.for_each(|(_, session)| {
+            session.expired.send_replace(true);
+        });
     }
 
-    /// Ends a session, which hears of it.
-    pub fn expire(&self, id: SessionId) {
-        let mut tree = self.shared.lock();
-        if let Some(client) = tree.sessions.get_mut(&id) {
-            client.cut = false;
-        }
-        tree.expire(id);
+    /// Ends the sessions of this client.
+    pub fn expire(&self) {
+        self.shared.lock().expire_all(self.client);
     }
 
     /// From now on nobody is answered, or again.
@@ -152,14 +144,27 @@ impl Tree {
         }
     }
 
+    fn expire_all(&mut self, client: ClientId) {
+        let of_client = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.client == client);
+        let ids: Vec<SessionId> = of_client.map(|(id, _)| *id).collect();
+        ids.into_iter().for_each(|id| self.expire(id));
+    }
+
     fn expire(&mut self, id: SessionId) {
-        let Some(client) = self.sessions.remove(&id) else {
+        let Some(session) = self.sessions.remove(&id) else {
             return;
         };
-        match client.cut {
+        match self.cut.contains(&session.client) {
             // It hears of nothing, until it is mended.
-            true => drop(self.deaf.insert(id, client.expired)),
-            false => drop(client.expired.send_replace(true)),
+            true => {
+                self.deaf.insert(id, session);
+            }
+            false => {
+                session.expired.send_replace(true);
+            }
         }
         let owned = |node: &Znode| node.owner == Some(id);
         let gone: Vec<String> = self
@@ -252,21 +257,15 @@ impl Ensemble for SimulatedEnsemble {
         async move {
             tokio::task::yield_now().await;
             let mut tree = this.shared.lock();
-            if tree.down {
+            if tree.down || tree.cut.contains(&this.client) {
                 return Err(KeeperError::Lost);
             }
             tree.last += 1;
             let id = tree.last;
             let (expired, hears) = watch::channel(false);
-            tree.sessions.insert(
-                id,
-                Client {
-                    cut: false,
-                    expired,
-                },
-            );
+            let client = this.client;
+            tree.sessions.insert(id, Living { client, expired });
             drop(tree);
-            *this.latest.lock() = Some(id);
             Ok(Arc::new(Session {
                 id,
                 hears,
@@ -301,7 +300,9 @@ impl Session {
                 match tree.sessions.get(&this.id) {
                     None if tree.deaf.contains_key(&this.id) => return Err(KeeperError::Lost),
                     None => return Err(KeeperError::Expired),
-                    Some(client) if client.cut || tree.down => return Err(KeeperError::Lost),
+                    Some(session) if tree.down || tree.cut.contains(&session.client) => {
+                        return Err(KeeperError::Lost);
+                    }
                     Some(_) => {}
                 }
                 let done = work(&mut tree, this.id);

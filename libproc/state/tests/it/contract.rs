@@ -231,13 +231,12 @@ async fn an_ensemble_that_is_away_for_a_moment_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_session_that_has_expired_is_followed_by_another() {
     let clients = zookeeper(1);
-    let ensemble = clients.ensemble.unwrap();
-    let client = ensemble.client();
+    let client = clients.ensemble.unwrap().client();
     let state = State::new(state::zookeeper::ZooKeeperStorage::new(
         client.clone(),
         "/x",
     ));
     let variable = state.fetch::<u64>("x").await.unwrap();
-    ensemble.expire(client.session().unwrap());
+    client.expire();
     assert!(state.store(variable.mutate(1)).await.unwrap().is_some());
 }

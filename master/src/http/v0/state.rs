@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::v1::AgentInfo;
 use libproc::http::Request;
 use libproc::prelude::Context;
 use serde::Serialize;
@@ -101,12 +102,21 @@ async fn write_state(
         page.pause().await;
     }
     page.end(']');
-    page.field("recovered_slaves", &NONE);
+    write_recovered(&snapshot, &mut page);
     write_frameworks(&snapshot, |_| true, &mut page).await;
     page.field("orphan_tasks", &NONE);
     page.field("unregistered_frameworks", &NONE);
     page.end('}');
     page
+}
+
+/// The agents of an earlier master's that have not come back yet.
+fn write_recovered(snapshot: &Snapshot, page: &mut Page) {
+    page.list("recovered_slaves");
+    for record in snapshot.recovered.values() {
+        page.item(&AgentInfo::from(&record.info));
+    }
+    page.end(']');
 }
 
 /// The frameworks that are asked for, and those that have ended.
@@ -243,7 +253,7 @@ pub(super) fn slaves(master: &MasterProcess, request: &Request, _: &Ctx) -> Answ
             page.pause().await;
         }
         page.end(']');
-        page.field("recovered_slaves", &NONE);
+        write_recovered(&snapshot, &mut page);
         page.end('}');
         page
     })
