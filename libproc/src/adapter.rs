@@ -1,5 +1,6 @@
 //! Addresses for ordinary actix actors, so that they and processes can be mixed.
 
+use std::any::TypeId;
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::link::ExitReason;
 use crate::node::{Node, SpawnError};
 use crate::overflow::Overflow;
 use crate::pid::{Pid, Upid};
-use crate::process::{Kind, Run, Turn, empty_lane};
+use crate::process::{Kind, Run, Turn, lane_for_one};
 use crate::protocol::{Page, Wire};
 use crate::worker::Here;
 
@@ -98,7 +99,8 @@ impl<P: Page> Adapted for P {
         capacity: CAPACITY,
         overflow: Overflow::Block,
         messages: P::MESSAGES,
-        lane: empty_lane::<P>,
+        protocol: TypeId::of::<P>(),
+        lane: lane_for_one::<P>,
     };
 }
 

@@ -44,8 +44,16 @@ pub struct Context<A: Process> {
 /// What is kept of a context between turns.
 pub(crate) struct Kept<A: Process> {
     upid: Upid,
-    /// Only of a process that ever asked, linked or set a timer.
-    extras: Option<Box<Extras<A>>>,
+    rare: Rare<A>,
+}
+
+/// What only some processes have. One that has nothing, or is linked to one other, takes no memory
+/// beyond its body.
+enum Rare<A: Process> {
+    Nothing,
+    Linked(Upid, HandleExited<A>),
+    /// Of a process that ever asked, set a timer, had metrics of its own or more than one link.
+    Extras(Box<Extras<A>>),
 }
 
 struct Extras<A: Process> {
@@ -68,16 +76,24 @@ pub(crate) type HandleExited<A> = fn(&mut A, Exited, &mut Context<A>);
 
 impl<A: Process> Kept<A> {
     pub(crate) fn new(upid: Upid) -> Kept<A> {
-        Kept { upid, extras: None }
+        let rare = Rare::Nothing;
+        Kept { upid, rare }
     }
 
     #[inline]
     pub(crate) fn timers_mut(&mut self) -> Option<&mut Timers<A>> {
-        self.extras.as_mut().map(|extras| &mut extras.timers)
+        match &mut self.rare {
+            Rare::Extras(extras) => Some(&mut extras.timers),
+            Rare::Nothing | Rare::Linked(..) => None,
+        }
     }
 
     pub(crate) fn link_count(&self) -> usize {
-        self.extras.as_ref().map_or(0, |extras| extras.links.len())
+        match &self.rare {
+            Rare::Nothing => 0,
+            Rare::Linked(..) => 1,
+            Rare::Extras(extras) => extras.links.len(),
+        }
     }
 }
 
@@ -134,16 +150,30 @@ impl<A: Process> Context<A> {
         at.expect("the node that made the address of a process wrote its place into it")
     }
 
+    #[inline]
     fn extras(&mut self) -> &mut Extras<A> {
-        self.kept.extras.get_or_insert_with(|| {
-            Box::new(Extras {
-                asks: Asks::default(),
-                timers: Timers::default(),
-                links: BTreeSet::new(),
-                exited: None,
-                metrics: None,
-            })
-        })
+        if !matches!(self.kept.rare, Rare::Extras(_)) {
+            self.make_extras();
+        }
+        match &mut self.kept.rare {
+            Rare::Extras(extras) => extras,
+            Rare::Nothing | Rare::Linked(..) => unreachable!("they were made above"),
+        }
+    }
+
+    #[cold]
+    fn make_extras(&mut self) {
+        let (links, exited) = match std::mem::replace(&mut self.kept.rare, Rare::Nothing) {
+            Rare::Linked(upid, exited) => (BTreeSet::from([upid]), Some(exited)),
+            Rare::Nothing | Rare::Extras(_) => (BTreeSet::new(), None),
+        };
+        self.kept.rare = Rare::Extras(Box::new(Extras {
+            asks: Asks::default(),
+            timers: Timers::default(),
+            links,
+            exited,
+            metrics: None,
+        }));
     }
 
     pub(crate) fn asks(&mut self) -> &mut Asks<A> {
@@ -156,14 +186,27 @@ impl<A: Process> Context<A> {
     }
 
     pub(crate) fn exited(&mut self, upid: &Upid) -> Option<HandleExited<A>> {
-        let extras = self.kept.extras.as_mut()?;
-        extras.links.remove(upid).then_some(extras.exited)?
+        match &mut self.kept.rare {
+            Rare::Linked(to, exited) if to == upid => {
+                let exited = *exited;
+                self.kept.rare = Rare::Nothing;
+                Some(exited)
+            }
+            Rare::Nothing | Rare::Linked(..) => None,
+            Rare::Extras(extras) => extras.links.remove(upid).then_some(extras.exited)?,
+        }
     }
 
     pub(crate) fn take_links(&mut self) -> Vec<Upid> {
-        let extras = self.kept.extras.as_mut();
-        let links = extras.map(|extras| std::mem::take(&mut extras.links));
-        links.map_or_else(Vec::new, |links| links.into_iter().collect())
+        match &mut self.kept.rare {
+            Rare::Nothing => Vec::new(),
+            Rare::Linked(to, _) => {
+                let to = to.clone();
+                self.kept.rare = Rare::Nothing;
+                vec![to]
+            }
+            Rare::Extras(extras) => std::mem::take(&mut extras.links).into_iter().collect(),
+        }
     }
 }
 
@@ -315,15 +358,30 @@ impl<A: Process> Context<A> {
     where
         A: Handler<Exited>,
     {
-        let extras = self.extras();
-        extras.exited = Some(|actor, exited, ctx| actor.handle(exited, ctx).handle(ctx, None));
-        extras.links.insert(to.clone())
+        let exited: HandleExited<A> = |actor, exited, ctx| {
+            actor.handle(exited, ctx).handle(ctx, None);
+        };
+        match &self.kept.rare {
+            Rare::Nothing => {
+                self.kept.rare = Rare::Linked(to.clone(), exited);
+                true
+            }
+            Rare::Linked(other, _) if other == to => false,
+            Rare::Linked(..) | Rare::Extras(_) => {
+                let extras = self.extras();
+                extras.exited = Some(exited);
+                extras.links.insert(to.clone())
+            }
+        }
     }
 
     /// Whether an `Exited` of `to` is to come.
     pub(crate) fn expects(&self, to: &Upid) -> bool {
-        let extras = self.kept.extras.as_ref();
-        extras.is_some_and(|extras| extras.links.contains(to))
+        match &self.kept.rare {
+            Rare::Nothing => false,
+            Rare::Linked(other, _) => other == to,
+            Rare::Extras(extras) => extras.links.contains(to),
+        }
     }
 
     /// Starts `actor` as the process `id` of this node, linked before its first turn: however early
@@ -356,8 +414,15 @@ impl<A: Process> Context<A> {
 
     /// Undoes a [`link`](Context::link): no `Exited` of `to` will come.
     pub fn unlink(&mut self, to: &Upid) {
-        let extras = self.kept.extras.as_mut();
-        if extras.is_some_and(|extras| extras.links.remove(to)) {
+        let expected = match &mut self.kept.rare {
+            Rare::Linked(other, _) if other == to => {
+                self.kept.rare = Rare::Nothing;
+                true
+            }
+            Rare::Nothing | Rare::Linked(..) => false,
+            Rare::Extras(extras) => extras.links.remove(to),
+        };
+        if expected {
             self.node().unlink(self.at(), to);
         }
     }

@@ -35,8 +35,6 @@ pub(crate) enum Warmth {
 /// The letters of a process that speaks `P`.
 pub(crate) struct Lane<P: Page> {
     pub(crate) letters: VecDeque<Letter<P>>,
-    /// Letters handled so far, for those who look.
-    handled: u64,
 }
 
 /// A letter that came to nothing, for whoever counts and reports it.
@@ -60,20 +58,17 @@ pub(crate) trait AnyLane: Any + Send {
     fn system(&mut self, letter: System);
     /// Moves every letter into `batch`, an empty lane of the same protocol; how many there are.
     fn begin(&mut self, batch: &mut dyn AnyLane) -> usize;
-    /// After a turn that handled `handled` letters: takes back the room it had and, in front of what
-    /// came since, the letters left in `batch`.
-    fn finish(&mut self, batch: &mut dyn AnyLane, handled: usize) -> Finished;
+    /// After a turn: takes back the room it had and, in front of what came since, the letters left
+    /// in `batch`.
+    fn finish(&mut self, batch: &mut dyn AnyLane) -> Finished;
     /// Takes up to `most` letters from the front of a lane of the same protocol.
     fn append(&mut self, from: &mut dyn AnyLane, most: usize);
     /// Drops every letter; whoever waits for an answer is told, and `each` message is reported.
     fn refuse_all(&mut self, error: &AskError, node: &Node, each: &mut dyn FnMut(Refused));
     /// Drops the oldest message to make room; none when only letters of the system wait.
     fn refuse_oldest(&mut self) -> Option<(Refused, Option<ReplyTo>)>;
-    fn handled(&self) -> u64;
-    /// Gives back all room, when it is empty.
-    fn cool(&mut self);
-    /// An empty lane of the same protocol.
-    fn alike(&self) -> Box<dyn AnyLane>;
+    /// How much room there is, used or not.
+    fn room(&self) -> Warmth;
     fn protocol(&self) -> TypeId;
     /// The names of the first messages that wait, up to `most`.
     fn waiting(&self, most: usize) -> Vec<&'static str>;
@@ -85,28 +80,15 @@ pub(crate) fn typed<P: Page>(lane: &mut dyn AnyLane) -> Option<&mut Lane<P>> {
     (lane as &mut dyn Any).downcast_mut()
 }
 
-impl<P: Page> Default for Lane<P> {
-    fn default() -> Self {
-        Lane {
-            letters: VecDeque::new(),
-            handled: 0,
-        }
-    }
-}
-
 impl<P: Page> Lane<P> {
-    /// Gives back the room that a burst took; how much room is kept.
-    fn trim(&mut self) -> Warmth {
-        match self.letters.capacity() * size_of::<Letter<P>>() {
-            0 => Warmth::Cold,
-            1..=SMALL_BYTES => Warmth::Small,
-            bytes if bytes <= LARGE_BYTES => Warmth::Large,
-            bytes if bytes <= KEEP_BYTES => Warmth::Huge,
-            _ => {
-                self.letters = VecDeque::new();
-                Warmth::Cold
-            }
-        }
+    /// A lane for a letter that comes now: most of the processes that rest get one at a time.
+    pub(crate) fn for_one() -> Lane<P> {
+        let letters = VecDeque::with_capacity(1);
+        Lane { letters }
+    }
+
+    fn bytes(&self) -> usize {
+        self.letters.capacity() * size_of::<Letter<P>>()
     }
 }
 
@@ -132,11 +114,10 @@ impl<P: Page> AnyLane for Lane<P> {
         batch.letters.len()
     }
 
-    fn finish(&mut self, batch: &mut dyn AnyLane, handled: usize) -> Finished {
+    fn finish(&mut self, batch: &mut dyn AnyLane) -> Finished {
         let Some(batch) = typed::<P>(batch) else {
             return Finished::Empty(Warmth::Cold);
         };
-        self.handled += handled as u64;
         if !batch.letters.is_empty() {
             batch.letters.append(&mut self.letters);
         } else {
@@ -149,7 +130,10 @@ impl<P: Page> AnyLane for Lane<P> {
         if !self.letters.is_empty() {
             return Finished::More;
         }
-        Finished::Empty(self.trim())
+        if self.bytes() > KEEP_BYTES {
+            self.letters = VecDeque::new();
+        }
+        Finished::Empty(self.room())
     }
 
     fn append(&mut self, from: &mut dyn AnyLane, most: usize) {
@@ -178,18 +162,13 @@ impl<P: Page> AnyLane for Lane<P> {
         self.letters.remove(oldest).and_then(refused)
     }
 
-    fn handled(&self) -> u64 {
-        self.handled
-    }
-
-    fn cool(&mut self) {
-        if self.letters.is_empty() {
-            self.letters = VecDeque::new();
+    fn room(&self) -> Warmth {
+        match self.bytes() {
+            0 => Warmth::Cold,
+            1..=SMALL_BYTES => Warmth::Small,
+            bytes if bytes <= LARGE_BYTES => Warmth::Large,
+            _ => Warmth::Huge,
         }
-    }
-
-    fn alike(&self) -> Box<dyn AnyLane> {
-        Box::<Lane<P>>::default()
     }
 
     fn protocol(&self) -> TypeId {

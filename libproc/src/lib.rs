@@ -108,6 +108,7 @@ mod tie;
 mod timer;
 pub mod trace;
 mod transport;
+mod waiting;
 mod work;
 mod worker;
 

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use compact_str::CompactString;
+use ecow::EcoString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::table::Handle;
@@ -22,11 +22,11 @@ pub const ID_MAX: usize = 255;
 /// A value: it is compared, ordered, hashed, printed and sent as `id@ip:port`, and holding one says
 /// nothing about whether the process lives. Cloning is one reference count.
 #[derive(Clone)]
-pub struct Upid(Arc<Shared>);
+pub struct Upid(triomphe::Arc<Shared>);
 
 struct Shared {
-    /// On the heap only where it is longer than 24 bytes.
-    id: CompactString,
+    /// On the heap only where it is longer than 15 bytes.
+    id: EcoString,
     home: Arc<Home>,
     /// For an address made by the node of the process: its place in the table. For any other:
     /// what the transport likes to remember.
@@ -68,13 +68,31 @@ impl Upid {
     }
 
     /// The address of a process of the node whose home this is.
-    pub(crate) fn at_home(id: CompactString, home: Arc<Home>, at: Handle) -> Upid {
+    pub(crate) fn at_home(id: EcoString, home: Arc<Home>, at: Handle) -> Upid {
         Upid::of(id, home, at.pack())
     }
 
-    pub(crate) fn of(id: CompactString, home: Arc<Home>, hint: u64) -> Upid {
+    pub(crate) fn of(id: EcoString, home: Arc<Home>, hint: u64) -> Upid {
         let hint = AtomicU64::new(hint);
-        Upid(Arc::new(Shared { id, home, hint }))
+        Upid(triomphe::Arc::new(Shared { id, home, hint }))
+    }
+
+    /// As [`at_home`](Upid::at_home), in the memory of the address of a process of the same node
+    /// that has gone, unless somebody holds that still.
+    pub(crate) fn in_place_of(
+        last: Option<Upid>,
+        id: EcoString,
+        home: &Arc<Home>,
+        at: Handle,
+    ) -> Upid {
+        if let Some(mut last) = last
+            && let Some(shared) = triomphe::Arc::get_mut(&mut last.0)
+        {
+            shared.id = id;
+            *shared.hint.get_mut() = at.pack();
+            return last;
+        }
+        Upid::at_home(id, home.clone(), at)
     }
 
     /// The id: unique on its node among the living.
@@ -107,7 +125,7 @@ impl Upid {
 
     #[inline]
     pub(crate) fn is(&self, other: &Upid) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        triomphe::Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// What it was last numbered on a connection to its node; a hint, checked there.
@@ -159,7 +177,7 @@ impl fmt::Debug for Upid {
 
 impl PartialEq for Upid {
     fn eq(&self, other: &Upid) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        triomphe::Arc::ptr_eq(&self.0, &other.0)
             || (self.address() == other.address() && self.0.id == other.0.id)
     }
 }

@@ -1,5 +1,6 @@
 //! Probes: stand-ins for tests that speak a protocol and remember what they were sent.
 
+use std::any::TypeId;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::link::ExitReason;
 use crate::node::Node;
 use crate::overflow::Overflow;
 use crate::pid::{Pid, Upid};
-use crate::process::{Kind, Run, Turn, empty_lane};
+use crate::process::{Kind, Run, Turn, lane_for_one};
 use crate::protocol::{Accepts, Page, Wire};
 use crate::worker::Here;
 
@@ -77,7 +78,8 @@ impl<P: Page> Probed for P {
         capacity: u32::MAX,
         overflow: Overflow::Grow,
         messages: P::MESSAGES,
-        lane: empty_lane::<P>,
+        protocol: TypeId::of::<P>(),
+        lane: lane_for_one::<P>,
     };
 }
 

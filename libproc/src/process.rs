@@ -1,6 +1,6 @@
 //! Processes: actors that live in a slot of their node's table and speak a protocol.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -52,6 +52,8 @@ pub(crate) struct Kind {
     pub(crate) capacity: u32,
     pub(crate) overflow: Overflow,
     pub(crate) messages: &'static [MessageInfo],
+    pub(crate) protocol: TypeId,
+    /// A lane of that protocol, for a letter that comes now.
     pub(crate) lane: fn() -> Box<dyn AnyLane>,
 }
 
@@ -66,12 +68,13 @@ impl<A: Process> OfKind for A {
         capacity: A::CAPACITY,
         overflow: A::OVERFLOW,
         messages: <A::Protocol as Page>::MESSAGES,
-        lane: empty_lane::<A::Protocol>,
+        protocol: TypeId::of::<A::Protocol>(),
+        lane: lane_for_one::<A::Protocol>,
     };
 }
 
-pub(crate) fn empty_lane<P: Page>() -> Box<dyn AnyLane> {
-    Box::<Lane<P>>::default()
+pub(crate) fn lane_for_one<P: Page>() -> Box<dyn AnyLane> {
+    Box::new(Lane::<P>::for_one())
 }
 
 /// An actor, and what is kept of its context between turns: what a slot of the table holds.

@@ -5,10 +5,12 @@
 //! be dear enough to pay for waking another core.
 
 mod pool;
+mod spares;
 mod warm;
 
 use std::any::TypeId;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -24,7 +26,7 @@ use crate::link::ExitReason;
 use crate::metrics::ThreadCpu;
 use crate::node::Node;
 use crate::pid::Upid;
-use crate::process::{Run, Turn};
+use crate::process::{Kind, Run, Turn};
 use crate::table::Handle;
 use pool::{HERE, Job, Pinned};
 use warm::Warm;
@@ -46,6 +48,8 @@ const MEASURE_TURNS: u32 = 16;
 const DEAR: Duration = Duration::from_micros(30);
 /// Turns of more letters than this are timed one by one; shorter ones by samples.
 const TIMED_LETTERS: usize = 16;
+/// Most processes that an empty run queue keeps room for: 64 KiB.
+const QUEUE_KEPT: usize = 16_384;
 /// Marks a process in a run queue that only this worker may run: indices need 31 bits.
 const PINNED: u32 = 1 << 31;
 
@@ -94,6 +98,8 @@ impl Worker {
             polling: Cell::new(false),
             desk,
             settled: RefCell::default(),
+            spares: RefCell::default(),
+            second: Cell::new(0),
         });
         HERE.with_borrow_mut(|all| all.push((number, here.clone())));
         Worker {
@@ -225,11 +231,12 @@ impl Worker {
                 }
             }
         };
-        let Some(lane) = &mut mailbox.lane else {
-            return 1;
+        let Some(kind) = mailbox.kind else { return 1 };
+        let batch = batch_for(&mut self.batches, kind);
+        let before = match &mut mailbox.lane {
+            Some(lane) => lane.begin(batch),
+            None => 0,
         };
-        let batch = batch_for(&mut self.batches, &**lane);
-        let before = lane.begin(batch);
         let at = Handle {
             index,
             generation: mailbox.generation,
@@ -240,9 +247,7 @@ impl Worker {
             letters: TURN_LETTERS,
             time: self.measured.map(|_| TURN_TIME),
         };
-        if let Some(waiting) = &mailbox.waiting {
-            waiting.room.made();
-        }
+        mailbox.waiting.made_room();
         drop(mailbox);
 
         let weight = match self.measured {
@@ -267,10 +272,11 @@ impl Worker {
 
         let mut mailbox = slot.0.lock();
         mailbox.busy_ns += busy;
+        mailbox.handled += handled as u64;
         let mut more = mailbox.woken;
         let mut warmed = None;
         if let Some(lane) = &mut mailbox.lane {
-            match lane.finish(batch, handled) {
+            match lane.finish(batch) {
                 Finished::More => more = true,
                 Finished::Empty(warmth) if warmth > mailbox.warmth && !more => {
                     mailbox.warmth = warmth;
@@ -290,7 +296,7 @@ impl Worker {
             mailbox.scheduled = false;
             drop(mailbox);
             if let Some(warmth) = warmed {
-                self.warm.add(&self.here.node, index, warmth);
+                self.warm.add(&self.here, index, warmth);
             }
         }
         handled + 1
@@ -316,7 +322,11 @@ impl Worker {
     fn pause(&self) {
         let Here { queue, desk, .. } = &*self.here;
         self.here.polling.set(false);
-        desk.queue.store(queue.borrow().len(), Ordering::Relaxed);
+        let mut queue = queue.borrow_mut();
+        desk.queue.store(queue.len(), Ordering::Relaxed);
+        if queue.is_empty() && queue.capacity() > QUEUE_KEPT {
+            *queue = VecDeque::new(); // what a burst of spawns took
+        }
         desk.handled.store(self.handled, Ordering::Relaxed);
     }
 }
@@ -364,17 +374,17 @@ impl Holder {
     }
 }
 
-/// The worker's own lane for letters of the protocol of `lane`.
+/// The worker's own lane for letters of the protocol of `kind`.
 fn batch_for<'a>(
     batches: &'a mut Vec<(TypeId, Box<dyn AnyLane>)>,
-    lane: &dyn AnyLane,
+    kind: &Kind,
 ) -> &'a mut dyn AnyLane {
-    let protocol = lane.protocol();
+    let protocol = kind.protocol;
     let found = batches.iter().position(|(of, _)| *of == protocol);
     match found {
         Some(0) => {}
         Some(at) => batches.swap(0, at),
-        None => batches.insert(0, (protocol, lane.alike())),
+        None => batches.insert(0, (protocol, (kind.lane)())),
     }
     &mut *batches[0].1
 }
@@ -391,6 +401,8 @@ impl Future for Worker {
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         this.here.polling.set(true);
+        let second = this.here.node.uptime().as_secs() as u32;
+        this.here.second.set(second);
         this.measured = this.measured.map(|_| Instant::now());
         this.began = this.measured;
         let mut letters = 0;

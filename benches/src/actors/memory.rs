@@ -1,4 +1,7 @@
 //! Memory: what an idle process takes, without a name, with one, and with a link.
+//!
+//! Idle is one that had its letter and rests, as most do: a thousand letters wait at once. Where all
+//! hundred thousand do, what they took while they waited counts as well, as far as the heap keeps it.
 
 use std::io;
 
@@ -10,12 +13,15 @@ use crate::measure::reading::Reading;
 
 /// Idle processes.
 const PROCESSES: u64 = 100_000;
+/// Processes that are spoken to before the last of them is waited for.
+const FEW: usize = 1000;
 
 protocol! {
     /// What an idler accepts.
     protocol Idling {
         message Begin {};
         message Watch { whom: Pid<Idling> };
+        message Settle {} -> ();
     }
 }
 
@@ -69,13 +75,21 @@ impl Handler<Exited> for Idler {
     fn handle(&mut self, _: Exited, _: &mut Context<Self>) {}
 }
 
+impl Handler<Settle> for Idler {
+    type Result = ();
+    fn handle(&mut self, _: Settle, _: &mut Context<Self>) {}
+}
+
 /// What `make` made each of the processes that it counts down for take, its address included.
-fn bytes_each<T>(load: Load, make: impl Fn(&Node, u64, &Countdown) -> Vec<T>) -> io::Result<f64> {
+fn bytes_each<T>(
+    load: Load,
+    make: impl AsyncFn(&Node, u64, &Countdown) -> Vec<T>,
+) -> io::Result<f64> {
     cold(load, async |node, load| {
         let count = load.of(PROCESSES);
         let (countdown, finished) = Countdown::new(count);
         let before = resident_bytes();
-        let made = make(node, count, &countdown);
+        let made = make(node, count, &countdown).await;
         finished.await.map_err(io::Error::other)?;
         let after = resident_bytes();
         drop(made);
@@ -84,7 +98,7 @@ fn bytes_each<T>(load: Load, make: impl Fn(&Node, u64, &Countdown) -> Vec<T>) ->
 }
 
 pub(super) fn anonymous(load: Load) -> io::Result<Vec<Reading>> {
-    let bytes = bytes_each(load, |node, count, countdown| {
+    let bytes = bytes_each(load, async |node, count, countdown| {
         let spawn = |_| node.spawn_anonymous(Nameless(countdown.clone()));
         (0..count).map(spawn).collect()
     })?;
@@ -96,30 +110,60 @@ fn spawn_named(node: &Node, count: u64, countdown: &Countdown) -> Vec<Pid<Idling
     (0..count).map(spawn).collect()
 }
 
-pub(super) fn named(load: Load) -> io::Result<Vec<Reading>> {
-    let bytes = bytes_each(load, |node, count, countdown| {
+/// Tells each of `all` something, and waits after so many `at_once` for the last of them.
+async fn tell_each(
+    node: &Node,
+    all: &[Pid<Idling>],
+    at_once: usize,
+    tell: impl Fn(usize, &Pid<Idling>),
+) {
+    for (number, idler) in all.iter().enumerate() {
+        tell(number, idler);
+        if (number + 1) % at_once == 0 {
+            // Nobody ends here: an answer comes.
+            drop(node.ask(idler, Settle {}).await);
+        }
+    }
+}
+
+fn named_at_once(load: Load, name: &str, at_once: usize) -> io::Result<Vec<Reading>> {
+    let bytes = bytes_each(load, async |node, count, countdown| {
         let all = spawn_named(node, count, countdown);
-        all.iter().for_each(|idler| node.tell(idler, Begin {}));
+        tell_each(node, &all, at_once, |_, idler| node.tell(idler, Begin {})).await;
         all
     })?;
     Ok(vec![Reading::bytes(
-        "memory-named",
+        name,
         "process that had a letter",
         bytes,
     )])
 }
 
-pub(super) fn linked(load: Load) -> io::Result<Vec<Reading>> {
-    let bytes = bytes_each(load, |node, count, countdown| {
+pub(super) fn named(load: Load) -> io::Result<Vec<Reading>> {
+    named_at_once(load, "memory-named", FEW)
+}
+
+pub(super) fn named_all_at_once(load: Load) -> io::Result<Vec<Reading>> {
+    named_at_once(load, "memory-named-peak", usize::MAX)
+}
+
+fn linked_at_once(load: Load, name: &str, at_once: usize) -> io::Result<Vec<Reading>> {
+    let bytes = bytes_each(load, async |node, count, countdown| {
         let all = spawn_named(node, count, countdown);
-        for (idler, whom) in all.iter().zip(all.iter().cycle().skip(1)) {
-            node.tell(idler, Watch { whom: whom.clone() });
-        }
+        let watch = |number: usize, idler: &_| {
+            let whom = all[(number + 1) % all.len()].clone();
+            node.tell(idler, Watch { whom });
+        };
+        tell_each(node, &all, at_once, watch).await;
         all
     })?;
-    Ok(vec![Reading::bytes(
-        "memory-linked",
-        "process with a link",
-        bytes,
-    )])
+    Ok(vec![Reading::bytes(name, "process with a link", bytes)])
+}
+
+pub(super) fn linked(load: Load) -> io::Result<Vec<Reading>> {
+    linked_at_once(load, "memory-linked", FEW)
+}
+
+pub(super) fn linked_all_at_once(load: Load) -> io::Result<Vec<Reading>> {
+    linked_at_once(load, "memory-linked-peak", usize::MAX)
 }

@@ -120,6 +120,16 @@ pub const PATTERNS: &[Pattern] = &[
         run: memory::linked,
     },
     Pattern {
+        name: "memory-named-peak",
+        about: "as memory-named, all 100,000 letters waiting at once first",
+        run: memory::named_all_at_once,
+    },
+    Pattern {
+        name: "memory-linked-peak",
+        about: "as memory-linked, all 100,000 letters waiting at once first",
+        run: memory::linked_all_at_once,
+    },
+    Pattern {
         name: "timers",
         about: "as ask-1, with 100,000 pending timers in both, and with time-outs",
         run: timers::run,

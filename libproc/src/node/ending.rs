@@ -41,15 +41,18 @@ impl Node {
         let Some(slot) = self.0.table.slot(at.index) else {
             return;
         };
-        let upid = {
+        let named = {
             let mut mailbox = slot.0.lock();
-            // Its address stays, for those who got letters from it.
-            std::mem::take(&mut mailbox.alive).then(|| mailbox.upid.clone())
+            let Some(upid) = mailbox.upid.as_ref().filter(|_| mailbox.alive) else {
+                return;
+            };
+            let named = !upid.id().starts_with(ANONYMOUS);
+            mailbox.alive = false;
+            named
         };
-        let Some(upid) = upid.flatten() else { return };
         let orderly = !matches!(reason, ExitReason::Panicked(_));
         if !orderly {
-            tracing::error!(%upid, %reason, "process panicked");
+            tracing::error!(upid = %self.upid_at(at), %reason, "process panicked");
         }
         let end = std::panic::AssertUnwindSafe(|| {
             let links = body.end(here, orderly);
@@ -58,22 +61,26 @@ impl Node {
         });
         // A process that panics while it ends has ended all the same; its links go with the slot.
         let links = std::panic::catch_unwind(end).unwrap_or_default();
-        let named = !upid.id().starts_with(ANONYMOUS);
-        if named {
-            self.0.names.lock().remove(&upid);
-        }
-        let (lane, waiting) = {
+        let (mut lane, waiting, upid) = {
             let mut mailbox = slot.0.lock();
             mailbox.scheduled = false;
-            (mailbox.lane.take(), mailbox.waiting.take())
+            let waiting = std::mem::take(&mut mailbox.waiting);
+            let noticed = named || mailbox.len() + rest.len() > 0 || !waiting.is_nobody();
+            // Its address stays, for those who got letters from it; most that have no name go
+            // unnoticed, and nobody else needs it.
+            let upid = noticed.then(|| mailbox.upid.clone()).flatten();
+            (mailbox.lane.take(), waiting, upid)
         };
-        self.refuse_all(DeadReason::NoProcess, upid.id(), rest);
-        if let Some(mut lane) = lane {
-            self.refuse_all(DeadReason::NoProcess, upid.id(), &mut *lane);
-        }
-        if let Some(waiting) = waiting {
-            waiting.room.made();
-            for watcher in waiting.watchers {
+        if let Some(upid) = upid {
+            if named {
+                self.0.names.lock().remove(&upid);
+            }
+            self.refuse_all(DeadReason::NoProcess, upid.id(), rest);
+            if let Some(lane) = &mut lane {
+                self.refuse_all(DeadReason::NoProcess, upid.id(), &mut **lane);
+            }
+            waiting.made_room();
+            for watcher in waiting.into_watchers() {
                 watcher.tell(self, &upid, &reason);
             }
         }
@@ -82,8 +89,12 @@ impl Node {
         }
         if named {
             self.0.table.lay_to_rest(at.index);
-        } else {
+        } else if !here.spares().keep_slot(at.index) {
             self.0.table.give_back(at.index);
+        }
+        if let Some(lane) = lane {
+            let rest = here.spares().keep_lane(lane);
+            drop(rest);
         }
         if self.0.living.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.0.emptied.notify_waiters();
@@ -183,7 +194,7 @@ impl Node {
             let (body, lane, waiting) = (
                 mailbox.body.take(),
                 mailbox.lane.take(),
-                mailbox.waiting.take(),
+                std::mem::take(&mut mailbox.waiting),
             );
             drop(mailbox);
             drop((body, lane, waiting));

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use compact_str::CompactString;
+use ecow::EcoString;
 
 use super::Node;
 use crate::letter::Sender;
@@ -23,7 +23,7 @@ pub(crate) struct Target {
 }
 
 /// The id of a process that was given none: `~index.generation`.
-pub(super) fn anonymous(at: Handle) -> CompactString {
+pub(super) fn anonymous(at: Handle) -> EcoString {
     // By hand: every spawn without a name comes by here.
     let mut digits = [0; 22];
     let mut start = digits.len();
@@ -40,7 +40,8 @@ pub(super) fn anonymous(at: Handle) -> CompactString {
         start -= 1;
         digits[start] = before;
     }
-    CompactString::from_utf8(&digits[start..]).expect("digits are text")
+    std::str::from_utf8(&digits[start..])
+        .map_or_else(|_| unreachable!("digits are text"), EcoString::from)
 }
 
 impl Node {

@@ -67,22 +67,15 @@ impl Node {
         if mailbox.generation != at.generation || !mailbox.alive {
             return Err(watcher);
         }
-        let watchers = &mut mailbox.waiting.get_or_insert_default().watchers;
-        if watchers.len() == watchers.capacity() {
-            // Before it grows: tasks that stopped waiting need no place.
-            watchers.retain(|other| !matches!(other, Watcher::Task(task) if task.is_closed()));
-        }
-        watchers.push(watcher);
+        mailbox.waiting.watch(watcher);
         Ok(())
     }
 
     pub(crate) fn unwatch(&self, at: Handle, whom: impl Fn(&Watcher) -> bool) {
         if let Some(slot) = self.0.table.slot(at.index) {
             let mut mailbox = slot.0.lock();
-            if mailbox.generation == at.generation
-                && let Some(waiting) = &mut mailbox.waiting
-            {
-                waiting.watchers.retain(|watcher| !whom(watcher));
+            if mailbox.generation == at.generation {
+                mailbox.waiting.unwatch(whom);
             }
         }
     }

@@ -122,13 +122,10 @@ impl Node {
             },
             mailbox: mailbox.len(),
             capacity: mailbox.kind.map_or(0, |kind| kind.capacity),
-            handled: mailbox.lane.as_ref().map_or(0, |lane| lane.handled()),
+            handled: mailbox.handled,
             busy_ns: mailbox.busy_ns,
             links: mailbox.body.as_ref().map(|body| body.link_count()),
-            watchers: mailbox
-                .waiting
-                .as_ref()
-                .map_or(0, |waiting| waiting.watchers.len()),
+            watchers: mailbox.waiting.watcher_count(),
             age_s: (self.uptime().as_secs() as u32).saturating_sub(mailbox.born_s),
         }
     }

@@ -1,5 +1,6 @@
 //! Sending: a letter finds its mailbox, its peer, or an honest end.
 
+use std::any::TypeId;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +11,13 @@ use super::{Node, Target};
 use crate::ask::{AskError, unbox};
 use crate::dead::DeadReason;
 use crate::http::Call;
-use crate::lane::{self, AnyLane, Refused};
+use crate::lane::{self, AnyLane, Lane, Refused};
 use crate::letter::{Asker, Letter, ReplyTo, Sender, System};
 use crate::overflow::Overflow;
 use crate::pid::{Pid, Upid};
 use crate::process::Kind;
 use crate::protocol::{Accepts, Page, Wire};
-use crate::table::{Handle, Opened};
+use crate::table::{Handle, Mailbox, Opened};
 use crate::transport;
 use crate::worker::Here;
 
@@ -160,14 +161,9 @@ impl Node {
         let Some((at, mut mailbox)) = self.open_mailbox(upid) else {
             return undelivered(letter, DeadReason::NoProcess);
         };
-        let capacity = mailbox.kind.map_or(0, |kind| kind.capacity as usize);
-        let lane = mailbox.lane.as_mut();
-        let Some(lane) = lane.and_then(|lane| lane::typed::<P>(&mut **lane)) else {
-            return undelivered(letter, DeadReason::NotAccepted);
-        };
-        if lane.letters.len() >= capacity {
+        let Some(lane) = lane_with_room::<P>(&mut mailbox, here) else {
             return self.deliver_to_full(upid, at, mailbox, letter, patience);
-        }
+        };
         lane.letters.push_back(letter);
         self.put_in_queue(mailbox, at.index, here);
         Ok(())
@@ -183,9 +179,15 @@ impl Node {
         patience: Patience,
     ) -> Result<(), Box<Undelivered<P>>> {
         let overflow = mailbox.kind.map_or(Overflow::Reject, |kind| kind.overflow);
+        if mailbox
+            .kind
+            .is_none_or(|kind| kind.protocol != TypeId::of::<P>())
+        {
+            return undelivered(letter, DeadReason::NotAccepted);
+        }
         if patience == Patience::Waits && overflow != Overflow::Grow {
             let reason = DeadReason::MailboxFull;
-            let room = Some(mailbox.waiting.get_or_insert_default().room.wait());
+            let room = Some(mailbox.waiting.room());
             return Err(Box::new(Undelivered {
                 letter,
                 reason,
@@ -259,10 +261,13 @@ impl Node {
         };
         let mut mailbox = slot.0.lock();
         // To a process that has gone there is nothing left to say.
-        if mailbox.generation == at.generation
-            && mailbox.alive
-            && let Some(lane) = &mut mailbox.lane
-        {
+        if mailbox.generation != at.generation || !mailbox.alive {
+            return;
+        }
+        if mailbox.lane.is_none() {
+            give_lane(&mut mailbox, here);
+        }
+        if let Some(lane) = &mut mailbox.lane {
             lane.system(letter);
             self.put_in_queue(mailbox, at.index, here);
         }
@@ -284,6 +289,9 @@ impl Node {
                 return self.deliver(target, letters);
             }
             return self.refuse_all(DeadReason::NoProcess, &target.id, letters);
+        }
+        if mailbox.lane.is_none() {
+            give_lane(&mut mailbox, None);
         }
         let (Some(kind), Some(lane)) = (mailbox.kind, &mut mailbox.lane) else {
             return;
@@ -336,7 +344,7 @@ impl Node {
             return false;
         }
         // The letters lie in a lane of the old one's protocol: only the same can take them.
-        let protocol = |kind: Option<&'static Kind>| kind.map(|kind| (kind.lane)().protocol());
+        let protocol = |kind: Option<&'static Kind>| kind.map(|kind| kind.protocol);
         protocol(kind) == protocol(target.kind)
     }
 
@@ -366,6 +374,29 @@ impl Node {
             });
         }
     }
+}
+
+/// The lane of a mailbox, if it takes messages of the protocol `P` and is not full.
+#[inline]
+fn lane_with_room<'a, P: Page>(
+    mailbox: &'a mut Mailbox,
+    here: Option<&Here>,
+) -> Option<&'a mut Lane<P>> {
+    let kind = mailbox.kind?;
+    if mailbox.lane.is_none() && kind.protocol == TypeId::of::<P>() {
+        give_lane(mailbox, here);
+    }
+    let capacity = kind.capacity as usize;
+    let lane = lane::typed::<P>(&mut **mailbox.lane.as_mut()?)?;
+    (lane.letters.len() < capacity).then_some(lane)
+}
+
+/// Gives the mailbox of a process that rested a lane: one that the worker has to spare, or a new one.
+#[cold]
+fn give_lane(mailbox: &mut Mailbox, here: Option<&Here>) {
+    let Some(kind) = mailbox.kind else { return };
+    let spare = here.and_then(|here| here.spares().take_lane(kind));
+    mailbox.lane = Some(spare.unwrap_or_else(kind.lane));
 }
 
 fn undelivered<P: Page>(letter: Letter<P>, reason: DeadReason) -> Result<(), Box<Undelivered<P>>> {

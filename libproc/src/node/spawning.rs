@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use compact_str::CompactString;
+use ecow::EcoString;
 
 use super::Node;
 use super::finding::{ANONYMOUS, anonymous};
@@ -69,8 +69,7 @@ impl Node {
     ) -> Result<Pid<A::Protocol>, SpawnError> {
         let (upid, at) = self.prepare(Some(id), A::KIND, |mailbox, upid| {
             mailbox.body = Some(Box::new(Body::new(actor, upid.clone())));
-            let waiting = mailbox.waiting.get_or_insert_default();
-            waiting.watchers.push(watcher);
+            mailbox.waiting.watch(watcher);
         })?;
         self.0.pool.schedule(self.number(), at.index, None);
         Ok(Pid::assume(upid))
@@ -138,7 +137,15 @@ impl Node {
         {
             return Err(SpawnError::IdTaken((*id).to_owned()));
         }
-        let index = self.0.table.take();
+        let (spare, second) = self
+            .0
+            .pool
+            .with_here(self.number(), |here| {
+                let here = here.filter(|here| here.is_polling())?;
+                Some((here.spares().take_slot(), here.second()))
+            })
+            .unzip();
+        let index = spare.flatten().unwrap_or_else(|| self.0.table.take());
         let slot = self
             .0
             .table
@@ -147,20 +154,19 @@ impl Node {
         let mut mailbox = slot.0.lock();
         let generation = mailbox.generation.wrapping_add(1).max(1);
         let at = Handle { index, generation };
-        let name = id.map_or_else(|| anonymous(at), CompactString::from);
-        let upid = Upid::at_home(name, self.home().clone(), at);
+        let name = id.map_or_else(|| anonymous(at), EcoString::from);
+        let upid = Upid::in_place_of(mailbox.upid.take(), name, self.home(), at);
         if let Some((_, names)) = &mut names {
             names.add(upid.clone());
         }
         drop(names);
         *mailbox = Mailbox {
             generation,
-            born_s: self.0.bound.elapsed().as_secs() as u32,
+            born_s: second.unwrap_or_else(|| self.uptime().as_secs() as u32),
             scheduled: true,
             fresh: true,
             alive: true,
             kind: Some(kind),
-            lane: Some((kind.lane)()),
             upid: Some(upid.clone()),
             ..Mailbox::default()
         };

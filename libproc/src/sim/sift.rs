@@ -83,7 +83,7 @@ pub(crate) fn sift_for_probe<P: Page>(
             take(message, owed);
         })),
         Some(Action::Double) => {
-            let mut lane = Lane::<P>::default();
+            let mut lane = Lane::<P>::for_one();
             let body = (info.encode)(&message);
             let copied = (info.decode)(&body, Sender::Nobody, None, &mut lane);
             take(message, owed);

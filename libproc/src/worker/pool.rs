@@ -1,7 +1,7 @@
 //! What the workers of a node share: where work is put that no worker has yet, and how one that
 //! sleeps is woken for it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 
+use super::spares::Spares;
 use crate::metrics::ThreadCpu;
 use crate::node::Node;
 use crate::process::Run;
@@ -73,6 +74,9 @@ pub(crate) struct Here {
     pub(super) desk: Arc<Desk>,
     /// The processes that never leave this thread, between their turns.
     pub(super) settled: RefCell<BTreeMap<u32, Box<dyn Run>>>,
+    pub(super) spares: RefCell<Spares>,
+    /// The second of its node's life in which the slice began that it is at.
+    pub(super) second: Cell<u32>,
 }
 
 thread_local! {
@@ -83,6 +87,23 @@ thread_local! {
 impl Here {
     pub(crate) fn node(&self) -> &Node {
         &self.node
+    }
+
+    /// What processes left behind here; borrowed for a moment, never while anything is run.
+    #[inline]
+    pub(crate) fn spares(&self) -> RefMut<'_, Spares> {
+        self.spares.borrow_mut()
+    }
+
+    /// Whether it runs processes just now, rather than anything else on its thread.
+    #[inline]
+    pub(crate) fn is_polling(&self) -> bool {
+        self.polling.get()
+    }
+
+    /// The second of its node's life, as it was when it began to run processes.
+    pub(crate) fn second(&self) -> u32 {
+        self.second.get()
     }
 
     #[inline]
@@ -115,6 +136,15 @@ impl Pool {
         if !scheduled {
             self.inject(Job::Turn(index));
         }
+    }
+
+    /// Does `what` with the worker of this thread, if it has one of the node.
+    #[inline]
+    pub(crate) fn with_here<T>(&self, node: usize, what: impl FnOnce(Option<&Here>) -> T) -> T {
+        HERE.with_borrow(|here| {
+            let here = here.iter().find(|(id, _)| *id == node);
+            what(here.map(|(_, here)| &**here))
+        })
     }
 
     /// Puts a process into the queue of the one worker that may run it, counted from one.

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::pool::Here;
 use crate::lane::Warmth;
-use crate::node::Node;
 
 /// Most processes of a worker whose empty lanes keep a little room (up to 1 KiB), much (64 KiB), or
 /// very much (1 MiB): nine megabytes together.
@@ -21,7 +21,8 @@ pub(super) struct Warm {
 }
 
 impl Warm {
-    pub(super) fn add(&mut self, node: &Node, index: u32, warmth: Warmth) {
+    /// Lets a process keep its lane; the one that kept its for longest gives it to `spares`.
+    pub(super) fn add(&mut self, here: &Here, index: u32, warmth: Warmth) {
         let (lanes, most) = match warmth {
             Warmth::Cold => return,
             Warmth::Small => (&mut self.small, WARM_SMALL),
@@ -32,17 +33,23 @@ impl Warm {
         if lanes.len() <= most {
             return;
         }
-        let cooled = lanes.pop_front().and_then(|index| node.table().slot(index));
+        let cooled = lanes
+            .pop_front()
+            .and_then(|index| here.node().table().slot(index));
         let Some(slot) = cooled else { return };
         let mut mailbox = slot.0.lock();
         if mailbox.warmth != warmth {
             return; // another process has its slot, or it is on the other list
         }
         mailbox.warmth = Warmth::Cold;
-        if !mailbox.scheduled
-            && let Some(lane) = &mut mailbox.lane
-        {
-            lane.cool();
+        if mailbox.scheduled {
+            return; // it has a turn, and will be warm again after that
+        }
+        let lane = mailbox.lane.take();
+        drop(mailbox);
+        if let Some(lane) = lane {
+            let rest = here.spares().keep_lane(lane);
+            drop(rest);
         }
     }
 }
