@@ -17,7 +17,7 @@ use crate::rig::Rig;
 use crate::strange;
 
 /// Of the strange calls that can be made of one call, so many are thrown.
-const OF_EACH: usize = 60;
+const OF_EACH: usize = 25;
 const OPERATOR: &str = "/api/v1";
 /// Every door that takes a body, or could.
 const DOORS: [&str; 5] = [
