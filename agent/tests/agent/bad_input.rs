@@ -33,9 +33,16 @@ fn recorded(door: &str) -> Vec<Value> {
     all[door].as_array().unwrap().clone()
 }
 
-/// The recorded calls of executors, as the one of the rig would make them.
+/// The recorded calls of executors that had nothing wrong, as the one of the rig would make them.
 fn as_executor() -> Vec<Value> {
     let mut calls = recorded("executor");
+    calls.retain(|call| {
+        let body = call.to_string();
+        let call = api::v1::executor::Call::from_json(body.as_bytes());
+        let update = call.as_ref().ok().and_then(|call| call.update.as_ref());
+        let named = update.is_none_or(|update| update.status.uuid.is_some());
+        named && !body.contains("SOURCE_MASTER") && call.is_ok_and(|call| call.body_kind().is_ok())
+    });
     for call in &mut calls {
         call["framework_id"] = json!({"value": "F1"});
         call["executor_id"] = json!({"value": "e"});
