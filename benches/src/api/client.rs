@@ -106,7 +106,9 @@ impl Client {
         let began = Instant::now();
         self.send(request)?;
         let head = self.head()?;
-        self.stream.fill_buf()?;
+        if head.length != Some(0) {
+            self.stream.fill_buf()?;
+        }
         let first_byte = began.elapsed();
         self.body.clear();
         match head.length {

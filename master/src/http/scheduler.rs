@@ -23,6 +23,8 @@ use crate::process::MasterProcess;
 
 /// Names the stream of a scheduler: in the answer to SUBSCRIBE, and in every other call.
 const STREAM_ID: &str = "mesos-stream-id";
+/// So much of a wrong one is said, in characters.
+const STREAM_ID_SHOWN: usize = 64;
 /// What the calls are called in what is said of them.
 const API: &str = "scheduler::Call";
 
@@ -92,6 +94,7 @@ impl MasterProcess {
             return Err(Refusal::bad(text));
         };
         if named != stream.id {
+            let named: String = named.chars().take(STREAM_ID_SHOWN).collect();
             return Err(Refusal::bad(format!(
                 "The stream ID '{named}' included in this request didn't match the stream ID \
                  currently associated with framework ID {}",

@@ -15,7 +15,7 @@ use super::strange::{self, Strange};
 use super::*;
 
 /// Of the strange calls that can be made of one call, so many are thrown.
-const OF_EACH: usize = 60;
+const OF_EACH: usize = 25;
 /// The statuses of a refusal.
 const REFUSED: [u16; 5] = [400, 403, 404, 413, 501];
 /// What a refusal may say, in bytes.
@@ -132,9 +132,13 @@ fn resident_kib() -> u64 {
     kib.unwrap_or(0)
 }
 
-/// The recorded calls of schedulers, as this one would make them.
+/// The recorded calls of schedulers that had nothing wrong, as this one would make them.
 fn as_scheduler(scheduler: &Scheduler) -> Vec<Value> {
     let mut calls = recorded("scheduler");
+    calls.retain(|call| {
+        let call = api::v1::scheduler::Call::from_json(call.to_string().as_bytes());
+        call.is_ok_and(|call| call.body_kind().is_ok())
+    });
     // A framework that ends, or comes twice, is no target any longer.
     calls.retain(|call| call["type"] != "TEARDOWN");
     for call in &mut calls {
@@ -146,6 +150,10 @@ fn as_scheduler(scheduler: &Scheduler) -> Vec<Value> {
             call["framework_id"] = scheduler.id.clone();
         }
         if let Some(info) = call.pointer_mut("/update_framework/framework_info") {
+            let known = framework();
+            for field in ["user", "principal", "checkpoint"] {
+                info[field] = known[field].clone();
+            }
             info["id"] = scheduler.id.clone();
         }
     }
@@ -180,7 +188,7 @@ fn a_strange_call_of_a_scheduler_is_refused_by_the_name_of_what_is_strange() {
                 }
             }
         }
-        assert!(refused > 400, "{refused} calls were refused");
+        assert!(refused > 200, "{refused} calls were refused");
         let grown = resident_kib().saturating_sub(memory);
         assert!(grown < GROWTH_MAX_KIB, "{grown} KiB more");
         scheduler.accepted("REVIVE", Value::Null).await;
@@ -273,7 +281,7 @@ fn a_call_with_another_stream_id_is_refused() {
             long.as_str(),
         ];
         for call in as_scheduler(&scheduler) {
-            if call["type"] == "SUBSCRIBE" || call["type"] == "NO_SUCH_CALL" {
+            if call["type"] == "SUBSCRIBE" {
                 continue;
             }
             let body = call.to_string();
@@ -305,7 +313,7 @@ fn nobody_calls_in_the_name_of_another_framework_or_for_what_is_anothers() {
             json!({"value": "nobody"}),
         ];
         for mut call in as_scheduler(&scheduler) {
-            if ["SUBSCRIBE", "NO_SUCH_CALL"].contains(&call["type"].as_str().unwrap()) {
+            if call["type"] == "SUBSCRIBE" {
                 continue;
             }
             for name in &names {
@@ -317,12 +325,22 @@ fn nobody_calls_in_the_name_of_another_framework_or_for_what_is_anothers() {
                 let text = target.throw(SCHEDULER, &headers, body.as_bytes()).await;
                 let text = text.unwrap_or_else(|| panic!("heard: {body}"));
                 assert!(
-                    text.contains("ramework") || text.contains("stream ID"),
+                    ["ramework", "stream ID", "Expecting '"]
+                        .iter()
+                        .any(|known| text.contains(known)),
                     "{text}: {body}"
                 );
             }
         }
         // In its own name, but for another's task: its calls are heard and change nothing.
+        scheduler.accepted("SUPPRESS", Value::Null).await;
+        let suppress = api::master::Suppress {
+            framework_id: running.framework_id.clone(),
+            roles: Vec::new(),
+        };
+        running.scheduler.say(&world.master, suppress);
+        running.scheduler.said().await;
+        let _another = world.agent("another").await;
         let task =
             json!({"task_id": {"value": "t"}, "agent_id": {"value": running.agent_id.as_str()}});
         let before = books(address).await;
@@ -332,8 +350,6 @@ fn nobody_calls_in_the_name_of_another_framework_or_for_what_is_anothers() {
         scheduler.accepted("ACKNOWLEDGE", acknowledge).await;
         assert_eq!(books(address).await, before);
         // And for another's offers.
-        victim.accepted("REVIVE", Value::Null).await;
-        scheduler.accepted("SUPPRESS", Value::Null).await;
         let offer = victim.offer().await;
         let offers = json!({"offer_ids": [offer["id"]]});
         scheduler.accepted("DECLINE", offers).await;
