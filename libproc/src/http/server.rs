@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,8 +21,12 @@ use crate::net::{Rewound, Stream};
 use crate::node::Node;
 use crate::security::{HttpAccess, HttpClient, Scheme, Seat};
 
-/// Longest time a client may take to send its headers.
+/// Longest time a client may take to send the headers of its first request.
 const HEADERS: Duration = Duration::from_secs(30);
+/// Longest time a connection may rest between requests, the headers of the next one included.
+/// Clients of the public API keep one for their calls, come back to it after hours, and take it
+/// for an error when it is gone. How many there may be is limited elsewhere.
+const REST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest time a client may take to send a body: 16 MiB at 280 KB a second.
 const BODY: Duration = Duration::from_secs(60);
 
@@ -75,7 +80,9 @@ fn denied(scheme: &Scheme) -> Response {
 pub(crate) async fn serve(node: Node, stream: Stream, opening: BytesMut, visitor: Visitor) {
     let mut down = node.down();
     let visitor = &visitor;
+    let asked = AtomicBool::new(false);
     let service = service_fn(|request| {
+        asked.store(true, Ordering::Relaxed);
         let node = node.clone();
         let accepts = gzip::accepted(request.headers());
         async move {
@@ -86,7 +93,7 @@ pub(crate) async fn serve(node: Node, stream: Stream, opening: BytesMut, visitor
     let io = TokioIo::new(Rewound { opening, stream });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS)
+        .header_read_timeout(REST)
         // Names are the same however they are written, but not to every client.
         .title_case_headers(true)
         .serve_connection(io, service);
@@ -94,8 +101,17 @@ pub(crate) async fn serve(node: Node, stream: Stream, opening: BytesMut, visitor
         served = connection => if let Err(error) = served {
             tracing::debug!(%error, "http connection ended");
         },
+        () = late(&asked) => tracing::debug!("http client sent no request"),
         () = visitor.seat.evicted() => node.counters().evicted_connections.add(1),
         _ = down.wait_for(|down| *down) => {}
+    }
+}
+
+/// Comes true when nothing was asked in time.
+async fn late(asked: &AtomicBool) {
+    tokio::time::sleep(HEADERS).await;
+    if asked.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -52,9 +52,14 @@ fn agent(place: &Place, master: &str) -> (Program, String) {
     (program, upid.trim_start_matches("agent@").to_owned())
 }
 
-/// The value at a path of names.
+/// The text at a path of names and numbers.
 fn at<'a>(value: &'a Json, path: &str) -> &'a str {
-    let found = path.split('.').fold(value, |value, name| &value[name]);
+    let found = path
+        .split('.')
+        .fold(value, |value, name| match name.parse::<usize>() {
+            Ok(number) => &value[number],
+            Err(_) => &value[name],
+        });
     found.as_str().unwrap_or_default()
 }
 
@@ -145,12 +150,17 @@ fn schedulers(replay: &mut Replay, hosts: &Hosts) {
     let mut recordings = folder("scheduler-v1-json").into_iter();
     let first = recordings.next().expect("the subscription");
     let mut stream = replay.open(&hosts.master, &first);
-    let ours =
-        stream.wait(|seen| Some(at(seen.first()?, "subscribed.framework_id.value").to_owned()));
-    let theirs = at(&first.records[0], "subscribed.framework_id.value").to_owned();
-    replay
-        .names
-        .insert(theirs, ours.expect("the framework is taken in"));
+    let paths = [
+        "subscribed.framework_id.value",
+        "offers.offers.0.agent_id.value",
+    ];
+    for path in paths {
+        let known = |event: &Json| Some(at(event, path).to_owned()).filter(|id| !id.is_empty());
+        let theirs = first.records.iter().find_map(known);
+        let ours = stream.wait(|seen| seen.iter().find_map(known));
+        let ours = ours.expect("the framework is taken in, and gets an offer");
+        replay.names.insert(theirs.expect("it was recorded"), ours);
+    }
     for recording in recordings {
         let text = String::from_utf8_lossy(&recording.body).into_owned();
         if !(know_offers(replay, &mut stream, &text)
@@ -178,6 +188,7 @@ fn schedulers(replay: &mut Replay, hosts: &Hosts) {
             .any(|event| event["type"] == "ERROR")
             .then_some(())
     });
+    stream.drain();
     stream.compare(replay, &first, kind);
     for recording in folder("scheduler-v1-protobuf") {
         replay.ask(&hosts.master, &recording);
@@ -277,16 +288,20 @@ fn executors(replay: &mut Replay, hosts: &Hosts) {
             == 2)
             .then_some(())
     });
+    let (agent_id, executor_id) = (json!({"value": agent_id}), json!({"value": "rec-ex"}));
     for recording in recordings {
+        if recording.name.ends_with("task_killed") {
+            let message = json!({
+                "agent_id": agent_id, "executor_id": executor_id, "data": "dG8tZXhlY3V0b3I=",
+            });
+            scheduler.call(json!({"type": "MESSAGE", "message": message}));
+            let kill = json!({"task_id": {"value": "long1"}, "agent_id": agent_id});
+            scheduler.call(json!({"type": "KILL", "kill": kill}));
+            let killed = |event: &Json| event["type"] == "KILL";
+            stream.wait(|seen| seen.iter().any(killed).then_some(()));
+        }
         replay.ask(&hosts.agent, &recording);
     }
-    let (agent_id, executor_id) = (json!({"value": agent_id}), json!({"value": "rec-ex"}));
-    let message =
-        json!({"agent_id": agent_id, "executor_id": executor_id, "data": "dG8tZXhlY3V0b3I="});
-    scheduler.call(json!({"type": "MESSAGE", "message": message}));
-    scheduler.call(
-        json!({"type": "KILL", "kill": {"task_id": {"value": "long1"}, "agent_id": agent_id}}),
-    );
     let shutdown = json!({"agent_id": agent_id, "executor_id": executor_id});
     scheduler.call(json!({"type": "SHUTDOWN", "shutdown": shutdown}));
     stream.wait(|seen| {
@@ -294,6 +309,7 @@ fn executors(replay: &mut Replay, hosts: &Hosts) {
             .any(|event| event["type"] == "SHUTDOWN")
             .then_some(())
     });
+    stream.drain();
     stream.compare(replay, &first, |event| at(event, "type").to_owned());
     scheduler.call(json!({"type": "TEARDOWN"}));
 }
@@ -363,6 +379,7 @@ fn recorded_requests_are_answered_as_apache_mesos_answered_them() {
     for (stream, recording) in watching.iter_mut().zip(&watched) {
         let removed = |event: &&Json| event["type"] == "FRAMEWORK_REMOVED";
         stream.wait(|seen| (seen.iter().filter(removed).count() == 3).then_some(()));
+        stream.drain();
         stream.compare(&mut replay, recording, |event| at(event, "type").to_owned());
     }
     stop(agent);

@@ -39,7 +39,7 @@ fn rows() -> Vec<Row> {
         let (recording, difference) = (cells.next()?, cells.next()?);
         let row = Row {
             recording: recording.to_owned(),
-            difference: difference.replace('\u{2009}', ""),
+            difference: difference.to_owned(),
         };
         (recording.contains('/') || recording == "*").then_some(row)
     });

@@ -150,14 +150,18 @@ impl Stream {
         }
     }
 
+    /// Takes all that has come.
+    pub(super) fn drain(&mut self) {
+        self.seen.extend(self.records.try_iter());
+    }
+
     /// Compares the events seen with those of a recording, kind by kind.
     pub(super) fn compare(
-        &mut self,
+        &self,
         replay: &mut Replay,
         recording: &Recording,
         kind: impl Fn(&Json) -> String,
     ) {
-        self.seen.extend(self.records.try_iter());
         let shapes = |events: &[Json]| {
             let mut shapes: BTreeMap<String, Shape> = BTreeMap::new();
             for event in events {
