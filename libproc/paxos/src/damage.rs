@@ -21,6 +21,7 @@ impl Replica {
             self.damage = crate::Damaged::default();
         }
         self.damage.spans.retain(|span| span.last >= self.begin);
+        self.forgive_unvoted();
         if self.damage.spans.is_empty() {
             return;
         }
@@ -42,6 +43,7 @@ impl Replica {
             Damage::Entries(spans) => {
                 self.become_follower(None);
                 self.damage.spans.extend(spans);
+                self.forgive_unvoted();
                 self.damage
                     .spans
                     .retain(|span| span.last >= self.begin && span.first <= span.last);
@@ -63,13 +65,21 @@ impl Replica {
         self.status = Status::Recovering;
         self.window.drop_after(self.commit);
         self.promised = Ballot::ZERO;
+        self.forgive_unvoted();
+        self.persist_status();
+        self.persist(Record::Damaged(self.damage.clone()));
+        self.out.push(Output::StatusIs(self.status));
+    }
+
+    /// In a life without a vote nothing was accepted that anybody counts: only what is chosen is missed.
+    fn forgive_unvoted(&mut self) {
+        if self.votes() {
+            return;
+        }
         self.damage.spans.retain(|span| span.first <= self.commit);
         for span in &mut self.damage.spans {
             span.last = span.last.min(self.commit);
         }
-        self.persist_status();
-        self.persist(Record::Damaged(self.damage.clone()));
-        self.out.push(Output::StatusIs(self.status));
     }
 
     fn lose_entries(&mut self) {

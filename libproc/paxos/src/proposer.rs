@@ -125,7 +125,7 @@ impl Replica {
             learners: BTreeMap::new(),
             round: 0,
             rounds: VecDeque::new(),
-            beat_at: self.now,
+            beat_at: self.now.plus(self.setup.options.heartbeat_ms),
             since: self.now,
             reads: VecDeque::new(),
             changing: None,
@@ -391,6 +391,7 @@ impl Replica {
             leader
                 .learners
                 .retain(|_, learner| self.now.since(learner.heard) < old);
+            leader.beat_at = self.now.plus(options.heartbeat_ms); // whatever reads cause meanwhile
             self.note_commit();
             self.beat();
             self.resend();
@@ -405,7 +406,6 @@ impl Replica {
             return;
         };
         leader.round += 1;
-        leader.beat_at = self.now.plus(self.setup.options.heartbeat_ms);
         leader.rounds.push_back((leader.round, self.now));
         while leader.rounds.len() > 64 {
             leader.rounds.pop_front();
