@@ -62,13 +62,10 @@ impl Replicas {
     }
 
     fn revive(&mut self, index: usize) {
-        let words = [
-            "log",
-            "replica",
-            &self.directory(index),
-            &format!("--node={}", index + 1),
-            &format!("--replicas={}", self.list()),
-        ];
+        let directory = self.directory(index);
+        let node = format!("--node={}", index + 1);
+        let list = format!("--replicas={}", self.list());
+        let words = ["log", "replica", &directory, &node, &list];
         let program = Program::start(self.place.tepui(&words));
         program.line(|line| line.starts_with("log@127.0.0.1:"));
         self.programs[index] = Some(program);
