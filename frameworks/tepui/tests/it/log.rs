@@ -92,7 +92,8 @@ impl Replicas {
     async fn leader(&self, node: &Node) -> usize {
         for _ in 0..600 {
             for index in 0..3 {
-                let asked = tokio::time::timeout(PATIENCE, self.log(node, index).status());
+                let log = self.log(node, index);
+                let asked = tokio::time::timeout(PATIENCE, log.status());
                 if let Ok(Ok(status)) = asked.await
                     && status.leadership.leading.is_some()
                 {
