@@ -301,3 +301,118 @@ fn decode<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, StoreError>
         why: format!("it is nothing that this program writes: {error}"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use paxos::{Action, Incarnation, Life};
+
+    use super::*;
+    use crate::store::{Identity, LogStore as _, MemoryDisk, SegmentedStore, StoreOptions};
+
+    const IDENTITY: Identity = Identity {
+        cluster: 1,
+        node: 1,
+    };
+
+    fn ballot(round: u64) -> Ballot {
+        Ballot {
+            round,
+            node: NodeId(1),
+            incarnation: Incarnation(1),
+        }
+    }
+
+    fn accepted(position: u64, round: u64) -> Record {
+        let action = Action::Append(format!("{position}/{round}").into());
+        let (position, ballot) = (Position(position), ballot(round));
+        let entry = Entry { ballot, action };
+        Record::Accepted { position, entry }
+    }
+
+    fn status(status: Status) -> Record {
+        Record::Status {
+            status,
+            life: Life(1),
+            starting: None,
+        }
+    }
+
+    /// What is restored from a store into which these were written.
+    fn restored(records: &[Record]) -> Durable {
+        let disk = MemoryDisk::new();
+        let options = StoreOptions {
+            segment_bytes: 12 << 10,
+        };
+        let mut store = SegmentedStore::init(Arc::new(disk.clone()), IDENTITY, options).unwrap();
+        let mut ledger = Ledger::default();
+        for record in records {
+            store.append(&ledger.write(record)).unwrap();
+        }
+        drop(store);
+        let recovered = SegmentedStore::open(Arc::new(disk), IDENTITY).unwrap();
+        Ledger::restore(&recovered).unwrap().durable
+    }
+
+    fn applied(records: &[Record]) -> Durable {
+        let mut durable = Durable::default();
+        for record in records {
+            durable.apply(record.clone());
+        }
+        durable
+    }
+
+    #[test]
+    fn what_is_restored_is_what_the_records_say() {
+        let mut records = vec![
+            Record::Started(Incarnation(7)),
+            status(Status::Voting),
+            Record::Promised(ballot(2)),
+        ];
+        // Over several segments, so that metadata is written again at the head of each.
+        for position in 1..500 {
+            records.push(accepted(position, 3));
+            if position % 7 == 0 {
+                records.push(Record::Committed(Position(position - 3)));
+            }
+        }
+        assert_eq!(restored(&records), applied(&records));
+    }
+
+    #[test]
+    fn to_accept_under_a_higher_ballot_is_to_promise_it() {
+        let records = [Record::Promised(ballot(2)), accepted(1, 5)];
+        assert_eq!(restored(&records).promised(), ballot(5));
+        let base = Base {
+            begin: Position(2),
+            config: Config::new(
+                [paxos::Member {
+                    node: NodeId(1),
+                    life: Life(1),
+                }],
+                paxos::Quorums::Majority,
+            )
+            .unwrap(),
+            snapshot: None,
+        };
+        let records = [accepted(1, 5), Record::Base(base)];
+        assert_eq!(restored(&records).promised(), ballot(5));
+    }
+
+    #[test]
+    fn what_was_accepted_and_not_chosen_before_a_recovery_is_forgotten() {
+        let records = [
+            status(Status::Voting),
+            accepted(1, 1),
+            accepted(2, 1),
+            accepted(3, 1),
+            Record::Committed(Position(1)),
+            status(Status::Recovering),
+            accepted(2, 4),
+        ];
+        let durable = restored(&records);
+        assert_eq!(durable, applied(&records));
+        assert_eq!(durable.end(), Position(2));
+    }
+}

@@ -412,3 +412,27 @@ fn nothing_acknowledged_is_lost_in_crashes_and_no_damage_is_silent() {
         ordeal(seed);
     }
 }
+
+#[test]
+fn metadata_that_may_be_out_of_date_stays_uncertain_until_that_is_noted() {
+    let disk = MemoryDisk::new();
+    let mut store = make(&disk);
+    store.append(&[meta(1, b"old promise")]).unwrap();
+    store.append(&[meta(1, b"new promise")]).unwrap();
+    store.append(&[slot(0, b"entry")]).unwrap();
+    drop(store);
+    let file = &segments(&disk)[0];
+    let at = find(&disk, file, b"new promise")[0];
+    // The header is gone: nobody can say what it was.
+    disk.change(file, |bytes| bytes[at - 32..at].fill(7));
+    for _ in 0..2 {
+        let opened = open(&disk);
+        assert_eq!(opened.lost.len(), 1);
+        assert!(!opened.lost[0].metas_are_whole);
+    }
+    let mut opened = open(&disk);
+    opened.store.append(&[meta(2, b"in doubt")]).unwrap();
+    opened.store.damage_noted().unwrap();
+    drop(opened);
+    assert_eq!(open(&disk).damage, []);
+}

@@ -7,6 +7,7 @@ mod daemons;
 mod doors;
 mod errors;
 mod listings;
+mod log;
 mod python;
 mod run;
 mod security;

@@ -5,6 +5,7 @@
 //! meanwhile the next batch gathers. The protocol lets answers go when it hears what is durable.
 
 mod commits;
+mod metrics;
 mod reading;
 mod requests;
 
@@ -141,6 +142,9 @@ impl ReplicaProcess {
                 Output::Follows(leader) => {
                     let leader = leader.map(|leader| leader.0);
                     tracing::debug!(leader, "follows");
+                    if leader.is_some() {
+                        self.lost_to_another();
+                    }
                 }
                 Output::Appended { ticket, position } => self.done(ticket, Ok(position)),
                 Output::Refused { ticket, failure } => self.refused(ticket, failure),
@@ -303,6 +307,7 @@ impl Actor for ReplicaProcess {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.started = Instant::now();
+        metrics::register(ctx);
         let first = std::mem::take(&mut self.first);
         self.keep_book();
         self.carry_out(first, ctx);

@@ -137,15 +137,16 @@ impl Handler<ReadEntries> for ReplicaProcess {
             }));
             return later;
         }
-        let damaged = self.core.damage().iter().find(|span| span.last >= from);
-        let to = match damaged {
-            Some(span) if span.has(from) => {
-                answer.send(Err(Refused::Damaged { position: from }));
-                return later;
-            }
-            Some(span) if span.first <= to => span.first.previous(),
-            _ => to,
-        };
+        let damage = self.core.damage();
+        if damage.iter().any(|span| span.has(from)) {
+            answer.send(Err(Refused::Damaged { position: from }));
+            return later;
+        }
+        let ahead = damage
+            .iter()
+            .map(|span| span.first)
+            .filter(|first| *first > from);
+        let to = ahead.min().map_or(to, |first| to.min(first.previous()));
         let span = Span::new(from, to);
         self.stretch(
             span,

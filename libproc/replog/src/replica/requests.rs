@@ -76,6 +76,13 @@ impl ReplicaProcess {
         }
     }
 
+    /// Another replica leads: whoever wants to write is sent there.
+    pub(super) fn lost_to_another(&mut self) {
+        for (_, answer) in std::mem::take(&mut self.requests.candidates) {
+            answer.send(Err(self.not_leader()));
+        }
+    }
+
     /// Makes somebody the writer, once what others wrote is settled.
     fn start_writing(&mut self, ballot: Ballot, answer: Answer<Result<Started, Refused>>) {
         self.requests.writer += 1;

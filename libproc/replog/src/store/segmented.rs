@@ -33,6 +33,9 @@ pub struct SegmentedStore {
     tops: BTreeMap<u64, u64>,
     /// Segments with damage that was not made good.
     damaged: BTreeSet<u64>,
+    /// The metadata there is may be older than what was lost: it is written again, as if it were
+    /// certain, only when whoever uses the store has noted that.
+    owes_metas: bool,
     poisoned: bool,
 }
 
@@ -350,6 +353,9 @@ impl LogStore for SegmentedStore {
         if self.poisoned {
             return Err(StoreError::Poisoned);
         }
+        if std::mem::take(&mut self.owes_metas) {
+            self.write_metas().inspect_err(|_| self.owes_metas = true)?;
+        }
         self.superblock.noted = self.position();
         self.superblock.doubt = 0;
         self.damaged.clear();
@@ -544,6 +550,7 @@ impl Opening {
             metas,
             tops: self.tops,
             damaged: self.damage.iter().map(|(number, _, _)| *number).collect(),
+            owes_metas: false,
             poisoned: false,
         };
         let headed = shapes.iter().rev().find(|(_, shape)| !shape.empty);
@@ -569,6 +576,7 @@ impl Opening {
                 before,
             });
         }
+        store.owes_metas = lost.iter().any(|lost| !lost.metas_are_whole);
         store.take_over(watermark)?;
         Ok(Recovered {
             store,
@@ -616,16 +624,20 @@ impl SegmentedStore {
             contents.files.insert(self.current, (name, file));
         }
         self.write_superblock()?;
-        if self.offset == HEAD as u64 && !self.metas.is_empty() {
-            // The segment before was spoilt, and with it, perhaps, what these said.
-            let again = self.metas.iter().map(|(number, body)| Record {
-                key: Key::Meta(*number),
-                body: body.clone(),
-            });
-            let again: Vec<Record> = again.collect();
-            self.append(&again)?;
+        match self.offset == HEAD as u64 && !self.owes_metas {
+            true => self.write_metas(),
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Writes all metadata again, as at the head of each segment.
+    fn write_metas(&mut self) -> Result<(), StoreError> {
+        let again = self.metas.iter().map(|(number, body)| Record {
+            key: Key::Meta(*number),
+            body: body.clone(),
+        });
+        let again: Vec<Record> = again.collect();
+        self.append(&again)
     }
 }
 
