@@ -27,6 +27,7 @@ mod books;
 mod counters;
 pub mod detect;
 mod environment;
+mod following;
 mod from_executor;
 mod from_launcher;
 mod from_master;
