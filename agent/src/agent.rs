@@ -138,7 +138,7 @@ impl Agent {
         self.alarm = Some((due_ms, ctx.after(after, Self::wake)));
     }
 
-    fn wake(&mut self, ctx: &mut Context<Self>) {
+    pub(crate) fn wake(&mut self, ctx: &mut Context<Self>) {
         self.alarm = None;
         let now_ms = self.now_ms();
         match self.registration.due(now_ms) {
@@ -207,6 +207,9 @@ impl Agent {
 
     /// The master is gone, or does not know the agent.
     pub(crate) fn master_lost(&mut self, ctx: &mut Context<Self>) {
+        if let Some(detector) = &self.options.detector {
+            detector.miss();
+        }
         let now_ms = self.now_ms();
         if self.registration.lost(now_ms) {
             tracing::info!(master = %self.options.master, "disconnected from master");
@@ -316,9 +319,7 @@ impl Actor for Agent {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.hear_launcher(ctx);
         self.collect_garbage_later(ctx);
-        let now_ms = self.now_ms();
-        self.registration.attach(now_ms);
-        self.wake(ctx);
+        self.find_master(ctx);
     }
 
     fn stopped(&mut self, ctx: &mut Context<Self>) {

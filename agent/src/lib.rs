@@ -30,6 +30,7 @@ mod draining;
 mod environment;
 mod fetcher;
 mod fetching;
+mod following;
 mod from_executor;
 mod from_launcher;
 mod from_master;

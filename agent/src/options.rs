@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use api::master::Mastering;
 use api::v1::authentication::Authentication;
+use election::Detector;
 use libproc::Pid;
 use nix::unistd::geteuid;
 use types::{AgentInfo, Attributes, FaultDomain, ResourceName, Resources};
@@ -36,6 +37,9 @@ const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 pub struct Options {
     /// The master to register with.
     pub master: Pid<Mastering>,
+    /// Tells which master leads, where that may be another one from time to time; until it does,
+    /// the agent registers with nobody.
+    pub detector: Option<Detector>,
     /// Where sandboxes are made.
     pub work_dir: PathBuf,
     /// The name of the machine; what it calls itself unless given.
@@ -96,6 +100,7 @@ impl Options {
     pub fn new(master: Pid<Mastering>, work_dir: impl Into<PathBuf>) -> Options {
         Options {
             master,
+            detector: None,
             work_dir: work_dir.into(),
             hostname: None,
             resources: None,

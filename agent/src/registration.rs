@@ -76,6 +76,22 @@ impl Registration {
         });
     }
 
+    /// Another master leads: the first attempt with it is due, within milliseconds, so that not
+    /// all agents come at once. True when the one before had the agent in its books.
+    pub(crate) fn begin_anew(&mut self, now_ms: u64) -> bool {
+        let was_registered = self.is_registered();
+        let attempts = Attempts {
+            made: 0,
+            failed: 0,
+            due_ms: now_ms + self.pause(self.factor_ms / QUICK),
+        };
+        self.phase = match self.phase {
+            Phase::Detached | Phase::Registering(_) => Phase::Registering(attempts),
+            Phase::Registered { .. } | Phase::Disconnected(_) => Phase::Disconnected(attempts),
+        };
+        was_registered
+    }
+
     pub(crate) fn is_registered(&self) -> bool {
         matches!(self.phase, Phase::Registered { .. })
     }
@@ -250,6 +266,20 @@ mod tests {
         let due_ms = registration.next_due_ms().unwrap();
         assert!(due_ms <= 1_063, "{due_ms}");
         assert_eq!(registration.due(due_ms), Due::Attempt);
+    }
+
+    #[test]
+    fn another_master_is_tried_at_once_whatever_was_before() {
+        let mut registration = registration();
+        assert!(!registration.begin_anew(0));
+        let due_ms = registration.next_due_ms().unwrap();
+        assert!(due_ms <= 63, "{due_ms}");
+        assert_eq!(registration.due(due_ms), Due::Attempt);
+        assert_eq!(registration.due(60_000), Due::Attempt);
+        registration.registered(SILENCE, 60_001);
+        assert!(registration.begin_anew(70_000));
+        assert!(!registration.is_registered());
+        assert!(registration.next_due_ms().unwrap() <= 70_063);
     }
 
     #[test]

@@ -58,7 +58,7 @@ use api::master::Mastering;
 use libproc::{Node, Pid};
 use state::State;
 
-pub use candidate::{master_of, stand};
+pub use candidate::{Stand, master_of, stand};
 pub use options::Options;
 pub use registrar::RecoveryError;
 

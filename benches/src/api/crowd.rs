@@ -236,7 +236,7 @@ macro_rules! deaf {
     )* };
 }
 
-deaf!(PretendedAgent to agent::Registered, agent::Refused, agent::KillTask,
+deaf!(PretendedAgent to agent::Registered, agent::Refused, agent::RunGroup, agent::Drain, agent::KillTask,
     agent::AcknowledgeUpdate, agent::ShutdownFramework, agent::ShutdownExecutor, agent::ToExecutor,
     agent::Stop, agent::RegisterExecutor, agent::ExecutorUpdate, agent::ToFramework);
 

@@ -1,9 +1,11 @@
 //! The line between a framework and its master: letters between actors, or the v1 API.
 
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use api::master::{GetMaster, Mastering, Subscribe, Teardown};
+use election::{Detector, Leader};
 use libproc::prelude::*;
 use libproc::{Denied, ExitReason};
 use types::FrameworkId;
@@ -18,8 +20,16 @@ use crate::session::ToMaster;
 pub enum Master {
     /// By letters to its process.
     Process(Pid<Mastering>),
+    /// By letters to the process of whichever leads.
+    Elected(Detector),
     /// By the v1 API.
     Http(HttpMaster),
+}
+
+impl From<Detector> for Master {
+    fn from(detector: Detector) -> Master {
+        Master::Elected(detector)
+    }
 }
 
 impl From<Pid<Mastering>> for Master {
@@ -63,7 +73,38 @@ impl Line {
                 voice: None,
                 denied: None,
             },
+            Master::Elected(detector) => Line::Letters {
+                master: detector.leader().map_or_else(nobody, |leader| leader.pid),
+                voice: None,
+                denied: None,
+            },
             Master::Http(master) => Line::Http(HttpLine::new(master)),
+        }
+    }
+
+    /// Another master leads, or the same one anew; true if the line to the one before is void.
+    pub(crate) fn led_by<F: Framework>(
+        &mut self,
+        leader: &Leader,
+        ctx: &mut Context<SchedulerProcess<F>>,
+    ) -> bool {
+        let Line::Letters { master, voice, .. } = self else {
+            return false;
+        };
+        if *master == leader.pid {
+            return false; // if it is another life of it, the link shows that
+        }
+        ctx.unlink(master.upid());
+        master.clone_from(&leader.pid);
+        *voice = None;
+        true
+    }
+
+    /// Whether this is the master of the line.
+    pub(crate) fn is_to(&self, upid: &Upid) -> bool {
+        match self {
+            Line::Letters { master, .. } => master.upid() == upid,
+            Line::Http(_) => false,
         }
     }
 
@@ -174,6 +215,12 @@ impl Line {
             Line::Http(_) => None,
         }
     }
+}
+
+/// A master that is nowhere, until one leads.
+fn nobody() -> Pid<Mastering> {
+    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, api::MASTER_PORT));
+    Pid::assume(Upid::new(api::MASTER, nowhere).expect("the id of a master is an id"))
 }
 
 fn write<F: Framework>(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::scheduler::{
     Failure, FromExecutor, Offers, Rejected, Rescind, Scheduling, Subscribed, Update,
 };
+use election::{Detector, Leader};
 use libproc::env;
 use libproc::prelude::*;
 use tokio::sync::{mpsc, oneshot};
@@ -33,6 +34,8 @@ pub struct SchedulerProcess<F> {
     calls: Calls,
     session: Session,
     line: Line,
+    /// Tells which master leads, where that changes.
+    detector: Option<Detector>,
     door: Option<Door<F>>,
     /// Dropped with the process: closes the door.
     _open: oneshot::Sender<()>,
@@ -66,6 +69,10 @@ impl<F: Framework> SchedulerProcess<F> {
             framework,
             calls: Calls::with_prefix(prefix),
             session: Session::new(info, patience, env::rng()),
+            detector: match &wiring.master {
+                Master::Elected(detector) => Some(detector.clone()),
+                Master::Process(_) | Master::Http(_) => None,
+            },
             line: Line::new(wiring.master),
             door: Some(Door { visits, closed }),
             _open: open,
@@ -98,6 +105,24 @@ impl<F: Framework> SchedulerProcess<F> {
                 Output::End(teardown, ending) => self.farewell(teardown, ending, ctx),
             }
         }
+    }
+
+    /// Moves to each master that leads, as soon as it does.
+    fn follow(mut detector: Detector, known: Option<Leader>, ctx: &mut Context<Self>) {
+        let next = async move {
+            let leader = detector.other_than(known.as_ref()).await;
+            (detector, leader)
+        };
+        ctx.defer(next, |this, (detector, leader), ctx| {
+            let moved = leader
+                .as_ref()
+                .is_some_and(|leader| this.line.led_by(leader, ctx));
+            if moved {
+                tracing::info!(master = %this.line, "following master");
+                this.run(Input::Broken, ctx);
+            }
+            Self::follow(detector, leader, ctx);
+        });
     }
 
     fn woken(&mut self, wake: Wake, ctx: &mut Context<Self>) {
@@ -225,6 +250,9 @@ impl<F: Framework> Actor for SchedulerProcess<F> {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.await_visit(ctx);
         self.run(Input::Start, ctx);
+        if let Some(detector) = self.detector.clone() {
+            Self::follow(detector, None, ctx);
+        }
     }
 }
 
@@ -286,6 +314,12 @@ impl<F: Framework> Handler<Exited> for SchedulerProcess<F> {
     type Result = ();
     fn handle(&mut self, exited: Exited, ctx: &mut Context<Self>) {
         tracing::debug!(master = %exited.upid, reason = %exited.reason, "link to master broken");
+        if !self.line.is_to(&exited.upid) {
+            return; // a master from before
+        }
+        if let Some(detector) = &self.detector {
+            detector.miss();
+        }
         self.line.broke(&exited.reason);
         self.run(Input::Broken, ctx);
     }

@@ -3,9 +3,11 @@
 use std::env;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use api::master::Mastering;
+use election::{Detector, Masters};
 use libproc::{Node, Pid, Security, Upid};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use types::FrameworkInfo;
@@ -55,8 +57,18 @@ pub async fn run_async<F: Framework>(
     info: FrameworkInfo,
     options: Options,
 ) -> Result {
-    let master = MasterAddress::parse(&options.master)?;
-    let address = master.look_up().await?;
+    let masters = Masters::from_str(&options.master);
+    let elected = masters
+        .ok()
+        .filter(|masters| !matches!(masters, Masters::One(_)));
+    let (id, address) = match &elected {
+        Some(masters) => (api::MASTER.to_owned(), look_up_one(masters).await?),
+        None => {
+            let master = MasterAddress::parse(&options.master)?;
+            let address = master.look_up().await?;
+            (master.id, address)
+        }
+    };
     let info = match options.failover {
         Some(failover_timeout) => FrameworkInfo {
             failover_timeout,
@@ -69,15 +81,29 @@ pub async fn run_async<F: Framework>(
         Some(security) => security.clone(),
         None => SecurityFiles::from_env().load()?,
     };
-    let master: Master = match options.http {
-        true => HttpMaster::secured(&options.master, &security)?.into(),
-        false => {
+    let node = bind(&options, address, security.clone()).await?;
+    let master: Master = match (&elected, options.http) {
+        (Some(masters), http) => {
+            let mut detector = Detector::of(masters, &node).await?;
+            let within = options.subscribe_timeout.unwrap_or(Duration::MAX);
+            let found = tokio::time::timeout(within, detector.found()).await;
+            let master = options.master.clone();
+            let leader = found.map_err(|_| Error::NoMaster { master })?;
+            match http {
+                // From then on it is redirected.
+                true => {
+                    HttpMaster::secured(&leader.pid.upid().address().to_string(), &security)?.into()
+                }
+                false => detector.into(),
+            }
+        }
+        (None, true) => HttpMaster::secured(&options.master, &security)?.into(),
+        (None, false) => {
             let invalid = |_| Error::InvalidMaster(options.master.clone());
-            let upid = Upid::new(master.id, address).map_err(invalid)?;
+            let upid = Upid::new(id, address).map_err(invalid)?;
             Pid::<Mastering>::assume(upid).into()
         }
     };
-    let node = bind(&options, address, security).await?;
     let started = start_within(&node, master, framework, info, options.subscribe_timeout);
     let result = match started {
         Ok(mut handle) => {
@@ -99,6 +125,15 @@ pub async fn run_async<F: Framework>(
     };
     node.shutdown().await;
     result
+}
+
+/// The address of one of these masters, or of where they meet: the way to any of them.
+async fn look_up_one(masters: &Masters) -> Result<SocketAddr> {
+    let master = masters.to_string();
+    masters
+        .look_up_one()
+        .await
+        .map_err(|source| Error::Lookup { master, source })
 }
 
 /// A port of this framework's own, where the master can reach it.
@@ -200,7 +235,8 @@ impl Options {
         }
     }
 
-    /// Where the master is: `ip:port`, `host:port` or `master@ip:port`.
+    /// Where the master is: `ip:port`, `host:port` or `master@ip:port`; or the masters of which one
+    /// leads: several with commas, or `zk://host1:port1,host2:port2/path`.
     #[must_use]
     pub fn master(mut self, master: impl Into<String>) -> Options {
         self.master = master.into();

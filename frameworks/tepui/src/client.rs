@@ -6,17 +6,22 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use api::master::Mastering;
 use clap::Args;
+use election::{Detector, Electing, Leader, Masters, WhoLeads};
 use libproc::{Accepts, AskError, Denied, Node, Pid, Upid, Wire};
 
 use crate::security::SecurityFlags;
 
 /// Longest time an operator waits for an answer.
 const ANSWER: Duration = Duration::from_secs(3);
+/// Longest time an operator waits until it is known who leads.
+const DETECTION: Duration = Duration::from_secs(5);
+/// Longest time a master may take to say that another one leads.
+const REDIRECTION: Duration = Duration::from_secs(1);
 
 /// Where the master is.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct MasterFlag {
-    /// The master, as host:port or ip:port [default: $MESOS_MASTER, else 127.0.0.1:5050]
+    /// The master, as host:port, several of them with commas, or zk://host1:port1/path [default: $MESOS_MASTER, else 127.0.0.1:5050]
     #[arg(long, short, value_name = "ADDRESS", env = "TEPUI_MASTER")]
     pub(crate) master: Option<String>,
     #[command(flatten)]
@@ -41,6 +46,8 @@ pub(crate) fn master_text(given: Option<&str>) -> String {
 pub(crate) struct Client {
     pub(crate) node: Node,
     pub(crate) master: Pid<Mastering>,
+    /// Tells which master leads, where that changes.
+    detector: Option<Detector>,
     name: String,
 }
 
@@ -51,13 +58,38 @@ impl Client {
     /// When the address is none, or no port can be had.
     pub(crate) async fn new(flag: &MasterFlag) -> Result<Client> {
         let name = flag.text();
-        let address = resolve(&name, api::MASTER_PORT)?;
-        let master = pid_at(api::MASTER, address);
+        let elected = elected(&name)?;
+        let address = match &elected {
+            Some(masters) => look_up_one(masters).await?,
+            None => resolve(&name, api::MASTER_PORT)?,
+        };
         let ours = SocketAddr::new(ip_towards(address), 0);
         let builder = Node::builder().workers(1).security(flag.security.load()?);
         let node = builder.bind(&ours.to_string()).await;
         let node = node.context("could not open a port for the answers")?;
-        Ok(Client { node, master, name })
+        let (master, detector) = match &elected {
+            None => (leader_by(&node, address).await, None),
+            Some(masters) => {
+                let mut detector = Detector::of(masters, &node).await?;
+                let found = tokio::time::timeout(DETECTION, detector.found()).await;
+                let leader = found.map_err(|_| anyhow!("no master leads at {name}"))?;
+                (leader.pid, Some(detector))
+            }
+        };
+        Ok(Client {
+            node,
+            master,
+            detector,
+            name,
+        })
+    }
+
+    /// The way to the master, for a framework: to each that leads, where that changes.
+    pub(crate) fn line(&self) -> sdk::Master {
+        match &self.detector {
+            Some(detector) => detector.clone().into(),
+            None => self.master.clone().into(),
+        }
     }
 
     /// Asks the master.
@@ -93,6 +125,37 @@ impl Client {
     }
 }
 
+/// The masters of which one leads, if the text names such.
+///
+/// # Errors
+/// When it is meant so, and names none.
+pub(crate) fn elected(text: &str) -> Result<Option<Masters>> {
+    if !text.contains(',') && !text.starts_with("zk://") {
+        return Ok(None);
+    }
+    let masters: Masters = text.parse()?;
+    Ok((!matches!(masters, Masters::One(_))).then_some(masters))
+}
+
+/// The address of one of these masters, or of where they meet.
+///
+/// # Errors
+/// When its host is not known.
+pub(crate) async fn look_up_one(masters: &Masters) -> Result<SocketAddr> {
+    let found = masters.look_up_one().await;
+    found.with_context(|| format!("could not look up {masters}"))
+}
+
+/// The master at an address, or the one that leads in its place.
+async fn leader_by(node: &Node, address: SocketAddr) -> Pid<Mastering> {
+    let election: Pid<Electing> = pid_at(election::ELECTION, address);
+    let asked = tokio::time::timeout(REDIRECTION, node.ask(&election, WhoLeads {})).await;
+    // A master that stands for no election has nobody who would answer.
+    let led = asked.ok().and_then(Result::ok).and_then(|told| told.leader);
+    let leader = led.and_then(Leader::of);
+    leader.map_or_else(|| pid_at(api::MASTER, address), |leader| leader.pid)
+}
+
 /// What it means that somebody denied us, or we denied them, and which flag helps.
 pub(crate) fn denied(who: &str, why: Denied) -> anyhow::Error {
     let flags = match why {
@@ -126,7 +189,7 @@ pub(crate) fn pid_at<P>(id: &str, address: SocketAddr) -> Pid<P> {
 /// When it has another form, or the name is not known.
 pub(crate) fn resolve(text: &str, default_port: u16) -> Result<SocketAddr> {
     if text.starts_with("zk://") {
-        bail!("`{text}`: masters are not found through ZooKeeper yet, give host:port");
+        bail!("`{text}`: one node is meant here, not the masters of a ZooKeeper: give host:port");
     }
     let bare = text
         .strip_prefix("http://")

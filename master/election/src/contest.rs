@@ -30,8 +30,11 @@ pub struct ElectionError(#[source] pub Arc<dyn StdError + Send + Sync>);
 /// A master that would lead.
 pub struct Candidacy {
     pub(crate) standing: watch::Receiver<Standing>,
-    pub(crate) resign: BoxFuture<'static, ()>,
+    pub(crate) resign: Option<Resign>,
 }
+
+/// Withdraws a candidacy.
+pub type Resign = BoxFuture<'static, ()>;
 
 impl std::fmt::Debug for Candidacy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -43,7 +46,10 @@ impl std::fmt::Debug for Candidacy {
 impl Candidacy {
     /// A candidacy whose standing somebody tells; `resign` withdraws it.
     pub fn new(standing: watch::Receiver<Standing>, resign: BoxFuture<'static, ()>) -> Candidacy {
-        Candidacy { standing, resign }
+        Candidacy {
+            standing,
+            resign: Some(resign),
+        }
     }
 
     /// Waits until it leads, or is lost; says which.
@@ -63,9 +69,12 @@ impl Candidacy {
         drop(lost.await);
     }
 
-    /// Withdraws it, so that another one need not wait until it is missed.
-    pub async fn resign(self) {
-        self.resign.await;
+    /// What withdraws it, so that another one need not wait until it is missed.
+    ///
+    /// # Panics
+    /// When it was taken before.
+    pub fn take_resign(&mut self) -> Resign {
+        self.resign.take().expect("it is taken once")
     }
 }
 

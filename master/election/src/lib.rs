@@ -19,7 +19,7 @@ mod masters;
 mod protocol;
 mod zookeeper;
 
-pub use contest::{Candidacy, Contest, ElectionError, Standing};
+pub use contest::{Candidacy, Contest, ElectionError, Resign, Standing};
 pub use detect::{Detector, Leader};
 pub use masters::{BadMasters, Masters, Place};
 pub use protocol::{ELECTION, Electing, Leadership, WhoLeads};

@@ -115,6 +115,24 @@ fn place(text: &str) -> Result<Place, BadMasters> {
     Ok(Place { host, port })
 }
 
+impl Masters {
+    /// The address of one of them, or of a server where they meet: traffic to any of them goes
+    /// the same way, as a rule.
+    ///
+    /// # Errors
+    /// When its host is not known.
+    pub async fn look_up_one(&self) -> std::io::Result<SocketAddr> {
+        match self {
+            Masters::One(place) => place.look_up().await,
+            Masters::List(places) => places[0].look_up().await,
+            Masters::ZooKeeper(url) => {
+                let server = place(url.first_server()).map_err(std::io::Error::other)?;
+                server.look_up().await
+            }
+        }
+    }
+}
+
 impl fmt::Display for Masters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -8,14 +8,16 @@
 mod herald;
 mod standby;
 
-use std::sync::Arc;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::master::Mastering;
-use election::{Candidacy, Contest, Electing, Leader, Standing};
-use libproc::{Node, Pid, Process, Upid};
+use election::{Candidacy, Contest, Electing, Leader, Resign, Standing};
+use libproc::{ExitReason, Node, Pid, Process, Upid};
 use state::State;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::ids::Ids;
 use crate::process::{MasterProcess, info_of};
@@ -32,18 +34,19 @@ const RESIGN: Duration = Duration::from_secs(2);
 /// Stands for election on `node`, again and again, as long as the node lives. Whenever this one is
 /// elected, it leads with the registry in `state`.
 ///
-/// The process that comes back tells who leads; when it ends, so has everything else.
+/// What comes back ends it.
 ///
 /// # Panics
 ///
 /// Panics when a master runs on the node already.
-pub fn stand(node: &Node, options: Options, contest: impl Contest, state: State) -> Pid<Electing> {
+pub fn stand(node: &Node, options: Options, contest: impl Contest, state: State) -> Stand {
     let (leads, own) = watch::channel(None);
     let contest: Arc<dyn Contest> = Arc::new(contest);
     let detector = contest.detector(node);
     let herald = Herald::new(own, detector.clone());
     let herald = node.spawn(election::ELECTION, herald);
     let standby = Standby::new(detector);
+    let (stop, stopped) = watch::channel(false);
     let candidate = Candidate {
         node: node.clone(),
         options,
@@ -51,12 +54,34 @@ pub fn stand(node: &Node, options: Options, contest: impl Contest, state: State)
         state,
         leads,
         standby,
-        herald: herald.upid().clone(),
+        resign: Arc::default(),
         terms: 0,
     };
     candidate.become_standby();
-    drop(tokio::task::spawn_local(candidate.run()));
-    herald
+    let over = node.exit_of(herald.upid());
+    let task = tokio::task::spawn_local(candidate.run(over, stopped));
+    Stand { herald, stop, task }
+}
+
+/// A master that stands for election, or leads.
+#[derive(Debug)]
+pub struct Stand {
+    herald: Pid<Electing>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Stand {
+    /// The process that tells who leads; when it ends, so has everything else.
+    pub fn herald(&self) -> &Upid {
+        self.herald.upid()
+    }
+
+    /// Ends the master if it leads, and withdraws, so that another one leads at once.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        drop(self.task.await); // if it panicked, it has ended too
+    }
 }
 
 struct Candidate {
@@ -66,14 +91,26 @@ struct Candidate {
     state: State,
     leads: watch::Sender<Option<Leader>>,
     standby: Standby,
-    herald: Upid,
+    /// Withdraws the candidacy there is.
+    resign: Arc<Mutex<Option<Resign>>>,
     terms: u64,
 }
 
 impl Candidate {
-    async fn run(mut self) {
-        let over = self.node.exit_of(&self.herald);
+    async fn run(
+        mut self,
+        over: impl Future<Output = ExitReason>,
+        mut stopped: watch::Receiver<bool>,
+    ) {
+        let stop = async {
+            if stopped.wait_for(|stopped| *stopped).await.is_err() {
+                std::future::pending::<()>().await; // nobody will say so
+            }
+        };
+        let (node, upid, resign) = (self.node.clone(), self.master_upid(), self.resign.clone());
         tokio::select! {
+            biased;
+            () = stop => {}
             _ = over => {}
             () = async {
                 loop {
@@ -81,6 +118,10 @@ impl Candidate {
                 }
             } => {}
         }
+        let exit = node.exit_of(&upid);
+        node.terminate(&upid);
+        exit.await;
+        withdraw(&resign).await;
     }
 
     /// One candidacy, from its beginning to its end.
@@ -98,6 +139,7 @@ impl Candidate {
             }
         };
         tracing::info!(master = %info.id, "standing for election");
+        *self.resign.lock().unwrap_or_else(PoisonError::into_inner) = Some(candidacy.take_resign());
         let failed = match candidacy.decided().await {
             Standing::Leading => {
                 tracing::info!(master = %info.id, "elected");
@@ -105,7 +147,7 @@ impl Candidate {
             }
             Standing::Waiting | Standing::Lost => false,
         };
-        drop(tokio::time::timeout(RESIGN, candidacy.resign()).await);
+        withdraw(&self.resign).await;
         if failed {
             tokio::time::sleep(PAUSE).await;
         }
@@ -151,6 +193,14 @@ impl Candidate {
 
     fn master_upid(&self) -> Upid {
         Upid::new(api::MASTER, self.node.address()).expect("the id of a master is an id")
+    }
+}
+
+/// Withdraws a candidacy, so that another one need not wait until it is missed.
+async fn withdraw(resign: &Mutex<Option<Resign>>) {
+    let resign = resign.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(resign) = resign {
+        drop(tokio::time::timeout(RESIGN, resign).await);
     }
 }
 

@@ -8,12 +8,13 @@ use std::time::Duration;
 use agent::launcher::Launcher;
 use anyhow::{Context as _, Result, bail};
 use clap::ArgAction;
+use election::Detector;
 use nix::unistd::geteuid;
 use tokio::signal::unix::{SignalKind, signal};
 use types::{Attributes, Resources};
 
 use crate::authentication::AgentAuthenticationFlags;
-use crate::client::{ip_towards, pid_at, resolve};
+use crate::client::{elected, ip_towards, look_up_one, pid_at, resolve};
 use crate::commands::daemon::{self, Listen};
 use crate::flags;
 use crate::local::executable;
@@ -33,10 +34,12 @@ const WORK_DIRS: (&str, &str) = ("/var/lib/tepui", "tepui-agent");
 Examples:
   tepui agent --master=10.0.0.1:5050
   tepui agent --master=master.example:5050 --work_dir=/var/lib/tepui --attributes='rack:r1;zone:a'
+  tepui agent --master=zk://10.0.0.1:2181,10.0.0.2:2181/mesos
   tepui agent --master=10.0.0.1 --resources='cpus:4;mem:8192;ports:[31000-32000]' --no-switch-user
 ")]
 pub(crate) struct Args {
-    /// The master, as host:port or ip:port
+    /// The master, as host:port; or the masters of which one leads: several of them with commas, or
+    /// zk://host1:port1,host2:port2/path
     #[arg(long, value_name = "ADDRESS", env = "MESOS_MASTER", value_parser = flags::text)]
     master: String,
     /// The address to listen on [default: the one the master sees]
@@ -106,8 +109,12 @@ pub(crate) struct Args {
 /// # Errors
 /// When it cannot listen, cannot run tasks, or ends by itself.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let master = resolve(&args.master, api::MASTER_PORT)?;
+    let elected = elected(&args.master)?;
     super::on_every_core(async {
+        let master = match &elected {
+            Some(masters) => look_up_one(masters).await?,
+            None => resolve(&args.master, api::MASTER_PORT)?,
+        };
         let signals = daemon::signals()?;
         let mut leave = signal(SignalKind::user_defined1()).context("could not take signals")?;
         let listen = Listen {
@@ -118,7 +125,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         };
         let node = listen.bind(args.security.load()?).await?;
         let child = args.child;
-        let options = options(args, master)?;
+        let mut options = options(args, master)?;
+        if let Some(masters) = &elected {
+            options.detector = Some(Detector::of(masters, &node).await?);
+        }
         let (launcher, events) = Launcher::start(&executable(), &["zygote"])
             .context("could not start the process that starts tasks")?;
         let agent = agent::start(&node, options, Box::new(launcher), events)?;

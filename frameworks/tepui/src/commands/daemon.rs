@@ -72,12 +72,27 @@ fn advice(kind: ErrorKind, address: SocketAddr) -> String {
 pub(crate) async fn serve<S: Future<Output = ()>>(
     node: &Node,
     upid: &Upid,
+    signals: Signals,
+    child: bool,
+    stop: impl FnOnce() -> S,
+) -> Result<()> {
+    serve_as(node, upid, upid, signals, child, stop).await
+}
+
+/// [`serve`] of what is `shown` at one address, and lives as long as the process at `upid`.
+///
+/// # Errors
+/// When the process at `upid` ends by itself.
+pub(crate) async fn serve_as<S: Future<Output = ()>>(
+    node: &Node,
+    shown: &Upid,
+    upid: &Upid,
     mut signals: Signals,
     child: bool,
     stop: impl FnOnce() -> S,
 ) -> Result<()> {
     // A daemon whose stdout is closed works all the same.
-    let _ = output::line(&upid.to_string());
+    let _ = output::line(&shown.to_string());
     let parent_gone = async {
         match child {
             true => drop(lifeline::parent_gone().await),

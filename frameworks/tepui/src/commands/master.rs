@@ -6,7 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use election::ZooKeeperContest;
+use libproc::Node;
+use master::Stand;
+use state::zookeeper::{RealEnsemble, ZkUrl, ZooKeeperStorage};
+use state::{FileStorage, MemoryStorage, State};
 use types::Role;
 
 use crate::authentication::MasterAuthenticationFlags;
@@ -14,16 +19,20 @@ use crate::commands::daemon::{self, Listen};
 use crate::flags::{self, MinAllocatable, Weights};
 use crate::security::DaemonSecurityFlags;
 
+/// The name of the registry, as a file of the work directory and in ZooKeeper.
+const REGISTRY: &str = "registry";
+
 /// Runs a master: it makes offers to frameworks, and keeps the books.
 ///
 /// Prints its address on standard output once it listens, as `master@ip:port`, and goes on until
 /// SIGTERM or Ctrl-C. Every flag can also be given as a variable, `--work-dir` as MESOS_WORK_DIR,
 /// be spelled with underscores, and take its value from a file, as `file:///path`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Examples:
   tepui master
   tepui master --ip=10.0.0.1 --port=5050 --work_dir=/var/lib/tepui
+  tepui master --ip=10.0.0.1 --zk=zk://10.0.0.1:2181,10.0.0.2:2181,10.0.0.3:2181/mesos
   tepui master --offer-timeout=5mins --weights=batch=1,web=2 --min-allocatable-resources='cpus:0.1|mem:64'
 ")]
 pub(crate) struct Args {
@@ -52,6 +61,18 @@ pub(crate) struct Args {
     /// A directory for what the master keeps; made when it is not there
     #[arg(long, value_name = "DIRECTORY", env = "MESOS_WORK_DIR")]
     work_dir: Option<PathBuf>,
+    /// Where masters elect one of themselves and keep their registry, as
+    /// zk://host1:port1,host2:port2/path, with user:password@ where that is wanted
+    #[arg(long, value_name = "URL", env = "MESOS_ZK", value_parser = flags::value::<ZkUrl>)]
+    zk: Option<ZkUrl>,
+    /// How long a master that ZooKeeper does not hear still counts as there
+    #[arg(long, value_name = "DURATION", env = "MESOS_ZK_SESSION_TIMEOUT", default_value = "10secs",
+          value_parser = flags::duration)]
+    zk_session_timeout: Duration,
+    /// Where the registry is kept: of agents, frameworks and weights, for the next master; lasting
+    /// is in ZooKeeper, or else in the work directory [default: lasting if there is either]
+    #[arg(long, value_name = "KIND", env = "MESOS_REGISTRY")]
+    registry: Option<Registry>,
     /// Rescinds an offer that was not answered for so long, such as 5mins [default: never]
     #[arg(long, value_name = "DURATION", env = "MESOS_OFFER_TIMEOUT",
           value_parser = flags::duration)]
@@ -102,6 +123,17 @@ pub(crate) struct Args {
     child: bool,
 }
 
+/// Where a registry is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Registry {
+    /// It ends with the master.
+    #[value(name = "in_memory", alias = "in-memory")]
+    InMemory,
+    /// It is there for the next one.
+    #[value(name = "lasting", aliases = ["replicated_log", "replicated-log"])]
+    Lasting,
+}
+
 /// Runs until told to end.
 ///
 /// # Errors
@@ -121,11 +153,54 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         };
         let node = listen.bind(args.security.load()?).await?;
         let child = args.child;
-        let master = master::start(&node, options(args)?);
+        if let Some(url) = &args.zk {
+            let stand = stand(&node, url, &args)?;
+            let upid = master::master_of(&node).upid().clone();
+            tracing::info!(%upid, zk = %url, version = api::VERSION, "master started");
+            let herald = stand.herald().clone();
+            let stop = || async {
+                stand.stop().await;
+                node.shutdown().await;
+            };
+            daemon::serve_as(&node, &upid, &herald, signals, child, stop).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let master = match registry_file(&args)? {
+            None => master::start(&node, options(args)?),
+            Some(path) => {
+                let state = State::new(FileStorage::open(path)?);
+                master::start_from(&node, options(args)?, &state).await?
+            }
+        };
         tracing::info!(upid = %master.upid(), version = api::VERSION, "master started");
         daemon::serve(&node, master.upid(), signals, child, || node.shutdown()).await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Stands for election through ZooKeeper.
+fn stand(node: &Node, url: &ZkUrl, args: &Args) -> Result<Stand> {
+    let ensemble = |url: &ZkUrl| RealEnsemble::new(url.clone(), args.zk_session_timeout);
+    let contest = ZooKeeperContest::new(ensemble(url), url.path());
+    let state = match args.registry {
+        Some(Registry::InMemory) => State::new(MemoryStorage::default()),
+        Some(Registry::Lasting) | None => {
+            let below = url.below(REGISTRY);
+            State::new(ZooKeeperStorage::new(ensemble(&below), below.path()))
+        }
+    };
+    Ok(master::stand(node, options(args.clone())?, contest, state))
+}
+
+/// The file of a registry that is kept on this machine; none if it is not kept.
+fn registry_file(args: &Args) -> Result<Option<PathBuf>> {
+    match (args.registry, &args.work_dir) {
+        (Some(Registry::InMemory), _) | (None, None) => Ok(None),
+        (Some(Registry::Lasting) | None, Some(directory)) => Ok(Some(directory.join(REGISTRY))),
+        (Some(Registry::Lasting), None) => {
+            bail!("a registry that lasts is kept in the work directory: give one with --work-dir")
+        }
+    }
 }
 
 fn options(args: Args) -> Result<master::Options> {

@@ -119,7 +119,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
                 let address = client.master.upid().address().to_string();
                 HttpMaster::secured(&address, &args.master.security.load()?)?.into()
             }
-            false => client.master.clone().into(),
+            false => client.line(),
         };
         let session = Session::start(client, master, work, args.role, info, style)?;
         session.run(args.wait).await
