@@ -67,7 +67,7 @@ async fn throw(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: 
             .await;
         let (status, heads) = connection.head().await;
         if status < 300 {
-            if heads.get("transfer-encoding").is_none() {
+            if !heads.contains_key("transfer-encoding") {
                 return Heard::Accepted(connection);
             }
             // A subscription is refused on its stream.
