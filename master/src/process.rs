@@ -41,6 +41,8 @@ pub(crate) struct MasterProcess {
     pub(crate) speaker: Option<Upid>,
     /// Operators that watch.
     pub(crate) watchers: http::Watchers,
+    /// Counts how often the log was turned up: the end of an earlier time is void.
+    pub(crate) log_turns: u64,
     /// Agents that are about to be declared gone: the registry has been told.
     pub(crate) marking_gone: BTreeSet<AgentId>,
     /// Agents that are being taken back.
@@ -75,6 +77,7 @@ impl MasterProcess {
             speaker: None,
             watchers: http::Watchers::default(),
             admitting: BTreeSet::new(),
+            log_turns: 0,
             marking_gone: BTreeSet::new(),
             returning: BTreeSet::new(),
             sessions: 0,

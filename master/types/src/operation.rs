@@ -6,6 +6,10 @@ use crate::{ExecutorInfo, Resource, ResourceError, Resources, TaskInfo};
 
 /// What a framework does with an offer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there are a few of them at a time, in one list"
+)]
 pub enum Operation {
     /// Launches tasks.
     Launch {

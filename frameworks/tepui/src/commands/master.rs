@@ -93,6 +93,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "COUNT", env = "MESOS_MAX_UNREACHABLE_TASKS_PER_FRAMEWORK",
           default_value = "1000", value_parser = flags::value::<usize>)]
     max_unreachable_tasks_per_framework: usize,
+    /// The file that whoever started the master writes its log to, to be shown as /master/log
+    #[arg(long, value_name = "FILE", env = "MESOS_EXTERNAL_LOG_FILE")]
+    external_log_file: Option<PathBuf>,
     #[command(flatten)]
     security: DaemonSecurityFlags,
     #[command(flatten)]
@@ -131,6 +134,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 fn options(args: Args) -> Result<master::Options> {
     Ok(master::Options {
         authentication: args.authentication.load()?,
+        external_log_file: args.external_log_file,
+        log: crate::logging::switch(),
         hostname: args.hostname,
         cluster: args.cluster,
         offer_timeout: args.offer_timeout,

@@ -99,7 +99,7 @@ pub(super) fn not_found() -> Refusal {
 }
 
 /// Answers with JSON, or with a script that calls a function with it.
-fn json(request: &Request, value: &impl Serialize) -> Result<Response, Refusal> {
+pub(super) fn json(request: &Request, value: &impl Serialize) -> Result<Response, Refusal> {
     let Some(function) = argument(request, "jsonp") else {
         return Ok(Response::json(value));
     };

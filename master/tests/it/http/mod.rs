@@ -4,6 +4,7 @@ mod authentication;
 mod calls;
 mod client;
 mod groups;
+mod logging;
 mod maintenance;
 mod mutations;
 mod operators;
