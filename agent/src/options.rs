@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use api::master::Mastering;
 use api::v1::authentication::Authentication;
+use api::v1::verbosity::LogSwitch;
 use election::Detector;
 use libproc::Pid;
 use nix::unistd::geteuid;
@@ -62,6 +63,8 @@ pub struct Options {
     /// Whether executors run as the users of their frameworks, for which the agent must be root;
     /// whether it is unless given. Otherwise tasks of other users than the agent's are refused.
     pub switch_user: bool,
+    /// What turns its log up and down; it cannot be, if none.
+    pub log: Option<LogSwitch>,
     /// Where HTTP clients have to say who they are, and who may come; nowhere, usually.
     pub authentication: Authentication,
     /// What the tokens of executors are made with; chance, unless given.
@@ -111,6 +114,7 @@ impl Options {
             executor_shutdown_grace_period: Duration::from_secs(5),
             gc_delay: Duration::from_secs(7 * 24 * 60 * 60),
             switch_user: geteuid().is_root(),
+            log: None,
             authentication: Authentication::default(),
             jwt_secret_key: None,
             environment: inherited(),

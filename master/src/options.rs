@@ -1,10 +1,12 @@
 //! What a master can be told when it starts; the defaults are those of Mesos.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use allocator::Weight;
 use api::v1::authentication::Authentication;
+use api::v1::verbosity::LogSwitch;
 use types::{ResourceQuantities, Role};
 
 /// What a master can be told when it starts.
@@ -34,6 +36,10 @@ pub struct Options {
     pub weights: BTreeMap<Role, Weight>,
     /// The only roles frameworks may have; any, if none.
     pub roles: Option<BTreeSet<Role>>,
+    /// The file of its log, to be shown as `/master/log`, if whoever started it writes one.
+    pub external_log_file: Option<PathBuf>,
+    /// What turns its log up and down; it cannot be, if none.
+    pub log: Option<LogSwitch>,
     /// Where HTTP clients have to say who they are, and who may come; nowhere, usually.
     pub authentication: Authentication,
     /// How many frameworks that have ended are remembered. 50.
@@ -67,6 +73,8 @@ impl Default for Options {
             min_allocation_interval: Duration::from_millis(2),
             weights: BTreeMap::new(),
             roles: None,
+            external_log_file: None,
+            log: None,
             authentication: Authentication::default(),
             max_completed_frameworks: 50,
             max_completed_tasks_per_framework: 1_000,

@@ -3,13 +3,14 @@
 use api::v1::agent::{Call, CallBody, Response as Reply, ResponseBody, call, response};
 use api::v1::body::Encoding;
 use api::v1::negotiate::{Form, request_form, response_form};
+use api::v1::verbosity::lasting;
 use api::v1::{Flag, Message as _, Metric, VersionInfo};
 use libproc::http::{Answer, HeaderMap, Request, Respond as _, Response, StatusCode, header};
 use libproc::prelude::*;
 use tracing::level_filters::LevelFilter;
 
 use super::files::{Found, later};
-use super::{Refusal, containers, only_post, text};
+use super::{Refusal, containers, empty, only_post, text};
 use crate::agent::Agent;
 
 pub(super) fn serve(agent: &mut Agent, request: Request, ctx: &mut Context<Agent>) -> Answer {
@@ -85,8 +86,11 @@ impl Agent {
                         .unwrap_or(i64::MAX),
                 }),
             }),
-            CallBody::SetLoggingLevel(_)
-            | CallBody::LaunchNestedContainer(_)
+            CallBody::SetLoggingLevel(call) => {
+                self.set_logging_level(call, ctx)?;
+                return Ok(empty(StatusCode::OK).into());
+            }
+            CallBody::LaunchNestedContainer(_)
             | CallBody::WaitNestedContainer(_)
             | CallBody::KillNestedContainer(_)
             | CallBody::RemoveNestedContainer(_)
@@ -107,6 +111,35 @@ impl Agent {
             }
         };
         Ok(encode(encoding, reply).into())
+    }
+
+    /// Turns the log up for some time.
+    fn set_logging_level(
+        &mut self,
+        call: call::SetLoggingLevel,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), Refusal> {
+        let Some(log) = self.options.log.clone() else {
+            let text = "The log of this agent cannot be turned up";
+            return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, text));
+        };
+        let lasting = lasting(call.duration).map_err(|text| {
+            let whole = "Failed to validate agent::Call: 'set_logging_level.duration'";
+            Refusal::bad(format!("{whole} {text}"))
+        })?;
+        let failed = |text: String| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text);
+        log.set(call.level).map_err(failed)?;
+        tracing::info!(level = call.level, ?lasting, "logging level set");
+        self.log_turns += 1;
+        let turn = self.log_turns;
+        ctx.after(lasting, move |agent, _| {
+            if agent.log_turns == turn
+                && let Err(error) = log.revert()
+            {
+                tracing::error!(error, "logging level could not be reverted");
+            }
+        });
+        Ok(())
     }
 
     fn get_flags(&self) -> response::GetFlags {

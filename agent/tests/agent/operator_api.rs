@@ -119,7 +119,7 @@ fn what_operators_cannot_ask_is_refused_with_a_reason() {
             (negative, 400, "get_metrics.timeout"),
             (missing, 404, "/no/such"),
             (kill, 501, "KILL_CONTAINER"),
-            (level, 501, "SET_LOGGING_LEVEL"),
+            (level, 501, "cannot be turned up"),
             (json!({"type": "PRUNE_IMAGES"}), 501, "PRUNE_IMAGES"),
             (json!({"type": "UNKNOWN"}), 501, "UNKNOWN"),
         ] {

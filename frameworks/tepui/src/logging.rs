@@ -1,9 +1,11 @@
 //! Logs: always to stderr, as text or as JSON, as much as asked for.
 
 use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
 
+use api::v1::verbosity::LogSwitch;
 use clap::{Args, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, reload};
 
 /// What daemons log unless told otherwise.
 const DAEMON_LEVEL: &str = "info";
@@ -47,6 +49,30 @@ pub(crate) struct LogFlags {
     pub(crate) log_level: Option<String>,
 }
 
+/// What turns the log of this program up and down, once it has started.
+static SWITCH: OnceLock<LogSwitch> = OnceLock::new();
+
+/// What turns the log of this program up and down.
+pub(crate) fn switch() -> Option<LogSwitch> {
+    SWITCH.get().cloned()
+}
+
+fn keep(
+    first: String,
+    reload: impl Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync + 'static,
+) {
+    let turn = move |level: Option<u32>| {
+        let filter = match level {
+            None | Some(0) => first.as_str(),
+            Some(1) => "debug",
+            Some(_) => "trace",
+        };
+        let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
+        reload(filter).map_err(|error| error.to_string())
+    };
+    let _ = SWITCH.set(LogSwitch::new(turn)); // once a program
+}
+
 impl LogFlags {
     /// Starts logging, for the whole life of the program.
     pub(crate) fn start(&self, daemon: bool) {
@@ -60,13 +86,23 @@ impl LogFlags {
             eprintln!("warning: log level `{level}` is not understood ({error}): using {default}");
             EnvFilter::new(default)
         });
-        let logs = tracing_subscriber::fmt()
-            .with_writer(io::stderr)
-            .with_env_filter(filter);
+        let logs = tracing_subscriber::fmt().with_writer(io::stderr);
         // Fails only when logging was started before, which nothing else here does.
         let _ = match self.log_format {
-            LogFormat::Text => logs.with_ansi(io::stderr().is_terminal()).try_init(),
-            LogFormat::Json => logs.json().flatten_event(true).try_init(),
+            LogFormat::Text => {
+                let logs = logs.with_ansi(io::stderr().is_terminal());
+                let logs = logs.with_env_filter(filter).with_filter_reloading();
+                let handle = logs.reload_handle();
+                keep(level, move |filter| handle.reload(filter));
+                logs.try_init()
+            }
+            LogFormat::Json => {
+                let logs = logs.json().flatten_event(true);
+                let logs = logs.with_env_filter(filter).with_filter_reloading();
+                let handle = logs.reload_handle();
+                keep(level, move |filter| handle.reload(filter));
+                logs.try_init()
+            }
         };
     }
 }

@@ -14,8 +14,10 @@
 //! | [`sink`] | streams of events in general, and their limits |
 //! | [`v0`] | the pages that tools read |
 //! | [`refusal`] | what is said to requests that are wrong |
+//! | [`files`] | the files that are shown |
 //! | [`gate`] | who has to say who it is |
 
+mod files;
 pub(crate) mod gate;
 mod operator;
 mod page;
@@ -51,6 +53,7 @@ pub(crate) fn routes(routes: &mut Routes<MasterProcess>) {
         })
     });
     v0::routes(routes);
+    files::routes(routes);
     routes.any("", |master, request, _| {
         master.gated(request, Realm::MasterReadOnly, |_, _| {
             http::Response::from(v0::not_found())

@@ -7,6 +7,7 @@ use api::v1::body::Encoding;
 use api::v1::convert::Unfit;
 use api::v1::master::{Call, CallBody, ResponseBody, call, response};
 use api::v1::negotiate::response_encoding;
+use api::v1::verbosity::lasting;
 use api::v1::{Flag, Message as _, Metric, VersionInfo};
 use bytes::Bytes;
 use libproc::http::{Answer, Body, Request, Respond as _, Response, StatusCode, header};
@@ -14,6 +15,7 @@ use libproc::prelude::{Context, Later};
 use tracing::level_filters::LevelFilter;
 use types::{AgentId, DrainConfig, FrameworkId, MAX_TASK_DURATION, Role};
 
+use super::files::beside;
 use super::reads::Read;
 use super::refusal::{Refusal, header_text, only_post};
 use crate::failover::Farewell;
@@ -57,6 +59,32 @@ impl MasterProcess {
             let snapshot = self.snapshot();
             let page = read.answer(&self.clerk, request, encoding, snapshot);
             return page.map(Answer::from);
+        }
+        match &body {
+            CallBody::ListFiles(call::ListFiles { path }) => {
+                let shown = self.shown(path)?;
+                return Ok(beside(ctx, move || {
+                    let file_infos = shown.list()?;
+                    let list = response::ListFiles { file_infos };
+                    Ok(encode(encoding, ResponseBody::ListFiles(list)))
+                }));
+            }
+            CallBody::ReadFile(call::ReadFile {
+                path,
+                offset,
+                length,
+            }) => {
+                let (shown, offset, length) = (self.shown(path)?, *offset, *length);
+                return Ok(beside(ctx, move || {
+                    let part = shown.read(offset, length)?;
+                    let read = response::ReadFile {
+                        size: part.size,
+                        data: part.data.into(),
+                    };
+                    Ok(encode(encoding, ResponseBody::ReadFile(read)))
+                }));
+            }
+            _ => {}
         }
         match self.read(&body, ctx) {
             Some(answer) => Ok(encode(encoding, answer).into()),
@@ -122,17 +150,42 @@ impl MasterProcess {
                 self.teardown_named(FrameworkId::new(teardown.framework_id.value).ok(), ctx)?;
             }
             CallBody::UpdateWeights(update) => self.update_weights(update)?,
-            CallBody::ListFiles(call::ListFiles { path })
-            | CallBody::ReadFile(call::ReadFile { path, .. }) => {
-                let text = format!("The master has no file '{path}'");
-                return Err(Refusal::new(StatusCode::NOT_FOUND, text));
-            }
+            CallBody::SetLoggingLevel(call) => self.set_logging_level(call, ctx)?,
             other => {
                 let text = format!("{} is not implemented by this master yet", other.kind());
                 return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, text));
             }
         }
         Ok(done().into())
+    }
+
+    /// Turns the log up for some time.
+    fn set_logging_level(
+        &mut self,
+        call: call::SetLoggingLevel,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), Refusal> {
+        let Some(log) = self.options.log.clone() else {
+            let text = "The log of this master cannot be turned up";
+            return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, text));
+        };
+        let lasting = lasting(call.duration).map_err(|text| {
+            let field = "set_logging_level.duration".to_owned();
+            Refusal::unfit(API, &Unfit { field, text })
+        })?;
+        let failed = |text: String| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text);
+        log.set(call.level).map_err(failed)?;
+        tracing::info!(level = call.level, ?lasting, "logging level set");
+        self.log_turns += 1;
+        let turn = self.log_turns;
+        ctx.after(lasting, move |this, _| {
+            if this.log_turns == turn
+                && let Err(error) = log.revert()
+            {
+                tracing::error!(error, "logging level could not be reverted");
+            }
+        });
+        Ok(())
     }
 
     /// Ends a framework, if the id is one, and of a framework that is there.

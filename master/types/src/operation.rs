@@ -8,7 +8,7 @@ use crate::{ExecutorInfo, Resource, ResourceError, Resources, TaskInfo};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(
     clippy::large_enum_variant,
-    reason = "held one by one, on the way from a scheduler to the books"
+    reason = "there are a few of them at a time, in one list"
 )]
 pub enum Operation {
     /// Launches tasks.

@@ -171,6 +171,7 @@ fn options(args: Args, master: std::net::SocketAddr) -> Result<agent::Options> {
         gc_delay: args.gc_delay,
         switch_user,
         authentication: args.authentication.load()?,
+        log: crate::logging::switch(),
         jwt_secret_key: args.authentication.key()?,
         executable: Some(executable()),
         ..agent::Options::new(pid_at(api::MASTER, master), work_dir)

@@ -114,6 +114,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "COUNT", env = "MESOS_MAX_UNREACHABLE_TASKS_PER_FRAMEWORK",
           default_value = "1000", value_parser = flags::value::<usize>)]
     max_unreachable_tasks_per_framework: usize,
+    /// The file that whoever started the master writes its log to, to be shown as /master/log
+    #[arg(long, value_name = "FILE", env = "MESOS_EXTERNAL_LOG_FILE")]
+    external_log_file: Option<PathBuf>,
     #[command(flatten)]
     security: DaemonSecurityFlags,
     #[command(flatten)]
@@ -206,6 +209,8 @@ fn registry_file(args: &Args) -> Result<Option<PathBuf>> {
 fn options(args: Args) -> Result<master::Options> {
     Ok(master::Options {
         authentication: args.authentication.load()?,
+        external_log_file: args.external_log_file,
+        log: crate::logging::switch(),
         hostname: args.hostname,
         cluster: args.cluster,
         offer_timeout: args.offer_timeout,

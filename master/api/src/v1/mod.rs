@@ -14,6 +14,7 @@ pub mod quota;
 pub mod resource_provider;
 pub mod scheduler;
 pub mod target;
+pub mod verbosity;
 
 /// The version of Apache Mesos whose API this is: what clients decide by which of it they use.
 pub const VERSION: &str = "1.11.0";

@@ -127,7 +127,7 @@ where
 }
 
 /// Answers with JSON, or with a script that calls a function with it.
-fn json(request: &Request, value: &impl Serialize) -> Answer {
+pub(super) fn json(request: &Request, value: &impl Serialize) -> Result<Response, Refusal> {
     let Some(function) = function(request)? else {
         return Ok(Response::json(value));
     };

@@ -167,10 +167,6 @@ fn what_is_not_there_yet_says_so() {
         for (kind, body) in [
             ("UPDATE_QUOTA", json!({})),
             ("START_MAINTENANCE", json!({})),
-            (
-                "SET_LOGGING_LEVEL",
-                json!({"level": 1, "duration": {"nanoseconds": 1}}),
-            ),
             ("RESERVE_RESOURCES", json!({"agent_id": id})),
         ] {
             let call = json!({"type": kind, kind.to_lowercase(): body});
