@@ -45,6 +45,7 @@ pub mod sandbox;
 pub mod simulated;
 mod status_updates;
 mod stopping;
+mod taking;
 mod token;
 mod usage;
 

@@ -2,6 +2,7 @@
 //!
 //! | file | about |
 //! | --- | --- |
+//! | [`accept`] | what schedulers do with offers |
 //! | [`scheduler`] | calls of schedulers, and what they are answered |
 //! | [`operator`] | calls of operators |
 //! | [`views`] | the books as operators see them |
@@ -14,6 +15,7 @@
 //! | [`files`] | the files that are shown |
 //! | [`gate`] | who has to say who it is |
 
+mod accept;
 mod files;
 pub(crate) mod gate;
 mod operator;
