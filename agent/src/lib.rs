@@ -46,6 +46,7 @@ pub mod sandbox;
 pub mod simulated;
 mod status_updates;
 mod stopping;
+mod taking;
 mod token;
 mod usage;
 

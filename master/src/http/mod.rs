@@ -2,6 +2,7 @@
 //!
 //! | file | about |
 //! | --- | --- |
+//! | [`accept`] | what schedulers do with offers |
 //! | [`scheduler`] | calls of schedulers, and what they are answered |
 //! | [`operator`] | calls of operators |
 //! | [`reads`] | what operators read that may be long |
@@ -17,6 +18,7 @@
 //! | [`files`] | the files that are shown |
 //! | [`gate`] | who has to say who it is |
 
+mod accept;
 mod files;
 pub(crate) mod gate;
 mod operator;
