@@ -47,6 +47,7 @@ class Commands(Scheduler):
         self.errors = []
         self.heartbeats = 0
         self.subscriptions = []
+        self.lost = threading.Event()
         self.came_back = threading.Event()
         self.over = threading.Event()
 
@@ -57,6 +58,9 @@ class Commands(Scheduler):
     def reregistered(self, driver, master_info):
         self.subscriptions.append(driver.framework_id)
         self.came_back.set()
+
+    def disconnected(self, driver):
+        self.lost.set()
 
     def processHeartBeat(self, driver):
         self.heartbeats += 1
@@ -107,6 +111,8 @@ def interrupt():
         if scheduler.over.wait(0.1):
             return
     driver.change_master(None)
+    # It takes no notice of a master that is the same when it looks.
+    scheduler.lost.wait(30)
     driver.change_master(MASTER)
     scheduler.came_back.wait(60)
     driver.reconcileTasks([{"task_id": {"value": "sleeps"}}, {"task_id": {"value": "nobody"}}])

@@ -209,12 +209,12 @@ fn know_offers(replay: &mut Replay, stream: &mut Stream, request: &str) -> bool 
             let offers = seen
                 .iter()
                 .filter_map(|event| event["offers"]["offers"].as_array());
-            let ids = offers.flatten().map(|offer| at(offer, "id.value"));
+            let mut ids = offers.flatten().map(|offer| at(offer, "id.value"));
             let open = |id: &&str| {
                 let rescinded = |event: &Json| at(event, "rescind.offer_id.value") == *id;
                 !seen.iter().any(rescinded) && !replay.names.values().any(|used| used == id)
             };
-            ids.filter(open).last().map(str::to_owned)
+            ids.rfind(open).map(str::to_owned)
         });
         let Some(offer) = offer else { return false };
         replay.names.insert(theirs, offer);
