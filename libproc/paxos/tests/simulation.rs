@@ -5,7 +5,7 @@
 use paxos::sim::{self, Flaw};
 
 /// Each found a bug once.
-const FOUND: [(u64, &str); 9] = [
+const FOUND: &[(u64, &str)] = &[
     (
         2,
         "a replica that learned a log from its beginning did not know who began it",
@@ -17,10 +17,6 @@ const FOUND: [(u64, &str); 9] = [
     (
         49,
         "a promise once forgotten was forgotten again at every start",
-    ),
-    (
-        104,
-        "a checker took a leader that heard late of its election for a wrong one",
     ),
     (
         1009,
@@ -47,7 +43,7 @@ const FOUND: [(u64, &str); 9] = [
 #[test]
 fn seeds_that_found_a_bug_find_none() {
     for (seed, bug) in FOUND {
-        let outcome = sim::replay(seed, None);
+        let outcome = sim::replay(*seed, None);
         assert_eq!(outcome.violation, None, "seed {seed}: {bug}");
     }
 }
