@@ -97,6 +97,8 @@ pub enum Input {
     /// The storage has no room, or has room again.
     Space(Space),
     /// This stands for the entries up to `through`, for replicas that come too late to get them.
+    /// Each replica is told its own, before the truncation is asked for, since any of them may be asked. A log
+    /// whose state lies in its entries needs none.
     Snapshot(Snapshot),
     /// Give up leading, to the follower that is best prepared.
     Resign,
