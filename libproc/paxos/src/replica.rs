@@ -3,9 +3,9 @@
 use crate::{
     Ballot, Canvass, Config, Configs, Damaged, Durable, Entry, Envelope, Epoch, Failure,
     Incarnation, Input, Leader, Life, Member, Message, Millis, NodeId, Output, Position, Record,
-    Refusal, RequestId, Setup, Snapshot, Space, Span, Status, Ticket, Violation, WriteNumber,
-    acceptor, catch_up::CatchUp, durable::AfterWrite, election::Campaign, reads::Reads,
-    recovery::Recovery, window::Window,
+    Refusal, RequestId, Setup, Snapshot, Space, Span, Status, Ticket, Violation, acceptor,
+    catch_up::CatchUp, durable::AfterWrite, election::Campaign, reads::Reads, recovery::Recovery,
+    window::Window,
 };
 
 /// What becomes of a replica in the protocol's eyes.
@@ -262,7 +262,7 @@ impl Replica {
     fn release(&mut self) -> Option<Effect> {
         #[cfg(feature = "sim")]
         if self.flaw == Some(crate::flaw::Flaw::AckBeforeFsync) {
-            self.after.persisted(WriteNumber(u64::MAX));
+            self.after.persisted(crate::WriteNumber(u64::MAX));
         }
         self.after.release()
     }
