@@ -113,7 +113,9 @@ impl Replica {
             durable.life
         };
         let mut setup = setup;
-        setup.options.ahead = setup.options.ahead.max(setup.options.window);
+        let options = &mut setup.options;
+        options.ahead = options.ahead.max(options.window);
+        options.ahead_bytes = options.ahead_bytes.max(options.window_bytes);
         let mut window = Window::new(durable.commit.next());
         for (position, entry) in durable.entries {
             window.set(position, entry);
