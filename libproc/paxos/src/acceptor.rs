@@ -90,10 +90,12 @@ impl Replica {
     fn room_for(&self, position: Position) -> bool {
         let options = &self.setup.options;
         let next = self.commit.next();
-        position <= next
-            || position.since(next) < options.ahead
-                && (self.window.bytes() <= options.ahead_bytes
-                    || self.bytes_from(next) <= options.ahead_bytes)
+        if position <= next || self.window.bytes() <= options.ahead_bytes {
+            return position.since(next) < options.ahead;
+        }
+        let before = self.window.from(next).take_while(|(at, _)| *at < position);
+        let bytes: usize = before.map(|(_, entry)| entry.action.weight()).sum();
+        position.since(next) < options.ahead && bytes <= options.ahead_bytes
     }
 
     /// Phase 2, asked by `from`. Accepting is promising.

@@ -66,7 +66,7 @@ impl World {
         }
         let one = usize::try_from(self.chance.between(0, size as u64)).expect("few");
         match self.chance.between(0, 5) {
-            0 => return, // all hear all
+            0 => {} // all hear all
             1 => {
                 self.count("one cut off", 1);
                 for other in 0..size {
@@ -195,7 +195,8 @@ impl World {
         let durable = &self.sites[site].disk.durable;
         let (begin, end) = (durable.begin(), durable.end());
         match self.chance.between(0, 6) {
-            0 if self.may_lose(site, everything) => {
+            // Who alone began a log, and has nothing left, cannot know that it went on elsewhere.
+            0 if self.swarm.members > 1 && self.may_lose(site, everything) => {
                 self.note(|| format!("{} is wiped", site + 1));
                 self.count("disks wiped", 1);
                 self.sites[site].forgot = Some(self.sites[site].disk.durable.life());
