@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// What an entry does. As in Mesos's log, with the configuration beside.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Action {
     /// Nothing: fills a position of which a new leader found no trace.
     Nop,
@@ -32,7 +32,7 @@ impl Action {
 }
 
 /// An action under the ballot it was accepted with.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Entry {
     /// The ballot of the proposer. Of an entry known to be chosen: not below the first ballot it
     /// was chosen at.

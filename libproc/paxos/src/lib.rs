@@ -89,6 +89,8 @@ mod invariants;
 mod learner;
 mod membership;
 mod message;
+#[cfg(test)]
+mod model;
 mod options;
 mod proposer;
 mod reads;

@@ -21,7 +21,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// A message with what every message has.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Envelope {
     /// The log it is about. Messages about another are refused.
     pub cluster: ClusterId,
@@ -36,7 +36,7 @@ pub struct Envelope {
 }
 
 /// What is said.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Message {
     /// Would you promise? Asked before a candidate disturbs anyone.
     PreVote {
@@ -222,7 +222,7 @@ pub enum Message {
 
 /// How far a leader has come. What a replica lost after `proposed`, before it asked and under a ballot
 /// not above this, was not chosen and never will be.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Leading {
     /// Its ballot.
     pub ballot: Ballot,
@@ -231,7 +231,7 @@ pub struct Leading {
 }
 
 /// What a replica says about itself.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// Whether it votes.
     pub status: Status,
@@ -244,7 +244,7 @@ pub struct Report {
 }
 
 /// Why a message was refused.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
     /// It is about another log.
     #[error("the replica belongs to another log")]

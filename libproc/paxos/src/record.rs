@@ -8,15 +8,15 @@
 //!
 //! **Damage.** A storage that finds that it lost something tells with [`Damage`]: at the start with
 //! [`Durable::damaged`](crate::Durable::damaged), later with `Input::Damaged`. The replica
-//! answers with a [`Record::Damaged`], or a [`Record::Status`] if promises are lost; once that is durable, the storage need not tell again, since the
-//! record will.
+//! answers with a [`Record::Damaged`], or a [`Record::Status`] if promises are lost; once
+//! a record handed over *after* it told is durable, the storage need not tell again, since the record will.
 
 use crate::{Ballot, Config, Entry, Incarnation, Life, Position, Status};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// One thing not to forget.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Record {
     /// The replica started.
     Started(Incarnation),
@@ -54,7 +54,7 @@ pub enum Record {
 }
 
 /// What was lost of what was accepted.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Damaged {
     /// Where.
     pub spans: Vec<Span>,
@@ -63,7 +63,7 @@ pub struct Damaged {
 }
 
 /// Where a log begins that does not begin at the beginning.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Base {
     /// The first position that is kept.
     pub begin: Position,
@@ -75,7 +75,7 @@ pub struct Base {
 
 /// What stands for the beginning of a log. Opaque to the protocol: the state itself if it is small,
 /// else the name by which shells fetch it from each other before they pass the message on.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     /// It contains the entries up to here.
     pub through: Position,
@@ -105,7 +105,7 @@ impl Span {
 }
 
 /// What a storage lost.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Damage {
     /// What was accepted at these positions. The promise is certain: it is written elsewhere, or a
     /// record written later has a ballot.
