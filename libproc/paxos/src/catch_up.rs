@@ -283,7 +283,11 @@ impl Replica {
             return;
         }
         let useful = base.begin > self.begin || self.configs.latest().is_none();
-        if base.begin > self.commit.next() && !matches!(self.role, Role::Leading(_)) {
+        let ahead = base.begin > self.commit.next();
+        if ahead && matches!(self.role, Role::Leading(_)) {
+            return; // it asked before it was elected, and learns from its votes what it lacks
+        }
+        if ahead {
             self.install(base);
         } else if useful {
             self.begin_at(base);

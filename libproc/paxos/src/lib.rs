@@ -26,6 +26,13 @@
 //! when everything chosen before is learned, so a leader may act on what it has read. A request answered by
 //! [`Output::Refused`] has no effect; by [`Output::Unknown`], perhaps.
 //!
+//! # Limits
+//! No clock is trusted: reads ask a quorum. A leader cut off steps down after three quarters of the time its
+//! followers wait, so that normally no two lead at once, but only ballots make sure that one of two can write:
+//! [`Output::Elected`] may come late, when another has been elected already, and then nothing is appended.
+//! A snapshot travels in one message: one that does not fit is sent by name ([`Snapshot::state`]). When all
+//! disks of a log are lost, nothing tells it from one that never began.
+//!
 //! # Where to read on
 //! [`membership`](Config) argues why changing the members is safe. One file per role: `acceptor`,
 //! `learner`, `election` (when to stand, phase 1), `proposer` (the window, phase 2), `catch_up` (ranges,
@@ -85,6 +92,7 @@ mod error;
 #[cfg(feature = "sim")]
 mod flaw;
 mod id;
+mod input_output;
 mod invariants;
 mod learner;
 mod membership;
@@ -108,11 +116,12 @@ pub use error::{Append, Failure, Space, Violation};
 pub use id::{
     ClusterId, Epoch, Incarnation, Life, Millis, NodeId, Position, RequestId, Ticket, WriteNumber,
 };
+pub use input_output::{Input, Output, Setup, Status};
 pub use membership::{Change, Config, ConfigError, Configs, Member, Quorums};
 pub use message::{Envelope, Leading, Message, Refusal, Report};
 pub use options::{MEMBERS_MAX, Options};
 pub use record::{Base, Damage, Damaged, Record, Snapshot, Span};
-pub use replica::{Input, Output, Replica, Setup, Status};
+pub use replica::Replica;
 
 pub(crate) use election::Canvass;
 pub(crate) use proposer::Leader;

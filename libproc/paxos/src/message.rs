@@ -244,7 +244,19 @@ pub struct Report {
 }
 
 /// Why a message was refused.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, thiserror::Error)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Serialize,
+    Deserialize,
+    thiserror::Error,
+)]
 pub enum Refusal {
     /// It is about another log.
     #[error("the replica belongs to another log")]

@@ -28,7 +28,10 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 fn config() -> Config {
-    let member = Member { node: NodeId(2), life: Life(9) };
+    let member = Member {
+        node: NodeId(2),
+        life: Life(9),
+    };
     Config::new([member], Quorums::Majority).expect("one is enough")
 }
 
@@ -43,8 +46,8 @@ fn message() -> impl Strategy<Value = Message> {
     let entry = || (ballot(), action()).prop_map(|(ballot, action)| Entry { ballot, action });
     let position = || number().prop_map(Position);
     let span = || (position(), position()).prop_map(|(first, last)| Span { first, last });
-    let leading = (ballot(), position())
-        .prop_map(|(ballot, proposed)| Some(Leading { ballot, proposed }));
+    let leading =
+        (ballot(), position()).prop_map(|(ballot, proposed)| Some(Leading { ballot, proposed }));
     prop_oneof![
         (ballot(), position()).prop_map(|(ballot, commit)| Message::PreVote { ballot, commit }),
         ballot().prop_map(|ballot| Message::PreVoted { ballot }),
@@ -61,9 +64,18 @@ fn message() -> impl Strategy<Value = Message> {
                 entries,
                 damaged
             }),
-        (ballot(), position(), prop::collection::vec(action(), 0..3), position()).prop_map(
-            |(ballot, first, actions, commit)| Message::Accept { ballot, first, actions, commit }
-        ),
+        (
+            ballot(),
+            position(),
+            prop::collection::vec(action(), 0..3),
+            position()
+        )
+            .prop_map(|(ballot, first, actions, commit)| Message::Accept {
+                ballot,
+                first,
+                actions,
+                commit
+            }),
         (ballot(), position(), position(), position(), position()).prop_map(
             |(ballot, first, last, commit, begin)| Message::Accepted {
                 ballot,
@@ -73,12 +85,17 @@ fn message() -> impl Strategy<Value = Message> {
                 begin
             }
         ),
-        (ballot(), number(), position())
-            .prop_map(|(ballot, round, commit)| Message::Heartbeat { ballot, round, commit }),
-        (ballot(), number(), position())
-            .prop_map(|(ballot, round, commit)| Message::Followed { ballot, round, commit }),
-        (ballot(), ballot())
-            .prop_map(|(ballot, promised)| Message::Rejected { ballot, promised }),
+        (ballot(), number(), position()).prop_map(|(ballot, round, commit)| Message::Heartbeat {
+            ballot,
+            round,
+            commit
+        }),
+        (ballot(), number(), position()).prop_map(|(ballot, round, commit)| Message::Followed {
+            ballot,
+            round,
+            commit
+        }),
+        (ballot(), ballot()).prop_map(|(ballot, promised)| Message::Rejected { ballot, promised }),
         (ballot(), position()).prop_map(|(ballot, commit)| Message::Ignored {
             ballot,
             status: Status::Recovering,
@@ -86,23 +103,37 @@ fn message() -> impl Strategy<Value = Message> {
         }),
         (ballot(), position()).prop_map(|(ballot, commit)| Message::Behind { ballot, commit }),
         (request(), span()).prop_map(|(request, span)| Message::Fetch { request, span }),
-        (request(), position(), prop::collection::vec(entry(), 0..3), position(), leading)
-            .prop_map(|(request, first, entries, commit, leading)| Message::Fetched {
-                request,
-                first,
-                entries,
-                commit,
-                leading
-            }),
+        (
+            request(),
+            position(),
+            prop::collection::vec(entry(), 0..3),
+            position(),
+            leading
+        )
+            .prop_map(
+                |(request, first, entries, commit, leading)| Message::Fetched {
+                    request,
+                    first,
+                    entries,
+                    commit,
+                    leading
+                }
+            ),
         (request(), position()).prop_map(|(request, begin)| Message::Truncated {
             request,
-            base: Base { begin, config: config(), snapshot: None }
+            base: Base {
+                begin,
+                config: config(),
+                snapshot: None
+            }
         }),
         request().prop_map(|request| Message::AskRead { request }),
         (request(), position())
             .prop_map(|(request, position)| Message::ReadAt { request, position }),
         ballot().prop_map(|ballot| Message::TakeOver { ballot }),
-        number().prop_map(|life| Message::Refused { refusal: Refusal::Life(Life(life)) }),
+        number().prop_map(|life| Message::Refused {
+            refusal: Refusal::Life(Life(life))
+        }),
     ]
 }
 

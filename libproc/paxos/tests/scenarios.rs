@@ -67,3 +67,186 @@ fn a_leader_cut_off_steps_down_and_another_goes_on_with_everything_acknowledged(
     }
     assert_eq!(cluster.chosen(new), ["kept", "after"]);
 }
+
+/// Three replicas with a leader, and three entries all know.
+fn three_with_entries() -> (Cluster, u64) {
+    let mut cluster = Cluster::new(3);
+    cluster.pass(3_000);
+    let leader = cluster.leader();
+    for (ticket, text) in [(1, "a"), (2, "b"), (3, "c")] {
+        cluster.append(leader, ticket, text);
+    }
+    cluster.pass(300);
+    (cluster, leader)
+}
+
+#[test]
+fn a_replica_that_lost_its_disk_votes_again_in_another_life() {
+    let (mut cluster, leader) = three_with_entries();
+    let lost = leader % 3 + 1;
+    let before = cluster.replica(lost).member();
+    cluster.restart_with(lost, |disk| {
+        disk.clear();
+        None
+    });
+    assert_eq!(cluster.replica(lost).status(), Status::Empty);
+    cluster.pass(5_000);
+    let replica = cluster.replica(lost);
+    assert_eq!(replica.status(), Status::Voting);
+    assert!(replica.member().life > before.life);
+    assert!(
+        replica
+            .config()
+            .is_some_and(|config| config.has(replica.member()))
+    );
+    assert_eq!(cluster.chosen(lost), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_lost_entry_is_repaired_by_the_others() {
+    let (mut cluster, leader) = three_with_entries();
+    let hurt = leader % 3 + 1;
+    cluster.restart_with(hurt, |_| {
+        Some(Damage::Entries(vec![Span::new(Position(2), Position(2))]))
+    });
+    assert_eq!(cluster.replica(hurt).status(), Status::Repairing);
+    cluster.pass(2_000);
+    assert_eq!(cluster.replica(hurt).status(), Status::Voting);
+}
+
+#[test]
+fn a_fourth_replica_is_added_while_entries_are_written_and_one_is_removed() {
+    let (mut cluster, leader) = three_with_entries();
+    cluster.start(NodeId(4), (1..=3).map(NodeId).collect(), Vec::new(), None);
+    cluster.pass(1_000);
+    assert_eq!(cluster.replica(4).status(), Status::Recovering);
+    cluster.step(
+        leader,
+        Input::Change {
+            ticket: Ticket(9),
+            change: Change::Add(NodeId(4)),
+        },
+    );
+    cluster.append(leader, 10, "d");
+    cluster.pass(2_000);
+    assert_eq!(cluster.replica(4).status(), Status::Voting);
+    let removed = leader % 3 + 1;
+    let change = Change::Remove(NodeId(removed));
+    cluster.step(
+        leader,
+        Input::Change {
+            ticket: Ticket(11),
+            change,
+        },
+    );
+    cluster.pass(2_000);
+    let done = cluster.take(leader);
+    for ticket in [9, 11] {
+        let changed = |output: &Output| matches!(output, Output::Changed { ticket: t, .. } if *t == Ticket(ticket));
+        assert!(done.iter().any(changed), "ticket {ticket} in {done:?}");
+    }
+    assert_eq!(cluster.chosen(4), ["a", "b", "c", "d"]);
+    assert_eq!(
+        cluster
+            .replica(leader)
+            .config()
+            .map(|config| config.members().len()),
+        Some(3)
+    );
+}
+
+#[test]
+fn who_comes_too_late_for_truncated_entries_gets_what_stands_for_them() {
+    let (mut cluster, leader) = three_with_entries();
+    let late = leader % 3 + 1;
+    let gone = cluster.stop(late);
+    let snapshot = Snapshot {
+        through: Position(3),
+        state: "abc".into(),
+    };
+    for node in (1..=3).filter(|node| *node != late) {
+        cluster.step(node, Input::Snapshot(snapshot.clone()));
+    }
+    cluster.append(leader, 4, "d");
+    cluster.step(
+        leader,
+        Input::Truncate {
+            ticket: Ticket(5),
+            to: Position(4),
+        },
+    );
+    cluster.pass(300);
+    let blank = gone.disk.into_iter().take(0).collect();
+    cluster.start(NodeId(late), (1..=3).map(NodeId).collect(), blank, None);
+    cluster.pass(5_000);
+    let installed = cluster
+        .take(late)
+        .into_iter()
+        .find_map(|output| match output {
+            Output::Install(base) => Some(base),
+            _ => None,
+        });
+    let base = installed.expect("it begins at a base");
+    assert_eq!((base.begin, base.snapshot), (Position(4), Some(snapshot)));
+    assert_eq!(cluster.replica(late).status(), Status::Voting);
+}
+
+#[test]
+fn a_follower_reads_what_was_acknowledged_before_it_asked() {
+    let (mut cluster, leader) = three_with_entries();
+    let follower = leader % 3 + 1;
+    cluster.append(leader, 4, "d");
+    cluster.settle();
+    cluster.step(follower, Input::Read { ticket: Ticket(6) });
+    cluster.settle();
+    let readable = Output::Readable {
+        ticket: Ticket(6),
+        position: Position(4),
+    };
+    assert!(cluster.take(follower).contains(&readable));
+}
+
+#[test]
+fn a_log_is_not_begun_again_while_one_disk_of_it_remains() {
+    let (mut cluster, _) = three_with_entries();
+    for node in [1, 2] {
+        cluster.restart_with(node, |disk| {
+            disk.clear();
+            None
+        });
+    }
+    cluster.pass(20_000);
+    for node in [1, 2] {
+        assert_eq!(cluster.replica(node).status(), Status::Recovering);
+    }
+    assert_eq!(cluster.replica(3).commit(), Position(3));
+}
+
+#[test]
+fn a_replica_of_another_log_is_refused() {
+    let (mut cluster, _) = three_with_entries();
+    let from = Member {
+        node: NodeId(2),
+        life: Life(1),
+    };
+    let stranger = Envelope {
+        cluster: ClusterId(2),
+        epoch: Epoch(1),
+        from,
+        to: NodeId(1),
+        message: Message::Prepare {
+            ballot: Ballot::MAX,
+            from: Position(1),
+        },
+    };
+    let promise = cluster.replica(1).promise();
+    cluster.step(1, Input::Receive(stranger));
+    let refusal = Refusal::Cluster;
+    let told = Output::Stranger {
+        from,
+        cluster: ClusterId(2),
+        refusal,
+    };
+    assert!(cluster.take(1).contains(&told));
+    assert_eq!(cluster.replica(1).promise(), promise);
+}

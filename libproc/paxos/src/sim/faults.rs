@@ -66,7 +66,7 @@ impl World {
         }
         let one = usize::try_from(self.chance.between(0, size as u64)).expect("few");
         match self.chance.between(0, 5) {
-            0 => return, // all hear all
+            0 => {} // all hear all
             1 => {
                 self.count("one cut off", 1);
                 for other in 0..size {

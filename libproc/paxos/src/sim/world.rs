@@ -544,11 +544,7 @@ impl World {
             }
             let durable = &site.disk.durable;
             let span = crate::Span::new(durable.begin(), durable.commit());
-            let kept = site
-                .disk
-                .log
-                .range(span.first..)
-                .map(|(position, entry)| (position, entry));
+            let kept = site.disk.log.range(span.first..);
             let kept: Vec<_> = kept.take_while(|(at, _)| **at <= span.last).collect();
             let gap = kept.len() as u64 != span.last.next().since(span.first);
             let actions: Vec<_> = kept.into_iter().map(|(_, entry)| &entry.action).collect();
