@@ -177,7 +177,7 @@ impl ReplicaProcess {
                     this.commit(ctx);
                 });
                 if !std::mem::replace(&mut self.pending.full, true) {
-                    tracing::error!(%error, "appends are refused until there is");
+                    tracing::error!(%error, "appends are refused until there is space");
                     self.feed(Input::Space(Space::Full), ctx);
                 }
             }

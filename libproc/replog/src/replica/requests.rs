@@ -183,6 +183,7 @@ impl Handler<StartWriting> for ReplicaProcess {
         let (answer, later) = Later::new();
         match (self.term(), self.core.leader()) {
             (Some(ballot), _) => self.start_writing(ballot, answer),
+            (None, None) if self.pending.is_full() => answer.send(Err(Refused::Full)),
             (None, None) if message.campaign => {
                 self.stand(answer, ctx);
             }
