@@ -132,6 +132,17 @@ impl Node {
         target.at.is_some()
     }
 
+    /// Whether the process that a target was found to be lives no more.
+    pub(crate) fn has_gone(&self, target: &Target) -> bool {
+        target.at.is_some_and(|at| {
+            let slot = self.0.table.slot(at.index);
+            slot.is_none_or(|slot| {
+                let mailbox = slot.0.lock();
+                !mailbox.alive || mailbox.generation != at.generation
+            })
+        })
+    }
+
     /// Lets the process `id` answer HTTP requests for paths that name no process.
     pub fn set_front(&self, id: &str) {
         *self.0.front.lock() = Some(id.into());

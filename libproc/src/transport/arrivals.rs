@@ -114,10 +114,15 @@ impl Arrivals {
             Some(&place) if place != UNKNOWN => place,
             _ => look_up(places, messages, name, &self.names[name]),
         };
-        Ok(match messages.get(usize::from(place)) {
-            Some(message) => Wanted::Message(from.clone(), kind.lane, message.decode),
-            None => Wanted::NotAccepted,
-        })
+        let Some(message) = messages.get(usize::from(place)) else {
+            if node.has_gone(&entry.target) {
+                // Another process may have its name, and speak another protocol.
+                entry.target.at = None;
+                return self.find(node, address);
+            }
+            return Ok(Wanted::NotAccepted);
+        };
+        Ok(Wanted::Message(from.clone(), kind.lane, message.decode))
     }
 
     /// Whether the numbers of a letter are defined.
