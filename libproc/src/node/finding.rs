@@ -132,15 +132,19 @@ impl Node {
         target.at.is_some()
     }
 
-    /// Whether the process that a target was found to be lives no more.
-    pub(crate) fn has_gone(&self, target: &Target) -> bool {
-        target.at.is_some_and(|at| {
+    /// Forgets what a target was found to be, if that lives no more; says whether it did.
+    pub(crate) fn forget_gone(&self, target: &mut Target) -> bool {
+        let gone = target.at.is_some_and(|at| {
             let slot = self.0.table.slot(at.index);
             slot.is_none_or(|slot| {
                 let mailbox = slot.0.lock();
                 !mailbox.alive || mailbox.generation != at.generation
             })
-        })
+        });
+        if gone {
+            target.at = None;
+        }
+        gone
     }
 
     /// Lets the process `id` answer HTTP requests for paths that name no process.

@@ -115,9 +115,8 @@ impl Arrivals {
             _ => look_up(places, messages, name, &self.names[name]),
         };
         let Some(message) = messages.get(usize::from(place)) else {
-            if node.has_gone(&entry.target) {
+            if node.forget_gone(&mut entry.target) {
                 // Another process may have its name, and speak another protocol.
-                entry.target.at = None;
                 return self.find(node, address);
             }
             return Ok(Wanted::NotAccepted);
