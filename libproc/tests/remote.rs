@@ -158,6 +158,28 @@ fn an_ask_that_cannot_be_answered_says_why() {
 }
 
 #[test]
+fn a_name_that_passes_to_a_process_of_another_protocol_is_heard_by_those_connected() {
+    alone(async {
+        let (here, there) = (node().await, node().await);
+        let probe = there.probe::<Listening>("one");
+        let known: Pid<Counting> = probe
+            .pid()
+            .to_string()
+            .parse()
+            .expect("an address is a value");
+        let refused = here.ask(&known, Add { by: 1 }).await;
+        assert_eq!(refused, Err(AskError::NotAccepted));
+        let exit = there.exit_of(known.upid());
+        there.terminate(known.upid());
+        exit.await;
+        there.spawn("one", Counter::default());
+        assert_eq!(here.ask(&known, Add { by: 2 }).await, Ok(2));
+        here.shutdown().await;
+        there.shutdown().await;
+    });
+}
+
+#[test]
 fn a_slow_receiver_slows_its_senders_and_loses_only_what_is_counted() {
     alone(async {
         let (here, there) = (node().await, node().await);

@@ -133,6 +133,21 @@ impl Node {
         target.at.is_some()
     }
 
+    /// Forgets what a target was found to be, if that lives no more; says whether it did.
+    pub(crate) fn forget_gone(&self, target: &mut Target) -> bool {
+        let gone = target.at.is_some_and(|at| {
+            let slot = self.0.table.slot(at.index);
+            slot.is_none_or(|slot| {
+                let mailbox = slot.0.lock();
+                !mailbox.alive || mailbox.generation != at.generation
+            })
+        });
+        if gone {
+            target.at = None;
+        }
+        gone
+    }
+
     /// Lets the process `id` answer HTTP requests for paths that name no process.
     pub fn set_front(&self, id: &str) {
         *self.0.front.lock() = Some(id.into());

@@ -129,13 +129,19 @@ impl Arrivals {
             Some(&place) if place != UNKNOWN => place,
             _ => look_up(places, messages, name, &self.names[name]),
         };
-        Ok(match messages.get(usize::from(place)) {
-            Some(message) => {
-                let lane = kind.lane;
-                Wanted::Message(from.clone(), Protocol { messages, lane }, message.decode)
+        let Some(message) = messages.get(usize::from(place)) else {
+            if node.forget_gone(&mut entry.target) {
+                // Another process may have its name, and speak another protocol.
+                return self.find(node, address);
             }
-            None => Wanted::NotAccepted,
-        })
+            return Ok(Wanted::NotAccepted);
+        };
+        let lane = kind.lane;
+        Ok(Wanted::Message(
+            from.clone(),
+            Protocol { messages, lane },
+            message.decode,
+        ))
     }
 
     /// Whether the numbers of a letter are defined.

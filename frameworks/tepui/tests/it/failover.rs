@@ -1,0 +1,104 @@
+//! Masters that follow each other: real processes, a real ZooKeeper, and kill -9.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde_json::Value as Json;
+
+use crate::daemons::{agent, master, stop};
+use crate::support::{Place, Program};
+use crate::zookeeper::ZooKeeper;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The address of the master that leads, once it answers.
+fn leader(place: &Place, masters: &str) -> String {
+    let at = format!("--master={masters}");
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let done = place.run(&["status", "--json", &at]);
+        if done.code == Some(0) {
+            let status: Json = serde_json::from_slice(&done.stdout).unwrap();
+            return status["address"].as_str().unwrap().to_owned();
+        }
+        assert!(Instant::now() < until, "nobody leads: {}", done.stderr);
+        sleep(Duration::from_millis(200));
+    }
+}
+
+/// Waits until the task runs as the leading master knows it.
+fn await_running(place: &Place, masters: &str, task: &str) {
+    let at = format!("--master={masters}");
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let done = place.run(&["ps", "--json", &at]);
+        let tasks: Json = serde_json::from_slice(&done.stdout).unwrap_or_default();
+        let tasks = tasks.as_array().cloned().unwrap_or_default();
+        let running = |it: &Json| it["id"] == task && it["state"] == "TASK_RUNNING";
+        if tasks.iter().any(running) {
+            return;
+        }
+        assert!(
+            Instant::now() < until,
+            "the task is not there: {tasks:?} {}",
+            done.stderr
+        );
+        sleep(Duration::from_millis(200));
+    }
+}
+
+fn tasks_go_on_when_the_leader_is_killed(servers: usize) {
+    let place = Place::new();
+    let Some(mut zookeeper) = ZooKeeper::start(servers, place.path()) else {
+        return;
+    };
+    let url = zookeeper.url();
+    let flags = [&*format!("--zk={url}"), "--zk-session-timeout=4secs"];
+    let mut masters: Vec<(Program, String)> = (0..3).map(|_| master(&place, &flags)).collect();
+    let agent = agent(&place, &url, "one", &["--resources=cpus:2;mem:256;disk:10"]);
+    agent.error_line(|line| line.contains("registered"));
+    let first = leader(&place, &url);
+    let at = format!("--master={url}");
+    let sleeper = Program::start(place.tepui(&["run", "--json", &at, "sleep", "1000"]));
+    let line = sleeper.line(|line| line.contains("TASK_RUNNING"));
+    let event: Json = serde_json::from_str(&line).unwrap();
+    let task = event["id"].as_str().unwrap().to_owned();
+    // Whoever asks a standby hears of the leader.
+    let standby = masters
+        .iter()
+        .find(|(_, address)| *address != first)
+        .unwrap();
+    assert_eq!(leader(&place, &standby.1), first);
+    if servers > 1 {
+        zookeeper.kill_one();
+    }
+    let place_of_leader = masters
+        .iter()
+        .position(|(_, address)| *address == first)
+        .unwrap();
+    let (killed, _) = masters.remove(place_of_leader);
+    killed.signal(Signal::SIGKILL);
+    drop(killed);
+    let second = leader(&place, &url);
+    assert_ne!(second, first);
+    await_running(&place, &url, &task);
+    // The framework is there as well: it hears of the end.
+    assert_eq!(place.run(&["kill", &at, &task]).code, Some(0));
+    sleeper.line(|line| line.contains("TASK_KILLED"));
+    drop(sleeper);
+    stop(agent);
+    for (master, _) in masters {
+        stop(master);
+    }
+}
+
+#[test]
+fn tasks_go_on_when_the_leading_master_is_killed() {
+    tasks_go_on_when_the_leader_is_killed(1);
+}
+
+#[test]
+fn tasks_go_on_when_the_leading_master_and_a_server_of_zookeeper_are_killed() {
+    tasks_go_on_when_the_leader_is_killed(3);
+}
