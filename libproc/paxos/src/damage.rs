@@ -20,10 +20,15 @@ impl Replica {
         if self.flaw == Some(crate::flaw::Flaw::Amnesia) {
             self.damage = crate::Damaged::default();
         }
+        if self.damage.spans.is_empty() {
+            return;
+        }
         self.damage.spans.retain(|span| span.last >= self.begin);
         self.forgive_unvoted();
         if self.damage.spans.is_empty() {
-            return;
+            // The storage must not tell of it again.
+            self.damage.ballot = Ballot::ZERO;
+            return self.persist(Record::Damaged(self.damage.clone()));
         }
         if self.damage.ballot == Ballot::MAX {
             self.damage.ballot = self.promised;
