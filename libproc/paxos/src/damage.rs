@@ -69,7 +69,11 @@ impl Replica {
         self.me.life = Life(former.0.saturating_add(1).max(self.incarnation.0));
         self.status = Status::Recovering;
         self.window.drop_after(self.commit);
-        self.promised = Ballot::ZERO;
+        let kept = self
+            .window
+            .from(Position::ZERO)
+            .map(|(_, entry)| entry.ballot);
+        self.promised = kept.max().unwrap_or(Ballot::ZERO);
         self.forgive_unvoted();
         self.persist_status();
         self.persist(Record::Damaged(self.damage.clone()));
