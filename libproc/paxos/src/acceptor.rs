@@ -26,6 +26,9 @@ impl Replica {
             let promised = self.promised;
             return self.answer(from.node, Message::Rejected { ballot, promised });
         }
+        if !self.can_tell_from(first) && self.is_damaged(first) {
+            return self.answer(from.node, Message::Failed { ballot }); // nor could it be fetched here
+        }
         if !self.can_tell_from(first) {
             return self.answer(
                 from.node,

@@ -20,10 +20,15 @@ impl Replica {
         if self.flaw == Some(crate::flaw::Flaw::Amnesia) {
             self.damage = crate::Damaged::default();
         }
+        if self.damage.spans.is_empty() {
+            return;
+        }
         self.damage.spans.retain(|span| span.last >= self.begin);
         self.forgive_unvoted();
         if self.damage.spans.is_empty() {
-            return;
+            // The storage must not tell of it again.
+            self.damage.ballot = Ballot::ZERO;
+            return self.persist(Record::Damaged(self.damage.clone()));
         }
         if self.damage.ballot == Ballot::MAX {
             self.damage.ballot = self.promised;
@@ -64,7 +69,11 @@ impl Replica {
         self.me.life = Life(former.0.saturating_add(1).max(self.incarnation.0));
         self.status = Status::Recovering;
         self.window.drop_after(self.commit);
-        self.promised = Ballot::ZERO;
+        let kept = self
+            .window
+            .from(Position::ZERO)
+            .map(|(_, entry)| entry.ballot);
+        self.promised = kept.max().unwrap_or(Ballot::ZERO);
         self.forgive_unvoted();
         self.persist_status();
         self.persist(Record::Damaged(self.damage.clone()));

@@ -188,7 +188,7 @@ impl Replica {
         if !self.votes() {
             return self.ignore(from, ballot);
         }
-        if commit.next() < self.window.first() {
+        if commit.next() < self.window.first() && !self.is_damaged(commit.next()) {
             return self.answer(
                 from.node,
                 Message::Behind {
