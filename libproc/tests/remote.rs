@@ -162,7 +162,11 @@ fn a_name_that_passes_to_a_process_of_another_protocol_is_heard_by_those_connect
     alone(async {
         let (here, there) = (node().await, node().await);
         let probe = there.probe::<Listening>("one");
-        let known: Pid<Counting> = probe.pid().to_string().parse().expect("an address is a value");
+        let known: Pid<Counting> = probe
+            .pid()
+            .to_string()
+            .parse()
+            .expect("an address is a value");
         let refused = here.ask(&known, Add { by: 1 }).await;
         assert_eq!(refused, Err(AskError::NotAccepted));
         let exit = there.exit_of(known.upid());
