@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, agents, bench, certs, completions, demo, example, frameworks, hidden, keygen, kill,
+    agent, agents, bench, certs, completions, demo, example, frameworks, hidden, keygen, kill, log,
     logs, master, ps, run, status, teardown, top, up,
 };
 use crate::exit;
@@ -56,6 +56,7 @@ pub(crate) enum Command {
     Top(top::Args),
     Master(Box<master::Args>),
     Agent(Box<agent::Args>),
+    Log(Box<log::Args>),
     Example(example::Args),
     Bench(bench::Args),
     Keygen(keygen::Args),
@@ -73,6 +74,7 @@ impl Command {
     /// Whether it runs until it is told to end.
     pub(crate) fn is_daemon(&self) -> bool {
         matches!(self, Command::Master(_) | Command::Agent(_))
+            || matches!(self, Command::Log(args) if args.is_daemon())
     }
 
     /// Does it; gives what the program exits with.
@@ -91,6 +93,7 @@ impl Command {
             Command::Top(args) => top::run(&args),
             Command::Master(args) => master::run(*args),
             Command::Agent(args) => agent::run(*args),
+            Command::Log(args) => log::run(&args),
             Command::Example(args) => example::run(args),
             Command::Bench(args) => bench::run(&args),
             Command::Keygen(args) => keygen::run(&args),

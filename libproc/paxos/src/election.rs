@@ -239,7 +239,7 @@ impl Replica {
         let ballot = self.next_ballot();
         self.become_follower(None);
         self.raise(ballot);
-        let from = self.commit.next();
+        let from = self.held().next();
         let options = &self.setup.options;
         self.role = Role::Preparing(Campaign {
             ballot,
@@ -298,6 +298,7 @@ impl Replica {
             return self.stand(); // learned meanwhile that others vote
         }
         let quorum = config.electing();
+        let found = self.lost_and_found(campaign, quorum);
         let top = campaign.top(self.commit);
         if campaign.promises.len() < quorum || campaign.speaking_after(top) < quorum {
             return;
@@ -317,7 +318,26 @@ impl Replica {
             }
         }
         let ballot = campaign.ballot;
+        for (position, action) in found {
+            self.write_entry(position, Entry { ballot, action });
+        }
         self.lead(ballot, actions);
+    }
+
+    /// What is chosen where this replica lost it: perhaps nobody else knows that it is chosen, so that
+    /// nobody can be asked, but a quorum that speaks for the position has it.
+    fn lost_and_found(&self, campaign: &Campaign, quorum: usize) -> Vec<(Position, Action)> {
+        let mut found = Vec::new();
+        for span in &self.damage.spans {
+            let mut position = span.first.max(campaign.from);
+            while position <= span.last.min(self.commit) {
+                if campaign.speaking_for(position) >= quorum {
+                    found.push((position, campaign.pick(position)));
+                }
+                position = position.next();
+            }
+        }
+        found
     }
 
     /// A higher ballot than ours was promised somewhere.

@@ -376,6 +376,12 @@ impl Replica {
         if self.now.since(quorum) > patience {
             return self.become_follower(None); // a quorum may follow another
         }
+        let lost = self.damage.spans.first().is_some_and(|span| span.first <= self.commit);
+        if lost && self.now.since(leader.since) > Millis(4 * options.election_ms.0) {
+            // It is chosen and nobody else knows: phase 1 finds it.
+            self.become_follower(None);
+            return self.stand();
+        }
         if self.now >= leader.beat_at {
             let old = Millis(options.election_ms.0 * 10);
             leader
@@ -385,6 +391,7 @@ impl Replica {
             self.beat();
             self.resend();
             self.go_on_changing();
+            self.ask_for_more();
         }
     }
 

@@ -13,6 +13,7 @@ pub(crate) mod hidden;
 pub(crate) mod job;
 pub(crate) mod keygen;
 pub(crate) mod kill;
+pub(crate) mod log;
 pub(crate) mod logs;
 pub(crate) mod master;
 pub(crate) mod ps;

@@ -6,6 +6,7 @@ mod clients;
 mod daemons;
 mod errors;
 mod listings;
+mod log;
 mod python;
 mod run;
 mod security;

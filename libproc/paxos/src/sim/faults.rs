@@ -4,6 +4,7 @@
 //! no more members are without a good copy, or without their promises, than a quorum can do without
 //! (TigerBeetle's fault atlas). Beyond that a loss is not a bug.
 
+use super::site::Site;
 use super::world::{Event, World};
 use crate::{Change, Config, Damage, Envelope, Input, NodeId, Position, Space, Span, Status};
 
@@ -252,6 +253,10 @@ impl World {
         }
         self.at_about(self.swarm.changes_ms, Event::Change);
         let (Some(leader), Some(config)) = (self.a_leader(), self.config()) else { return };
+        let impaired = |site: &Site| site.forgot.is_some() || site.damage().next().is_some();
+        if self.sites.iter().any(impaired) || self.time <= self.change_until {
+            return; // a smaller quorum may not be able to do without what is lost now
+        }
         let members: Vec<NodeId> = config.members().iter().map(|member| member.node).collect();
         let all = self.sites.iter().map(|site| site.node);
         let outside: Vec<NodeId> = all.filter(|node| !members.contains(node)).collect();

@@ -153,7 +153,7 @@ impl ReplicaProcess {
                     self.done(ticket, Ok(Position::ZERO));
                 }
                 // Readers ask for what they want: they hear of it by the commit.
-                Output::Chosen { .. } | Output::Install(_) => {}
+                Output::Chosen { .. } | Output::Install(_) | Output::Truncated(_) => {}
                 Output::StatusIs(status) => tracing::info!(?status, "the replica's status is"),
                 Output::Stuck(failure) => {
                     tracing::error!(%failure, "the replica cannot begin without a person");
