@@ -8,7 +8,10 @@ use paxos::sim::{self, Flaw};
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |index: usize, otherwise: u64| {
-        arguments.get(index).and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+        arguments
+            .get(index)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(otherwise)
     };
     match arguments.first().map(String::as_str) {
         Some("seed") => {
@@ -35,7 +38,10 @@ fn main() {
             }
         }
         _ => {
-            let hours = arguments.first().and_then(|text| text.parse().ok()).unwrap_or(10.0);
+            let hours = arguments
+                .first()
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(10.0);
             let threads = usize::try_from(number(2, 1)).unwrap_or(1);
             let report = sim::run(hours, number(1, 1), threads);
             println!("{report}");

@@ -80,7 +80,10 @@ impl Replica {
     }
 
     fn bytes_from(&self, first: Position) -> usize {
-        self.window.from(first).map(|(_, entry)| entry.action.weight()).sum()
+        self.window
+            .from(first)
+            .map(|(_, entry)| entry.action.weight())
+            .sum()
     }
 
     /// Whether an entry may be accepted at `position`, so far past what is known to be chosen.

@@ -5,7 +5,8 @@
 
 use crate::{
     Ballot, Base, Entry, Leading, Member, Message, Millis, NodeId, Output, Position, Record,
-    Replica, RequestId, Snapshot, Span, replica::{Effect, Role},
+    Replica, RequestId, Snapshot, Span,
+    replica::{Effect, Role},
 };
 
 /// What a replica knows it lacks, and whom it asked.
@@ -104,7 +105,9 @@ impl Replica {
         }
         if self.configs.latest().is_none() {
             // Who votes at the beginning is in no entry: it comes with the base. Nobody keeps zero.
-            return self.has_begun().then_some(Span::new(Position::ZERO, Position::ZERO));
+            return self
+                .has_begun()
+                .then_some(Span::new(Position::ZERO, Position::ZERO));
         }
         let next = self.commit.next();
         if self.commit < self.catch_up.wanted {
@@ -298,7 +301,8 @@ impl Replica {
         self.persist(Record::Base(base.clone()));
         self.window.drop_before(base.begin.min(self.commit.next()));
         self.repaired_before(base.begin);
-        self.after.hold(Effect::Report(Output::Truncated(base.begin)));
+        self.after
+            .hold(Effect::Report(Output::Truncated(base.begin)));
         self.out.push(Output::Install(base));
     }
 

@@ -7,7 +7,8 @@
 //! fetched, when it is truncated, or when a leader knows that nothing was chosen there.
 
 use crate::{
-    replica::Effect,Ballot, Damage, Life, Output, Position, Record, Replica, Span, Status};
+    Ballot, Damage, Life, Output, Position, Record, Replica, Span, Status, replica::Effect,
+};
 
 impl Replica {
     /// At the start: what the storage told, or a record of what it told before.
@@ -20,6 +21,7 @@ impl Replica {
             self.damage = crate::Damaged::default();
         }
         self.damage.spans.retain(|span| span.last >= self.begin);
+        self.forgive_unvoted();
         if self.damage.spans.is_empty() {
             return;
         }
@@ -41,6 +43,7 @@ impl Replica {
             Damage::Entries(spans) => {
                 self.become_follower(None);
                 self.damage.spans.extend(spans);
+                self.forgive_unvoted();
                 self.damage
                     .spans
                     .retain(|span| span.last >= self.begin && span.first <= span.last);
@@ -62,13 +65,21 @@ impl Replica {
         self.status = Status::Recovering;
         self.window.drop_after(self.commit);
         self.promised = Ballot::ZERO;
+        self.forgive_unvoted();
+        self.persist_status();
+        self.persist(Record::Damaged(self.damage.clone()));
+        self.out.push(Output::StatusIs(self.status));
+    }
+
+    /// In a life without a vote nothing was accepted that anybody counts: only what is chosen is missed.
+    fn forgive_unvoted(&mut self) {
+        if self.votes() {
+            return;
+        }
         self.damage.spans.retain(|span| span.first <= self.commit);
         for span in &mut self.damage.spans {
             span.last = span.last.min(self.commit);
         }
-        self.persist_status();
-        self.persist(Record::Damaged(self.damage.clone()));
-        self.out.push(Output::StatusIs(self.status));
     }
 
     fn lose_entries(&mut self) {
@@ -83,7 +94,11 @@ impl Replica {
 
     /// Up to where it holds everything that is chosen.
     pub(crate) fn held(&self) -> Position {
-        let lost = self.damage.spans.first().map_or(Position::MAX, |span| span.first);
+        let lost = self
+            .damage
+            .spans
+            .first()
+            .map_or(Position::MAX, |span| span.first);
         self.commit.min(lost.previous())
     }
 
@@ -122,7 +137,8 @@ impl Replica {
         self.persist(Record::Damaged(self.damage.clone()));
         if self.damage.spans.is_empty() {
             self.damage.ballot = Ballot::ZERO;
-            self.after.hold(Effect::Report(Output::StatusIs(self.status())));
+            self.after
+                .hold(Effect::Report(Output::StatusIs(self.status())));
         }
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Campaign {
     /// The first position asked about.
     from: Position,
     promises: BTreeMap<Member, Promise>,
+    /// It lost something chosen, and waits for more than a quorum that may know it.
+    patient: bool,
     pub(crate) until: Millis,
     pub(crate) resend_at: Millis,
 }
@@ -108,29 +110,31 @@ impl Replica {
             Role::Preparing(campaign) if self.now >= campaign.until => self.stand_later(),
             Role::Preparing(campaign) if self.now >= campaign.resend_at => {
                 campaign.resend_at = self.now.plus(options.resend_ms);
-                let (ballot, from) = (campaign.ballot, campaign.from);
-                let missing =
-                    |node: &NodeId| !campaign.promises.keys().any(|member| member.node == *node);
-                let missing: Vec<NodeId> = {
-                    let campaign = &*campaign;
-                    let _ = campaign;
-                    let members = self
-                        .configs
-                        .latest()
-                        .map_or(&[][..], crate::Config::members);
-                    members
-                        .iter()
-                        .map(|member| member.node)
-                        .filter(missing)
-                        .collect()
-                };
-                for node in missing {
-                    if node != self.me.node {
-                        self.send(node, Message::Prepare { ballot, from });
-                    }
-                }
+                campaign.patient = false;
+                self.ask_again();
+                self.decide();
             }
             Role::Follower { .. } | Role::Canvassing(_) | Role::Preparing(_) | Role::Leading(_) => {
+            }
+        }
+    }
+
+    /// Asks those for a promise who have not given it.
+    fn ask_again(&mut self) {
+        let Role::Preparing(Campaign {
+            ballot,
+            from,
+            promises,
+            ..
+        }) = &self.role
+        else {
+            return;
+        };
+        let (ballot, from) = (*ballot, *from);
+        let promised: BTreeSet<NodeId> = promises.keys().map(|member| member.node).collect();
+        for node in self.others() {
+            if !promised.contains(&node) {
+                self.send(node, Message::Prepare { ballot, from });
             }
         }
     }
@@ -246,6 +250,7 @@ impl Replica {
             epoch,
             from,
             promises: BTreeMap::new(),
+            patient: from <= self.commit,
             until: self.now.plus(options.election_ms),
             resend_at: self.now.plus(options.resend_ms),
         });
@@ -298,7 +303,10 @@ impl Replica {
             return self.stand(); // learned meanwhile that others vote
         }
         let quorum = config.electing();
-        let found = self.lost_and_found(campaign, quorum);
+        let (found, all) = self.lost_and_found(campaign, quorum);
+        if campaign.patient && campaign.promises.len() < config.members().len() && !all {
+            return;
+        }
         let top = campaign.top(self.commit);
         if campaign.promises.len() < quorum || campaign.speaking_after(top) < quorum {
             return;
@@ -326,18 +334,24 @@ impl Replica {
 
     /// What is chosen where this replica lost it: perhaps nobody else knows that it is chosen, so that
     /// nobody can be asked, but a quorum that speaks for the position has it.
-    fn lost_and_found(&self, campaign: &Campaign, quorum: usize) -> Vec<(Position, Action)> {
-        let mut found = Vec::new();
+    fn lost_and_found(
+        &self,
+        campaign: &Campaign,
+        quorum: usize,
+    ) -> (Vec<(Position, Action)>, bool) {
+        let (mut found, mut all) = (Vec::new(), true);
         for span in &self.damage.spans {
             let mut position = span.first.max(campaign.from);
             while position <= span.last.min(self.commit) {
                 if campaign.speaking_for(position) >= quorum {
                     found.push((position, campaign.pick(position)));
+                } else {
+                    all = false;
                 }
                 position = position.next();
             }
         }
-        found
+        (found, all)
     }
 
     /// A higher ballot than ours was promised somewhere.

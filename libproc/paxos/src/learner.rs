@@ -124,7 +124,8 @@ impl Replica {
         self.persist(Record::Base(base.clone()));
         self.repaired_before(base.begin);
         self.out.push(Output::Install(base.clone()));
-        self.after.hold(Effect::Report(Output::Truncated(base.begin)));
+        self.after
+            .hold(Effect::Report(Output::Truncated(base.begin)));
         self.membership_is(&base.config);
     }
 

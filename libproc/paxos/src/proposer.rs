@@ -125,7 +125,7 @@ impl Replica {
             learners: BTreeMap::new(),
             round: 0,
             rounds: VecDeque::new(),
-            beat_at: self.now,
+            beat_at: self.now.plus(self.setup.options.heartbeat_ms),
             since: self.now,
             reads: VecDeque::new(),
             changing: None,
@@ -376,7 +376,11 @@ impl Replica {
         if self.now.since(quorum) > patience {
             return self.become_follower(None); // a quorum may follow another
         }
-        let lost = self.damage.spans.first().is_some_and(|span| span.first <= self.commit);
+        let lost = self
+            .damage
+            .spans
+            .first()
+            .is_some_and(|span| span.first <= self.commit);
         if lost && self.now.since(leader.since) > Millis(4 * options.election_ms.0) {
             // It is chosen and nobody else knows: phase 1 finds it.
             self.become_follower(None);
@@ -387,6 +391,7 @@ impl Replica {
             leader
                 .learners
                 .retain(|_, learner| self.now.since(learner.heard) < old);
+            leader.beat_at = self.now.plus(options.heartbeat_ms); // whatever reads cause meanwhile
             self.note_commit();
             self.beat();
             self.resend();
@@ -401,7 +406,6 @@ impl Replica {
             return;
         };
         leader.round += 1;
-        leader.beat_at = self.now.plus(self.setup.options.heartbeat_ms);
         leader.rounds.push_back((leader.round, self.now));
         while leader.rounds.len() > 64 {
             leader.rounds.pop_front();
@@ -524,7 +528,11 @@ impl Replica {
         self.ask_for_more();
         self.answer(
             from.node,
-            Message::Followed { ballot, round, commit: self.held() },
+            Message::Followed {
+                ballot,
+                round,
+                commit: self.held(),
+            },
         );
     }
 

@@ -8,8 +8,8 @@
 //!
 //! **Damage.** A storage that finds that it lost something tells with [`Damage`]: at the start with
 //! [`Durable::damaged`](crate::Durable::damaged), later with `Input::Damaged`. The replica
-//! answers with a [`Record::Damaged`], or a [`Record::Status`] if promises are lost; once that is durable, the storage need not tell again, since the
-//! record will.
+//! answers with a [`Record::Damaged`], or a [`Record::Status`] if promises are lost; once
+//! a record handed over *after* it told is durable, the storage need not tell again, since the record will.
 
 use crate::{Ballot, Config, Entry, Incarnation, Life, Position, Status};
 use bytes::Bytes;

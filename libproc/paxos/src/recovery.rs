@@ -73,7 +73,8 @@ impl Replica {
         Report {
             status: self.status(),
             config,
-            commit: self.held(), leader,
+            commit: self.held(),
+            leader,
         }
     }
 

@@ -60,17 +60,28 @@ impl Checker {
         };
         self.read += 1;
         if position < before {
-            return Err(format!("a read at {position} after {before} was acknowledged"));
+            return Err(format!(
+                "a read at {position} after {before} was acknowledged"
+            ));
         }
         Ok(())
     }
 
     pub(crate) fn sent(&mut self, envelope: &Envelope) -> Result<(), Wrong> {
-        let Message::Accept { ballot, first, actions, .. } = &envelope.message else {
+        let Message::Accept {
+            ballot,
+            first,
+            actions,
+            ..
+        } = &envelope.message
+        else {
             return Ok(());
         };
         for (position, action) in (first.0..).map(Position).zip(actions) {
-            let known = self.proposed.entry((position, *ballot)).or_insert_with(|| action.clone());
+            let known = self
+                .proposed
+                .entry((position, *ballot))
+                .or_insert_with(|| action.clone());
             if known != action {
                 return Err(format!("two values proposed at {position} under {ballot}"));
             }
@@ -86,15 +97,22 @@ impl Checker {
     pub(crate) fn chosen(&mut self, position: Position, action: &Action) -> Result<(), Wrong> {
         if let Some(known) = self.chosen.get(&position) {
             if known != action {
-                return Err(format!("{known:?} and {action:?} are both chosen at {position}"));
+                return Err(format!(
+                    "{known:?} and {action:?} are both chosen at {position}"
+                ));
             }
             return Ok(());
         }
         if position <= self.last {
-            return Err(format!("{action:?} is chosen at {position}, which was truncated unseen"));
+            return Err(format!(
+                "{action:?} is chosen at {position}, which was truncated unseen"
+            ));
         }
         if position != self.last.next() {
-            return Err(format!("{position} was learned before {}", self.last.next()));
+            return Err(format!(
+                "{position} was learned before {}",
+                self.last.next()
+            ));
         }
         self.last = position;
         match action {
@@ -111,7 +129,10 @@ impl Checker {
         let Some(index) = data.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)) else {
             return Err(format!("nobody appended what is chosen at {position}"));
         };
-        match usize::try_from(index).ok().and_then(|index| self.fates.get(index)) {
+        match usize::try_from(index)
+            .ok()
+            .and_then(|index| self.fates.get(index))
+        {
             Some(Fate::Open) => Ok(()),
             Some(Fate::Refused) => Err(format!("{position} has what was refused")),
             Some(Fate::Done(at)) if *at == position => Ok(()),
@@ -135,7 +156,9 @@ impl Checker {
         match self.chosen.get(&position) {
             Some(Action::Append(data)) if data[..8] == ticket.0.to_le_bytes() => Ok(()),
             Some(Action::Truncate { .. }) => Ok(()),
-            other => Err(format!("{ticket} was acknowledged at {position}, where {other:?} is")),
+            other => Err(format!(
+                "{ticket} was acknowledged at {position}, where {other:?} is"
+            )),
         }
     }
 
@@ -145,7 +168,9 @@ impl Checker {
         }
         let index = usize::try_from(ticket.0).expect("a ticket of ours");
         if let Fate::Done(at) = self.fates[index] {
-            return Err(format!("{ticket} was refused after it was acknowledged at {at}"));
+            return Err(format!(
+                "{ticket} was refused after it was acknowledged at {at}"
+            ));
         }
         let bytes = ticket.0.to_le_bytes();
         let recent = self.chosen.iter().rev().take(512);
@@ -161,12 +186,16 @@ impl Checker {
     /// A replica says that it leads and has learned everything before `next`.
     pub(crate) fn elected(&mut self, ballot: Ballot, next: Position) -> Result<(), Wrong> {
         if let Some(former) = self.leaders.insert(ballot, next) {
-            return Err(format!("{ballot} was elected twice, at {former} and {next}"));
+            return Err(format!(
+                "{ballot} was elected twice, at {former} and {next}"
+            ));
         }
         // One that hears late that it was elected, when another has been already, can write nothing.
         let before = self.served.range(..ballot).map(|(_, last)| *last).max();
         if let Some(last) = before.filter(|last| next <= *last) {
-            return Err(format!("{ballot} leads from {next}, but {last} was acknowledged"));
+            return Err(format!(
+                "{ballot} leads from {next}, but {last} was acknowledged"
+            ));
         }
         Ok(())
     }
@@ -174,7 +203,10 @@ impl Checker {
     /// A replica begins its log at `base`.
     pub(crate) fn installed(&self, base: &Base) -> Result<(), Wrong> {
         if base.begin > self.begin.max(Position::FIRST) {
-            return Err(format!("a log begins at {}, nobody truncated that", base.begin));
+            return Err(format!(
+                "a log begins at {}, nobody truncated that",
+                base.begin
+            ));
         }
         Ok(())
     }
@@ -185,7 +217,9 @@ impl Checker {
             match self.chosen.get(&position) {
                 Some(known) if known == *action => {}
                 known => {
-                    return Err(format!("{known:?} is chosen at {position}, {action:?} is kept"));
+                    return Err(format!(
+                        "{known:?} is chosen at {position}, {action:?} is kept"
+                    ));
                 }
             }
         }

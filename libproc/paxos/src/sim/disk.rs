@@ -12,12 +12,17 @@ pub(crate) struct Disk {
     pub(crate) log: BTreeMap<Position, Entry>,
     /// Written, and lost in a crash unless synced.
     unsynced: VecDeque<(WriteNumber, Record)>,
+    /// The last number written in this start.
+    written: WriteNumber,
+    /// What the storage has told to be lost, and after which record; until a later one answers.
+    told: Vec<(WriteNumber, Vec<Span>)>,
     /// The last number of the sync under way.
     pub(crate) syncing: Option<WriteNumber>,
 }
 
 impl Disk {
     pub(crate) fn write(&mut self, number: WriteNumber, record: Record) {
+        self.written = number;
         self.unsynced.push_back((number, record));
     }
 
@@ -34,7 +39,10 @@ impl Disk {
     /// The sync is done.
     pub(crate) fn synced(&mut self) -> Option<WriteNumber> {
         let last = self.syncing.take()?;
-        while let Some((_, record)) = self.unsynced.pop_front_if(|(number, _)| *number <= last) {
+        while let Some((number, record)) = self.unsynced.pop_front_if(|(n, _)| *n <= last) {
+            if let Record::Damaged(_) | Record::Status { .. } = record {
+                self.told.retain(|(before, _)| *before >= number);
+            }
             self.keep(record);
         }
         Some(last)
@@ -43,9 +51,21 @@ impl Disk {
     /// Of what was not synced, the first `survivors` records made it.
     pub(crate) fn crash(&mut self, survivors: u64) {
         self.syncing = None;
-        let survivors = usize::try_from(survivors).unwrap_or(usize::MAX).min(self.unsynced.len());
-        for (_, record) in std::mem::take(&mut self.unsynced).into_iter().take(survivors) {
+        self.written = WriteNumber(0);
+        let survivors = usize::try_from(survivors)
+            .unwrap_or(usize::MAX)
+            .min(self.unsynced.len());
+        for (number, record) in std::mem::take(&mut self.unsynced)
+            .into_iter()
+            .take(survivors)
+        {
+            if let Record::Damaged(_) | Record::Status { .. } = record {
+                self.told.retain(|(before, _)| *before >= number);
+            }
             self.keep(record);
+        }
+        for (_, spans) in std::mem::take(&mut self.told) {
+            self.durable.damaged(Damage::Entries(spans));
         }
     }
 
@@ -75,7 +95,11 @@ impl Disk {
         }
         let (mut entries, mut weight) = (Vec::new(), 0);
         for position in (span.first.0..=span.last.0).map(Position) {
-            let Some(entry) = late.get(&position).copied().or_else(|| self.log.get(&position)) else {
+            let Some(entry) = late
+                .get(&position)
+                .copied()
+                .or_else(|| self.log.get(&position))
+            else {
                 break;
             };
             weight += entry.action.weight();
@@ -92,6 +116,11 @@ impl Disk {
         for span in &spans {
             self.log.retain(|position, _| !span.has(*position));
         }
+        let last = self
+            .unsynced
+            .back()
+            .map_or(self.written, |(number, _)| *number);
+        self.told.push((last, spans.clone()));
         self.durable.damaged(Damage::Entries(spans));
     }
 }

@@ -138,7 +138,9 @@ impl World {
             self.damage(site);
         }
         let long = self.chance.permille(200);
-        let after = self.chance.between(1_000, if long { 20_000_000 } else { 1_000_000 });
+        let after = self
+            .chance
+            .between(1_000, if long { 20_000_000 } else { 1_000_000 });
         self.at(after, Event::Restart { site });
     }
 
@@ -155,7 +157,9 @@ impl World {
 
     /// How many members may be without what they knew.
     fn spare(&self) -> u64 {
-        let Some(config) = self.config() else { return 0 };
+        let Some(config) = self.config() else {
+            return 0;
+        };
         let quorum = config.electing().max(config.accepting());
         (config.members().len() - quorum) as u64
     }
@@ -173,7 +177,11 @@ impl World {
 
     /// Whether `site` may lose these positions.
     fn may_lose(&self, site: usize, span: Span) -> bool {
-        let others = self.sites.iter().enumerate().filter(|(other, _)| *other != site);
+        let others = self
+            .sites
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != site);
         let impaired = others.filter(|(_, other)| {
             let overlaps = |had: &Span| had.first <= span.last && span.first <= had.last;
             other.forgot.is_some() || other.damage().any(overlaps)
@@ -211,7 +219,11 @@ impl World {
         let durable = &self.sites[site].disk.durable;
         let (begin, end) = (durable.begin(), durable.end());
         let late = self.chance.permille(700);
-        let low = if late { Position(end.0.saturating_sub(4)).max(begin) } else { begin };
+        let low = if late {
+            Position(end.0.saturating_sub(4)).max(begin)
+        } else {
+            begin
+        };
         let first = Position(self.chance.between(low.0, end.0 + 1));
         let last = first.plus(self.chance.between(0, 4).saturating_sub(2));
         self.lose("entries lost", site, Span::new(first, last));
@@ -232,7 +244,9 @@ impl World {
         }
         self.at_about(self.swarm.rot_ms, Event::Rot);
         let site = self.someone();
-        let Some(replica) = &self.sites[site].replica else { return };
+        let Some(replica) = &self.sites[site].replica else {
+            return;
+        };
         if self.sites[site].disk.durable.status() != Status::Voting {
             return;
         }
@@ -252,7 +266,9 @@ impl World {
             return;
         }
         self.at_about(self.swarm.changes_ms, Event::Change);
-        let (Some(leader), Some(config)) = (self.a_leader(), self.config()) else { return };
+        let (Some(leader), Some(config)) = (self.a_leader(), self.config()) else {
+            return;
+        };
         let impaired = |site: &Site| site.forgot.is_some() || site.damage().next().is_some();
         if self.sites.iter().any(impaired) || self.time <= self.change_until {
             return; // a smaller quorum may not be able to do without what is lost now
@@ -286,7 +302,11 @@ impl World {
             return;
         }
         self.count("elections nobody needs", 1);
-        let input = if self.chance.permille(300) { Input::Resign } else { Input::Campaign };
+        let input = if self.chance.permille(300) {
+            Input::Resign
+        } else {
+            Input::Campaign
+        };
         self.step(site, input);
     }
 
@@ -299,7 +319,10 @@ impl World {
         let site = self.someone();
         self.count("disks full", 1);
         self.step(site, Input::Space(Space::Full));
-        let (after, start) = (self.chance.between(1_000, 5_000_000), self.sites[site].start);
+        let (after, start) = (
+            self.chance.between(1_000, 5_000_000),
+            self.sites[site].start,
+        );
         self.at(after, Event::Emptied { site, start });
     }
 
@@ -328,9 +351,10 @@ impl World {
         if self.time <= self.change_until || self.chance.permille(500) {
             return;
         }
-        let impaired = self.sites.iter().filter(|site| {
-            site.forgot.is_some() || site.damage().next().is_some()
-        });
+        let impaired = self
+            .sites
+            .iter()
+            .filter(|site| site.forgot.is_some() || site.damage().next().is_some());
         let mut spare = self.spare().saturating_sub(impaired.count() as u64);
         for site in 0..self.sites.len() {
             let candidate = &self.sites[site];
@@ -347,15 +371,21 @@ impl World {
 
     /// Whether everybody who is there votes if it should, knows all, and somebody serves.
     pub(crate) fn has_converged(&self) -> bool {
-        let Some(config) = self.config() else { return false };
+        let Some(config) = self.config() else {
+            return false;
+        };
         let mut running = self.sites.iter().filter(|site| !site.retired);
         let last = self.checker.last;
         let leads = self.sites.iter().filter_map(|site| site.replica.as_ref());
-        let served = leads.filter(|replica| replica.leader() == Some(replica.member().node)).count();
+        let served = leads
+            .filter(|replica| replica.leader() == Some(replica.member().node))
+            .count();
         served == 1
             && self.checker.acknowledged.0 + 16 > last.0
             && running.all(|site| {
-                let Some(replica) = &site.replica else { return false };
+                let Some(replica) = &site.replica else {
+                    return false;
+                };
                 let votes = config.life(site.node).is_none() || site.is_well();
                 votes && replica.commit().0 + 16 > last.0 && replica.damage().is_empty()
             })
@@ -379,7 +409,10 @@ impl World {
             ),
         });
         let sites: Vec<String> = sites.collect();
-        format!("acknowledged {}; {}", self.checker.acknowledged, sites.join("; "))
+        format!(
+            "acknowledged {}; {}",
+            self.checker.acknowledged,
+            sites.join("; ")
+        )
     }
 }
-

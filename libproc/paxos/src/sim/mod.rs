@@ -64,6 +64,8 @@ pub fn run(hours: f64, seed: u64, threads: usize) -> Report {
 /// How many runs, from `seed` on, until a planted bug is found, and what was seen; at most `limit`.
 pub fn seeds_to_detection(flaw: Flaw, seed: u64, limit: u64) -> Option<(u64, String)> {
     (0..limit).find_map(|run| {
-        replay(seed + run, Some(flaw)).violation.map(|violation| (run + 1, violation))
+        replay(seed + run, Some(flaw))
+            .violation
+            .map(|violation| (run + 1, violation))
     })
 }

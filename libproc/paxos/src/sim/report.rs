@@ -42,7 +42,8 @@ impl Report {
             *self.counts.entry(kind).or_default() += count;
         }
         if let Some(violation) = outcome.violation {
-            self.violations.push((outcome.seed, violation, outcome.swarm));
+            self.violations
+                .push((outcome.seed, violation, outcome.swarm));
         }
     }
 
@@ -65,7 +66,12 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:.1} simulated cluster-hours in {} runs", self.hours(), self.runs)?;
+        writeln!(
+            f,
+            "{:.1} simulated cluster-hours in {} runs",
+            self.hours(),
+            self.runs
+        )?;
         for (kind, count) in &self.counts {
             writeln!(f, "{count:>12} {kind}")?;
         }

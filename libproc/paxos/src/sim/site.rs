@@ -50,17 +50,26 @@ impl Site {
     /// When its clock will show `millis`.
     pub(crate) fn when(&self, millis: Millis) -> u64 {
         let shown = millis.0.saturating_sub(self.clock_offset_ms);
-        shown.saturating_mul(1_000).div_ceil(self.clock_permille).saturating_mul(1_000)
+        shown
+            .saturating_mul(1_000)
+            .div_ceil(self.clock_permille)
+            .saturating_mul(1_000)
     }
 
     /// In which life its disk is.
     pub(crate) fn member(&self) -> Member {
-        Member { node: self.node, life: self.disk.durable.life() }
+        Member {
+            node: self.node,
+            life: self.disk.durable.life(),
+        }
     }
 
     /// What it has lost and not got back.
     pub(crate) fn damage(&self) -> impl Iterator<Item = &Span> {
-        let running = self.replica.as_ref().map_or(&[][..], |replica| replica.damage());
+        let running = self
+            .replica
+            .as_ref()
+            .map_or(&[][..], |replica| replica.damage());
         self.disk.durable.damage().iter().chain(running)
     }
 

@@ -62,15 +62,31 @@ impl Swarm {
     pub(crate) fn draw(chance: &mut Chance) -> Self {
         let members = chance.pick(&[1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5]);
         let quorums = match (members, chance.between(0, 4)) {
-            (3, 0) => Quorums::Of { electing: 3, accepting: 1 },
-            (4, 0..2) => Quorums::Of { electing: 3, accepting: 2 },
-            (5, 0) => Quorums::Of { electing: 4, accepting: 2 },
-            (5, 1) => Quorums::Of { electing: 2, accepting: 4 },
+            (3, 0) => Quorums::Of {
+                electing: 3,
+                accepting: 1,
+            },
+            (4, 0..2) => Quorums::Of {
+                electing: 3,
+                accepting: 2,
+            },
+            (5, 0) => Quorums::Of {
+                electing: 4,
+                accepting: 2,
+            },
+            (5, 1) => Quorums::Of {
+                electing: 2,
+                accepting: 4,
+            },
             _ => Quorums::Majority,
         };
         let heartbeat = chance.pick(&[50, 100, 100, 200, 300]);
         let mut sometimes = |often: u64, low: u64, high: u64| {
-            if chance.permille(often) { chance.between(low, high) } else { 0 }
+            if chance.permille(often) {
+                chance.between(low, high)
+            } else {
+                0
+            }
         };
         let loss = sometimes(600, 0, 300);
         let duplication = sometimes(500, 0, 500);
@@ -88,7 +104,11 @@ impl Swarm {
         let drift = sometimes(300, 0, 150);
         Self {
             members,
-            spares: if changes_ms > 0 { chance.between(0, 3) } else { 0 },
+            spares: if changes_ms > 0 {
+                chance.between(0, 3)
+            } else {
+                0
+            },
             quorums,
             options: Options {
                 heartbeat_ms: Millis(heartbeat),

@@ -165,7 +165,9 @@ impl World {
     fn run_until(&mut self, end: u64, done: impl Fn(&Self) -> bool) {
         let mut events = 0u64;
         while self.wrong.is_none() {
-            let Some(Reverse(next)) = self.due.pop() else { break };
+            let Some(Reverse(next)) = self.due.pop() else {
+                break;
+            };
             if next.at > end {
                 self.due.push(Reverse(next));
                 self.time = end;
@@ -183,7 +185,11 @@ impl World {
 
     pub(crate) fn at(&mut self, after: u64, event: Event) {
         self.scheduled += 1;
-        let due = Due { at: self.time.saturating_add(after), number: self.scheduled, event };
+        let due = Due {
+            at: self.time.saturating_add(after),
+            number: self.scheduled,
+            event,
+        };
         self.due.push(Reverse(due));
     }
 
@@ -267,7 +273,10 @@ impl World {
         }
         self.sites[site].timer_at = u64::MAX;
         let now = self.sites[site].clock(self.time);
-        let due = self.sites[site].replica.as_ref().is_some_and(|r| r.deadline() <= now);
+        let due = self.sites[site]
+            .replica
+            .as_ref()
+            .is_some_and(|r| r.deadline() <= now);
         if due {
             let random = self.chance.number();
             self.step(site, Input::Tick { random });
@@ -297,7 +306,9 @@ impl World {
         let durable: Durable = site.disk.durable.clone();
         let now = site.clock(self.time);
         let (replica, outputs) = Replica::start_with(setup, durable, self.starts, now, self.flaw);
-        let what = self.trace.map(|_| format!("{}: starts -> {outputs:?}", index + 1));
+        let what = self
+            .trace
+            .map(|_| format!("{}: starts -> {outputs:?}", index + 1));
         site.learned = replica.commit();
         site.replica = Some(replica);
         site.start += 1;
@@ -310,7 +321,9 @@ impl World {
 
     pub(crate) fn step(&mut self, site: usize, input: Input) {
         let now = self.sites[site].clock(self.time);
-        let Some(replica) = &mut self.sites[site].replica else { return };
+        let Some(replica) = &mut self.sites[site].replica else {
+            return;
+        };
         let what = self.trace.map(|_| format!("{input:?}"));
         let outputs = replica.step(now, input);
         if let Some(violation) = replica.check() {
@@ -365,9 +378,19 @@ impl World {
                 self.checker.sent(&envelope)?;
                 self.send(site, envelope);
             }
-            Output::Load { to, request, span, bytes } => {
+            Output::Load {
+                to,
+                request,
+                span,
+                bytes,
+            } => {
                 let entries = self.sites[site].disk.read(span, bytes);
-                inputs.push_back(Input::Loaded { to, request, first: span.first, entries });
+                inputs.push_back(Input::Loaded {
+                    to,
+                    request,
+                    first: span.first,
+                    entries,
+                });
             }
             Output::Elected { ballot, next } => {
                 self.count("elections", 1);
@@ -376,7 +399,8 @@ impl World {
             Output::Appended { ticket, position } => {
                 let leading = self.sites[site].replica.as_ref().and_then(Replica::leading);
                 // Without: it resigned in the same step, after this.
-                self.checker.appended(leading.unwrap_or_default(), ticket, position)?;
+                self.checker
+                    .appended(leading.unwrap_or_default(), ticket, position)?;
             }
             Output::Refused { ticket, .. } => {
                 self.count("requests refused", 1);
@@ -404,7 +428,10 @@ impl World {
             }
             Output::Truncated(begin) => {
                 if begin > self.checker.begin.max(crate::Position::FIRST) {
-                    return Err(format!("truncated to {begin}, asked to {}", self.checker.begin));
+                    return Err(format!(
+                        "truncated to {begin}, asked to {}",
+                        self.checker.begin
+                    ));
                 }
             }
             Output::StatusIs(status) => {
@@ -425,7 +452,9 @@ impl World {
 
     /// Has the timer of a site due when its replica wants it.
     fn set_timer(&mut self, site: usize) {
-        let Some(replica) = &self.sites[site].replica else { return };
+        let Some(replica) = &self.sites[site].replica else {
+            return;
+        };
         let deadline = replica.deadline();
         if deadline == crate::Millis::NEVER {
             return;
@@ -446,7 +475,9 @@ impl World {
             Some(leader) if self.chance.permille(800) => leader,
             _ => usize::try_from(self.chance.between(0, self.sites.len() as u64)).expect("few"),
         };
-        let Some(replica) = &self.sites[site].replica else { return };
+        let Some(replica) = &self.sites[site].replica else {
+            return;
+        };
         if self.sites[site].paused_until > self.time {
             return;
         }
@@ -460,7 +491,13 @@ impl World {
             let to = crate::Position(self.chance.between(begin.0, commit.0 + 2));
             if self.swarm.snapshots {
                 let state = commit.0.to_le_bytes().to_vec().into();
-                self.step(site, Input::Snapshot(Snapshot { through: commit, state }));
+                self.step(
+                    site,
+                    Input::Snapshot(Snapshot {
+                        through: commit,
+                        state,
+                    }),
+                );
             }
             return self.step(site, Input::Truncate { ticket, to });
         }
@@ -484,10 +521,16 @@ impl World {
             self.begun = self.sites[..members].iter().all(votes);
             return;
         }
-        let Some(config) = &self.checker.config else { return };
+        let Some(config) = &self.checker.config else {
+            return;
+        };
         for site in &mut self.sites {
             let votes = site.disk.durable.status() == Status::Voting && config.has(site.member());
-            if votes && site.forgot.is_some_and(|life| life != site.disk.durable.life()) {
+            if votes
+                && site
+                    .forgot
+                    .is_some_and(|life| life != site.disk.durable.life())
+            {
                 site.forgot = None;
             }
         }
@@ -501,7 +544,11 @@ impl World {
             }
             let durable = &site.disk.durable;
             let span = crate::Span::new(durable.begin(), durable.commit());
-            let kept = site.disk.log.range(span.first..).map(|(position, entry)| (position, entry));
+            let kept = site
+                .disk
+                .log
+                .range(span.first..)
+                .map(|(position, entry)| (position, entry));
             let kept: Vec<_> = kept.take_while(|(at, _)| **at <= span.last).collect();
             let gap = kept.len() as u64 != span.last.next().since(span.first);
             let actions: Vec<_> = kept.into_iter().map(|(_, entry)| &entry.action).collect();
@@ -518,5 +565,8 @@ impl World {
 fn append(ticket: u64, padding: u64) -> Append {
     let mut data = ticket.to_le_bytes().to_vec();
     data.resize(8 + usize::try_from(padding).expect("a few"), 0);
-    Append { ticket: crate::Ticket(ticket), data: data.into() }
+    Append {
+        ticket: crate::Ticket(ticket),
+        data: data.into(),
+    }
 }
