@@ -1,6 +1,7 @@
 //! What a storage keeps of a variable: a name, a version, and bytes.
 
 use bytes::Bytes;
+use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -21,7 +22,7 @@ impl Version {
 
     /// A version nobody else has.
     pub fn fresh() -> Version {
-        Version(Uuid::new_v4())
+        Version(Uuid::from_u128(libproc::env::rng().random()))
     }
 
     fn from_bytes(bytes: [u8; Version::LEN]) -> Version {

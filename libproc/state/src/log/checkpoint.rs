@@ -47,7 +47,7 @@ impl Shared {
         session.saving = true;
         drop(inner);
         let this = self.clone();
-        tokio::spawn(async move {
+        self.hands.start(async move {
             let saved = this.save(id, moment).await;
             let mut inner = this.inner.lock();
             if let Some(session) = inner.session_mut(id) {

@@ -220,9 +220,9 @@ impl Shared {
 
 /// Whether all find the versions they expect.
 fn hold(entries: &Entries, changes: &[Change]) -> bool {
-    changes.iter().all(|change| {
-        entries.get(change.name()).map(|entry| entry.version) == change.expected()
-    })
+    changes
+        .iter()
+        .all(|change| entries.get(change.name()).map(|entry| entry.version) == change.expected())
 }
 
 fn bytes_of(change: &Change) -> usize {

@@ -36,7 +36,12 @@ pub(super) fn diff(old: &[u8], new: &[u8]) -> Option<Bytes> {
     let (old_end, new_end) = (old.len() - suffix, new.len() - suffix);
     let mut edits = Edits::new(limit);
     edits.copy(0, prefix);
-    blocks(&old[prefix..old_end], &new[prefix..new_end], prefix, &mut edits)?;
+    blocks(
+        &old[prefix..old_end],
+        &new[prefix..new_end],
+        prefix,
+        &mut edits,
+    )?;
     edits.copy(old_end, suffix);
     edits.finish()
 }
@@ -57,7 +62,9 @@ fn blocks(old: &[u8], new: &[u8], base: usize, edits: &mut Edits) -> Option<()> 
     let mut known: HashMap<u32, usize> = HashMap::new();
     if new.len() >= BLOCK {
         for (number, block) in old.chunks_exact(BLOCK).enumerate() {
-            known.entry(Rolling::of(block).value()).or_insert(number * BLOCK);
+            known
+                .entry(Rolling::of(block).value())
+                .or_insert(number * BLOCK);
         }
     }
     // Everything before is in an edit.
@@ -232,7 +239,9 @@ mod tests {
     fn noise(count: usize) -> Vec<u8> {
         let mut state = 1_u64;
         let next = |_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             (state >> 33) as u8
         };
         (0..count).map(next).collect()

@@ -17,6 +17,7 @@ mod catch_up;
 mod checkpoint;
 mod commit;
 mod delta;
+mod hands;
 mod record;
 mod session;
 mod view;
@@ -26,10 +27,12 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
+use libproc::Node;
 use parking_lot::Mutex;
 use replog::Log;
 
 use crate::{Change, Entry, Storage, StorageError};
+use hands::Hands;
 use session::Inner;
 
 /// Bytes of what is committed at once, at most: it is in memory several times while it is written.
@@ -79,7 +82,7 @@ impl Default for LogStorageOptions {
 
 /// Keeps entries in a replicated log. A cheap handle: clones are one writer.
 ///
-/// It works on whichever thread a tokio runtime is, and leaves tasks there.
+/// What it does, a process of its node does; reading is done by whoever reads.
 #[derive(Clone)]
 pub struct LogStorage {
     shared: Arc<Shared>,
@@ -94,6 +97,7 @@ impl std::fmt::Debug for LogStorage {
 /// What handles share.
 struct Shared {
     log: Log,
+    hands: Hands,
     options: LogStorageOptions,
     inner: Mutex<Inner>,
     /// Longest entry: as the options say, or less, when the log says so.
@@ -105,13 +109,14 @@ struct Shared {
 }
 
 impl LogStorage {
-    /// Variables in this log, which holds nothing else. Nothing is read yet, nor written: the first
+    /// Variables in this log, reached from `node`, which holds nothing else. Nothing is read yet, nor written: the first
     /// commit makes it the writer, unless [`start`](LogStorage::start) has.
     #[must_use]
-    pub fn new(log: Log, options: LogStorageOptions) -> LogStorage {
+    pub fn new(node: &Node, log: Log, options: LogStorageOptions) -> LogStorage {
         LogStorage {
             shared: Arc::new(Shared {
                 log,
+                hands: Hands::new(node),
                 piece_bytes: AtomicUsize::new(options.piece_bytes),
                 options,
                 inner: Mutex::new(Inner::new()),
@@ -128,7 +133,10 @@ impl LogStorage {
     /// [`StorageError::Failed`] when the log cannot be written now.
     pub async fn start(&self) -> Result<(), StorageError> {
         let shared = self.shared.clone();
-        aside(async move { shared.start().await.map(drop) }).await
+        let hands = shared.hands.clone();
+        hands
+            .finish(async move { shared.start().await.map(drop) })
+            .await
     }
 
     /// Whether it is the writer, as far as it knows.
@@ -148,14 +156,6 @@ impl LogStorage {
     pub fn weight(&self) -> u64 {
         self.shared.inner.lock().view.weight()
     }
-}
-
-/// Runs work to its end, whoever stops waiting for it.
-async fn aside<T: Send + 'static>(
-    work: impl Future<Output = Result<T, StorageError>> + Send + 'static,
-) -> Result<T, StorageError> {
-    let done = tokio::spawn(work).await;
-    done.unwrap_or_else(|error| Err(StorageError::Unknown(Arc::new(error))))
 }
 
 impl Storage for LogStorage {
@@ -179,6 +179,12 @@ impl Storage for LogStorage {
 
     fn commit(&self, changes: Vec<Change>) -> BoxFuture<'static, Result<bool, StorageError>> {
         let shared = self.shared.clone();
-        aside(async move { shared.commit(changes).await }).boxed()
+        let hands = shared.hands.clone();
+        async move {
+            hands
+                .finish(async move { shared.commit(changes).await })
+                .await
+        }
+        .boxed()
     }
 }

@@ -83,7 +83,9 @@ impl Piece {
             return Err("it is not from a state".to_owned());
         }
         if *format != FORMAT {
-            return Err(format!("its format is {format}, and only {FORMAT} is known"));
+            return Err(format!(
+                "its format is {format}, and only {FORMAT} is known"
+            ));
         }
         let kind = match kind {
             0 => Kind::Begin,

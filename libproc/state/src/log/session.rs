@@ -2,15 +2,22 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use replog::{LogError, Position, Refused, Writer};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::Shared;
 use super::record::{Kind, Piece, SessionId};
 use super::view::{Completed, Damage, Outcome, View};
 use crate::StorageError;
+
+/// How long one try to become the writer may take: longer than an election.
+const ONE_TRY: Duration = Duration::from_secs(2);
+/// How long to wait before it is tried again.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// What changes, of what handles share.
 pub(super) struct Inner {
@@ -212,7 +219,10 @@ impl Inner {
 
     /// Rings when something becomes of a message, or the session is over.
     pub(super) fn bell(&mut self, id: (SessionId, u64)) -> Option<oneshot::Receiver<()>> {
-        let lives = self.session.as_ref().is_some_and(|session| session.id == id.0);
+        let lives = self
+            .session
+            .as_ref()
+            .is_some_and(|session| session.id == id.0);
         let awaited = self.awaited.get_mut(&id)?;
         if !lives || awaited.outcome.is_some() {
             return None;
@@ -230,19 +240,14 @@ impl Shared {
         if let Some(session) = self.inner.lock().session() {
             return Ok(session.id);
         }
-        let failed = |error| StorageError::failed("become the writer of the log", error);
-        let patience = self.options.patience;
-        let mut writer = self.log.writer();
-        let starting = async {
-            match self.options.here {
-                true => writer.start_here().await,
-                false => writer.start().await,
-            }
-        };
-        let started = tokio::time::timeout(patience, starting).await;
-        started
-            .unwrap_or(Err(LogError::Ask(libproc::AskError::Timeout)))
-            .map_err(failed)?;
+        if !self.options.here {
+            // So that a leader is known, and nobody is superseded by one who cannot go on.
+            self.catch_up().await?;
+        }
+        let writer = self
+            .take_over()
+            .await
+            .map_err(|error| StorageError::failed("become the writer of the log", error))?;
         // Whatever others wrote is settled, and they write no more.
         self.catch_up().await?;
         let id = self.inner.lock().begin(writer);
@@ -260,11 +265,38 @@ impl Shared {
             Ok(_) => Ok(id),
             Err(unsent) => {
                 self.inner.lock().end(id);
-                let (Unsent::Refused(error) | Unsent::Over(error) | Unsent::Unknown(error)) = unsent;
+                let (Unsent::Refused(error) | Unsent::Over(error) | Unsent::Unknown(error)) =
+                    unsent;
                 Err(StorageError::Failed {
                     doing: "become the writer of the log".to_owned(),
                     source: error,
                 })
+            }
+        }
+    }
+
+    /// A writer, to the exclusion of others. Tries as long as one has patience, since a replica that
+    /// is asked while the log is about to begin hears late that another one leads.
+    async fn take_over(&self) -> Result<Writer, LogError> {
+        let deadline = Instant::now() + self.options.patience;
+        loop {
+            let mut writer = self.log.writer();
+            let starting = async {
+                match self.options.here {
+                    true => writer.start_here().await,
+                    false => writer.start().await,
+                }
+            };
+            let until = deadline.min(Instant::now() + ONE_TRY);
+            let started = tokio::time::timeout_at(until, starting).await;
+            match started.unwrap_or(Err(LogError::Ask(libproc::AskError::Timeout))) {
+                Ok(_) => return Ok(writer),
+                // Another replica leads: that is an answer.
+                Err(error @ LogError::Refused(Refused::NotLeader { .. })) if self.options.here => {
+                    return Err(error);
+                }
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(_) => tokio::time::sleep(AGAIN).await,
             }
         }
     }

@@ -381,7 +381,12 @@ impl View {
         let began = self.saving.filter(|(saving, _)| *saving == checkpoint);
         self.saved = began.map_or(self.grown, |(_, grown)| grown);
         self.saving = None;
-        let Base::Awaited { commits, of, entries } = &mut self.base else {
+        let Base::Awaited {
+            commits,
+            of,
+            entries,
+        } = &mut self.base
+        else {
             return Ok(Vec::new());
         };
         let is_it = *of == Some(checkpoint) || count == 0;

@@ -73,7 +73,7 @@ pub(crate) fn storage(world: &World, here: &Node, host: &str, writing: Writing) 
         patience: 5 * SECOND,
         ..LogStorageOptions::default()
     };
-    LogStorage::new(by(world, here, host), options)
+    LogStorage::new(here, by(world, here, host), options)
 }
 
 /// A state by the replica of a host, that shares its variables with others.
@@ -84,6 +84,6 @@ pub(crate) fn shared(world: &World, here: &Node, host: &str) -> State {
 /// Bytes that a disk holds.
 pub(crate) fn bytes_on(disk: &MemoryDisk) -> u64 {
     let names = disk.names().unwrap();
-    let size = |name: &String| disk.open(name).unwrap().len().unwrap();
+    let size = |name: &String| disk.open(name).unwrap().length().unwrap();
     names.iter().map(size).sum()
 }
