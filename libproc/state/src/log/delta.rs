@@ -15,6 +15,9 @@ const VALUE_MIN: usize = 1 << 10;
 /// Bytes of a block that is looked for.
 const BLOCK: usize = 64;
 
+/// Bytes that are compared at once.
+const STRIDE: usize = 256;
+
 /// Kinds of edits: copy from the old value (where, how much), insert (how much, what).
 const COPY: u8 = 0;
 const INSERT: u8 = 1;
@@ -31,8 +34,9 @@ pub(super) fn diff(old: &[u8], new: &[u8]) -> Option<Bytes> {
     }
     let limit = new.len() / 2;
     let shorter = old.len().min(new.len());
-    let prefix = common(old.iter(), new.iter(), shorter);
-    let suffix = common(old.iter().rev(), new.iter().rev(), shorter - prefix);
+    let prefix = common_start(old, new);
+    let rest = shorter - prefix;
+    let suffix = common_end(&old[old.len() - rest..], &new[new.len() - rest..]);
     let (old_end, new_end) = (old.len() - suffix, new.len() - suffix);
     let mut edits = Edits::new(limit);
     edits.copy(0, prefix);
@@ -46,13 +50,21 @@ pub(super) fn diff(old: &[u8], new: &[u8]) -> Option<Bytes> {
     edits.finish()
 }
 
-/// How many of them are equal, at most `limit`.
-fn common<'a>(
-    a: impl Iterator<Item = &'a u8>,
-    b: impl Iterator<Item = &'a u8>,
-    limit: usize,
-) -> usize {
-    a.zip(b).take(limit).take_while(|(a, b)| a == b).count()
+/// How many bytes are equal from the start on.
+fn common_start(a: &[u8], b: &[u8]) -> usize {
+    let chunks = a.chunks_exact(STRIDE).zip(b.chunks_exact(STRIDE));
+    let equal = STRIDE * chunks.take_while(|(a, b)| a == b).count();
+    let rest = a[equal..].iter().zip(&b[equal..]);
+    equal + rest.take_while(|(a, b)| a == b).count()
+}
+
+/// How many bytes are equal up to the end.
+fn common_end(a: &[u8], b: &[u8]) -> usize {
+    let chunks = a.rchunks_exact(STRIDE).zip(b.rchunks_exact(STRIDE));
+    let equal = STRIDE * chunks.take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[..a.len() - equal], &b[..b.len() - equal]);
+    let rest = a.iter().rev().zip(b.iter().rev());
+    equal + rest.take_while(|(a, b)| a == b).count()
 }
 
 /// Edits for a stretch of which neither beginning nor end is equal; `base` is where that of the
@@ -85,16 +97,8 @@ fn blocks(old: &[u8], new: &[u8], base: usize, edits: &mut Edits) -> Option<()> 
             }
             continue;
         };
-        let before = common(
-            old[..from].iter().rev(),
-            new[done..at].iter().rev(),
-            usize::MAX,
-        );
-        let after = common(
-            old[from + BLOCK..].iter(),
-            new[at + BLOCK..].iter(),
-            usize::MAX,
-        );
+        let before = common_end(&old[..from], &new[done..at]);
+        let after = common_start(&old[from + BLOCK..], &new[at + BLOCK..]);
         edits.insert(&new[done..at - before])?;
         edits.copy(base + from - before, before + BLOCK + after);
         at += BLOCK + after;

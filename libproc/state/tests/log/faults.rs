@@ -31,6 +31,16 @@ impl Journal {
         self.clock += 1;
         self.clock
     }
+
+    fn note(&mut self, call: (usize, VariableCall), called: u64, answer: Option<VariableAnswer>) {
+        let at = self.tick();
+        let answer = answer.map(|answer| (answer, at));
+        self.seen.push(Operation {
+            call,
+            called,
+            answer,
+        });
+    }
 }
 
 /// Does one thing after another to a few variables, until all are to stop.
@@ -78,14 +88,7 @@ async fn use_always(world: World, storage: LogStorage, journal: Rc<RefCell<Journ
             }
             (VariableCall::Change { from, to }, answer)
         };
-        let mut journal = journal.borrow_mut();
-        let at = journal.tick();
-        journal.seen.push(Operation {
-            call: (variable, call),
-            called,
-            answer: answer.map(|answer| (answer, at)),
-        });
-        drop(journal);
+        journal.borrow_mut().note((variable, call), called, answer);
         let pause = SECOND / chance.random_range(5..100);
         world.sleep(pause).await;
     }
@@ -153,26 +156,7 @@ fn race(seed: u64, writing: Writing) {
         for user in users {
             user.await.unwrap();
         }
-        let journal = journal.borrow();
-        assert!(
-            journal.stored > before,
-            "nothing was stored after the faults"
-        );
-        for (variable, seen) in split(journal.seen.clone(), |(variable, _)| *variable) {
-            let seen: Vec<_> = seen
-                .into_iter()
-                .map(|operation| Operation {
-                    call: operation.call.1,
-                    called: operation.called,
-                    answer: operation.answer,
-                })
-                .collect();
-            assert!(
-                is_linearizable::<OneVariable>(&seen),
-                "{}: {seen:#?}",
-                NAMES[variable]
-            );
-        }
+        check(&journal.borrow(), before);
         // Whoever comes now sees what all see.
         let mut all = Vec::new();
         for host in HOSTS {
@@ -186,6 +170,29 @@ fn race(seed: u64, writing: Writing) {
         }
         assert!(all[0] == all[1] && all[1] == all[2]);
     });
+}
+
+/// What was seen has an order, and something was stored since `before`.
+fn check(journal: &Journal, before: u64) {
+    assert!(
+        journal.stored > before,
+        "nothing was stored after the faults"
+    );
+    for (variable, seen) in split(journal.seen.clone(), |(variable, _)| *variable) {
+        let seen: Vec<_> = seen
+            .into_iter()
+            .map(|operation| Operation {
+                call: operation.call.1,
+                called: operation.called,
+                answer: operation.answer,
+            })
+            .collect();
+        assert!(
+            is_linearizable::<OneVariable>(&seen),
+            "{}: {seen:#?}",
+            NAMES[variable]
+        );
+    }
 }
 
 #[test]
