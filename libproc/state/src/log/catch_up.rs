@@ -89,10 +89,7 @@ impl Shared {
     fn begin_anew(&self, begin: Position) {
         let mut inner = self.inner.lock();
         if inner.view.applied().next() < begin {
-            if let Some(id) = inner.session().map(|session| session.id) {
-                inner.end(id);
-            }
-            inner.view = View::new(begin);
+            inner.skip_to(begin);
         }
     }
 }

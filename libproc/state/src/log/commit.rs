@@ -109,14 +109,14 @@ impl Shared {
         };
         let mut inner = self.inner.lock();
         let outcome = inner.take_outcome(id);
-        inner.forget(id);
+        let is_all_read = inner.forget(id);
         match outcome {
             Some(Outcome::Changed(changed)) => return Ok(Some(changed)),
             Some(Outcome::Void | Outcome::Noted) => return Ok(None),
             None => {}
         }
         match found {
-            Ok(()) if inner.view.session() > Some(id.0) => Ok(None),
+            Ok(()) if is_all_read && inner.view.session() > Some(id.0) => Ok(None),
             Ok(()) => Err(StorageError::Unknown(match error {
                 Some(error) => error,
                 None => Arc::new(StorageError::Superseded),

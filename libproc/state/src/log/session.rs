@@ -64,6 +64,8 @@ enum Fate {
 struct Awaited {
     wake: Option<oneshot::Sender<()>>,
     outcome: Option<Outcome>,
+    /// Part of the log was forgotten before it was read here, and it may have been in that.
+    skipped: bool,
 }
 
 /// Why an entry is not known to be written.
@@ -204,9 +206,21 @@ impl Inner {
         Some(outcome)
     }
 
-    /// No more need be told of it.
-    pub(super) fn forget(&mut self, id: (SessionId, u64)) {
-        self.awaited.remove(&id);
+    /// No more need be told of it. False if it may have been where nobody here has read.
+    pub(super) fn forget(&mut self, id: (SessionId, u64)) -> bool {
+        let awaited = self.awaited.remove(&id);
+        awaited.is_none_or(|awaited| !awaited.skipped)
+    }
+
+    /// The variables come anew, from a log that begins here: what was before is not read.
+    pub(super) fn skip_to(&mut self, begin: Position) {
+        if let Some(id) = self.session().map(|session| session.id) {
+            self.end(id);
+        }
+        for awaited in self.awaited.values_mut() {
+            awaited.skipped = true;
+        }
+        self.view = View::new(begin);
     }
 
     /// A message of this session is not written to its end.

@@ -467,3 +467,175 @@ fn value_of(entries: &Entries, entry: &Entry, expected: Option<crate::Version>) 
         None => Value::Whole(entry.value.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Version;
+
+    fn piece(kind: Kind, session: SessionId, message: u64, index: u32, data: Bytes) -> Bytes {
+        let piece = Piece {
+            kind,
+            session,
+            message,
+            index,
+            data,
+        };
+        piece.encode()
+    }
+
+    fn set(name: &str, expected: Option<Version>, version: Version) -> Bytes {
+        let value = Value::Whole(vec![1; 100].into());
+        let name = name.to_owned();
+        let set = Logged::Set {
+            name,
+            expected,
+            version,
+            value,
+        };
+        Message::Changes(vec![set]).encode()
+    }
+
+    /// Applies what a log has from a position on.
+    fn replay(log: &[Bytes], from: u64) -> (View, Vec<Outcome>) {
+        let mut view = View::new(Position(from));
+        let mut outcomes = Vec::new();
+        for (data, position) in log.iter().zip(1..) {
+            if position >= from {
+                let completed = view.apply(Position(position), data).unwrap();
+                outcomes.extend(completed.into_iter().map(|(_, outcome)| outcome));
+            }
+        }
+        (view, outcomes)
+    }
+
+    #[test]
+    fn of_two_that_expect_the_same_the_first_in_the_log_wins() {
+        let session = SessionId::after(None);
+        let (a, b) = (Version::fresh(), Version::fresh());
+        let log = [
+            piece(Kind::Last, session, 0, 0, set("x", None, a)),
+            piece(Kind::Last, session, 1, 0, set("x", None, b)),
+        ];
+        let (view, outcomes) = replay(&log, 1);
+        assert_eq!(outcomes, [Outcome::Changed(true), Outcome::Changed(false)]);
+        assert_eq!(view.get("x").unwrap().version, a);
+    }
+
+    #[test]
+    fn nothing_of_a_session_counts_after_a_later_one_has_begun() {
+        let first = SessionId::after(None);
+        let second = SessionId::after(Some(first));
+        let whole = set("x", None, Version::fresh());
+        let log = [
+            piece(Kind::More, first, 0, 0, whole.slice(..10)),
+            piece(Kind::Begin, second, u64::MAX, 0, Bytes::new()),
+            piece(Kind::Last, first, 0, 1, whole.slice(10..)),
+            piece(Kind::Last, first, 1, 0, whole.clone()),
+        ];
+        let (view, outcomes) = replay(&log, 1);
+        assert_eq!(outcomes, [Outcome::Void, Outcome::Void]);
+        assert!(view.names().is_empty());
+        assert_eq!(view.needed_from(), Position(5));
+    }
+
+    #[test]
+    fn a_message_with_a_piece_missing_does_not_count() {
+        let session = SessionId::after(None);
+        let whole = set("x", None, Version::fresh());
+        let log = [
+            piece(Kind::More, session, 0, 0, whole.slice(..10)),
+            piece(Kind::Last, session, 0, 2, whole.slice(20..)),
+            piece(Kind::Last, session, 1, 1, whole.slice(10..)),
+        ];
+        let (view, outcomes) = replay(&log, 1);
+        assert_eq!(outcomes, [Outcome::Void, Outcome::Void]);
+        assert!(view.names().is_empty());
+    }
+
+    #[test]
+    fn who_reads_from_a_checkpoint_on_knows_what_everybody_knows() {
+        let first = SessionId::after(None);
+        let second = SessionId::after(Some(first));
+        let versions: Vec<Version> = (0..5).map(|_| Version::fresh()).collect();
+        let large = set("large", None, versions[4]);
+        let mut log = vec![
+            piece(Kind::Last, second, 0, 0, set("x", None, versions[0])),
+            piece(Kind::Last, second, 1, 0, set("y", None, versions[1])),
+            // Under way at the moment of the checkpoint.
+            piece(Kind::More, second, 2, 0, large.slice(..10)),
+        ];
+        let (at, _) = replay(&log, 1);
+        assert_eq!(at.needed_from(), Position(3));
+        let saved = at.entries().values().map(|entry| Saved {
+            name: entry.name.clone(),
+            version: entry.version,
+            value: entry.value.clone(),
+        });
+        let saved = Message::Saved {
+            at: 3,
+            entries: saved.collect(),
+        };
+        let checkpoint = Message::Checkpoint {
+            at: 3,
+            begin: 3,
+            count: 2,
+            session: at.session(),
+        };
+        let expunge = Logged::Expunge {
+            name: "y".to_owned(),
+            expected: versions[1],
+        };
+        log.extend([
+            piece(
+                Kind::Last,
+                second,
+                3,
+                0,
+                set("x", Some(versions[0]), versions[2]),
+            ),
+            // Of a session that is over.
+            piece(Kind::Last, first, 9, 0, set("z", None, versions[3])),
+            piece(Kind::Last, second, 4, 0, saved.encode()),
+            piece(Kind::Last, second, 2, 1, large.slice(10..)),
+            piece(Kind::Last, second, 5, 0, checkpoint.encode()),
+            piece(
+                Kind::Last,
+                second,
+                6,
+                0,
+                Message::Changes(vec![expunge]).encode(),
+            ),
+        ]);
+        let (all, _) = replay(&log, 1);
+        let (late, _) = replay(&log, 3);
+        assert!(late.is_known());
+        assert_eq!(all.names(), ["large", "x"]);
+        assert!(all.entries() == late.entries());
+        assert_eq!(all.weight(), late.weight());
+        // Before it is complete, nothing is known.
+        assert!(!replay(&log[..6], 3).0.is_known());
+    }
+
+    #[test]
+    fn what_changed_does_not_fit_another_value() {
+        let session = SessionId::after(None);
+        let (a, b) = (Version::fresh(), Version::fresh());
+        let change = Logged::Set {
+            name: "x".to_owned(),
+            expected: Some(a),
+            version: b,
+            value: Value::Delta {
+                edits: delta::diff(&[1; 2000], &[1; 2001]).unwrap(),
+                crc: 7,
+            },
+        };
+        let mut view = View::new(Position::FIRST);
+        let first = piece(Kind::Last, session, 0, 0, set("x", None, a));
+        view.apply(Position(1), &first).unwrap();
+        let second = Message::Changes(vec![change]).encode();
+        let second = piece(Kind::Last, session, 1, 0, second);
+        let damage = view.apply(Position(2), &second).unwrap_err();
+        assert_eq!(damage.position, Position(2));
+    }
+}
