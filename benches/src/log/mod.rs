@@ -1,5 +1,6 @@
 //! A log of three replicas on one disk: appends beside bare writes and flushes of that disk, how
-//! long a restart takes, how fast an empty replica catches up, how soon another leads.
+//! long a restart takes, how fast an empty replica catches up, how soon another leads, and what a
+//! state does with it all.
 //!
 //! Each replica is a node on a thread of its own, and they talk over loopback. Appends come from a
 //! client beside the leader, as a master beside its log. The disk is measured in the same run,
@@ -11,6 +12,7 @@ mod failover;
 mod floor;
 mod replicas;
 mod restart;
+mod variables;
 
 use std::fs;
 use std::path::PathBuf;
@@ -30,7 +32,7 @@ pub struct Args {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "appends,restart,catch-up,failover"
+        default_value = "appends,restart,catch-up,failover,variables"
     )]
     pub parts: Vec<Part>,
     /// Where files are made, on the disk to be measured; removed in the end [default: a temporary
@@ -52,6 +54,9 @@ pub struct Args {
     /// MiB that an empty replica catches up with
     #[arg(long, default_value_t = 512)]
     pub mib: u64,
+    /// MiB of variables that are all in the state
+    #[arg(long, default_value_t = 100)]
+    pub set_mib: u64,
     /// How often the leader is killed
     #[arg(long, default_value_t = 30)]
     pub rounds: u32,
@@ -71,6 +76,8 @@ pub enum Part {
     CatchUp,
     /// The leader is killed, until another accepts an append
     Failover,
+    /// Variables of a state that is kept in the log
+    Variables,
 }
 
 /// Measures what `args` say, and prints it.
@@ -104,6 +111,7 @@ fn measure(args: &Args, place: &std::path::Path) -> Result<Json> {
             Part::Restart => ("restart", restart::measure(args, place)?),
             Part::CatchUp => ("catch_up", catch_up::measure(args, place)?),
             Part::Failover => ("failover", failover::measure(args, place)?),
+            Part::Variables => ("variables", variables::measure(args, place)?),
         };
         report.insert(name.to_owned(), figures);
     }

@@ -1,6 +1,8 @@
 //! What a storage keeps of a variable: a name, a version, and bytes.
 
 use bytes::Bytes;
+use rand::Rng as _;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Longest name of a variable, in bytes: what a path component of ZooKeeper and a key of a file
@@ -11,7 +13,7 @@ pub const NAME_MAX: usize = 512;
 ///
 /// A number that counts would repeat itself when a variable is expunged and made anew; a random
 /// one does not.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Version(Uuid);
 
 impl Version {
@@ -20,7 +22,7 @@ impl Version {
 
     /// A version nobody else has.
     pub fn fresh() -> Version {
-        Version(Uuid::new_v4())
+        Version(Uuid::from_u128(libproc::env::rng().random()))
     }
 
     fn from_bytes(bytes: [u8; Version::LEN]) -> Version {

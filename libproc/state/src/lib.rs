@@ -7,7 +7,8 @@
 //! | --- | --- |
 //! | [`MemoryStorage`] | tests and simulations, and whatever may be lost with its process |
 //! | [`FileStorage`] | one process of one machine: a transactional file |
-//! | [`zookeeper::ZooKeeperStorage`] | processes of many machines, through a ZooKeeper |
+//! | [`LogStorage`] | processes of many machines, with nothing else to run: values of any size, all in memory; one process writes at a time |
+//! | [`zookeeper::ZooKeeperStorage`] | processes of many machines, where there is a ZooKeeper; values below 1 MB |
 //!
 //! All of them are linearizable: an operation takes effect at one moment between its call and its
 //! answer. [`check`] (feature `check`) tells whether a recorded history was.
@@ -42,6 +43,7 @@
 pub mod check;
 mod entry;
 mod file;
+mod log;
 mod memory;
 mod storage;
 mod variable;
@@ -49,6 +51,7 @@ pub mod zookeeper;
 
 pub use entry::{Entry, NAME_MAX, Version};
 pub use file::FileStorage;
+pub use log::{COMMIT_MAX, LogStorage, LogStorageOptions, Writing};
 pub use memory::MemoryStorage;
 pub use storage::{Change, Storage, StorageError};
 pub use variable::{Error, State, Transaction, Variable};

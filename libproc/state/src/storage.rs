@@ -102,6 +102,10 @@ pub enum StorageError {
         #[source]
         source: Arc<dyn StdError + Send + Sync>,
     },
+    /// Another writer has taken over, or the log under it has another leader. Nothing has changed,
+    /// and nothing will be until the storage is told to write again.
+    #[error("somebody else writes now")]
+    Superseded,
     /// It broke off in the middle of a change, which may yet happen or not.
     #[error("could not find out what became of a change")]
     Unknown(#[source] Arc<dyn StdError + Send + Sync>),
