@@ -41,8 +41,8 @@ fn a_log_that_was_turned_up_goes_back_by_itself() {
         ..options()
     };
     http_with(with_log, async |_, address| {
-        // The end of the first time is void.
-        for call_of in [level(2, 1_000_000), level(1, 20_000_000)] {
+        // The end of the first time is void. It is long enough for a second call to come in it.
+        for call_of in [level(2, 1_000_000_000), level(1, 1_200_000_000)] {
             let answer = call(address, &call_of).await;
             assert_eq!((answer.status, answer.text()), (200, ""));
         }
