@@ -204,3 +204,10 @@ fn users_that_take_turns_see_one_order_whatever_crashes_or_is_cut_off() {
 fn users_that_exclude_each_other_see_one_order_whatever_crashes_or_is_cut_off() {
     sim::check(sim::seeds(3), |seed| race(seed, Writing::Exclusive));
 }
+
+#[test]
+fn a_commit_that_was_forgotten_with_its_part_of_the_log_is_not_taken_for_one_that_failed() {
+    // A writer that is cut off comes back behind a checkpoint that another has made meanwhile. It
+    // was once told that nothing of its last commit had happened, which nobody could know.
+    race(27, Writing::Exclusive);
+}
