@@ -77,7 +77,7 @@ impl Snapshot {
             recovered: framework.state == FrameworkState::Recovered,
             registered_time: Some(time(registered_ms)),
             reregistered_time: Some(time(framework.reregistered_ms.unwrap_or(registered_ms))),
-            unregistered_time: Some(time(framework.unregistered_ms.unwrap_or(0))),
+            unregistered_time: framework.unregistered_ms.map(time),
             offers: offers
                 .into_iter()
                 .map(|offer| Offer::for_framework(offer, &framework.info))

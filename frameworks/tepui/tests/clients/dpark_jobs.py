@@ -17,7 +17,8 @@ from dpark import DparkContext  # it reads the arguments when it is imported
 
 SLICES = 6
 MIB = 1 << 20
-PIECE = 700 * 1024  # the data of a task, in bytes; a task may have a MiB
+HEAVY = 3  # tasks that carry data; one call launches all of them, and has at most 16 MiB
+PIECE = 3 * MIB  # what each of them carries, in bytes; a third more in base64
 
 
 def words(number):
@@ -35,8 +36,8 @@ expected = collections.Counter(word for number in range(SLICES) for word in word
 
 # Each task carries its part of this, where else DPark has another way, which hangs in itself.
 context.data_limit = 16 * MIB
-heavy = [os.urandom(PIECE) for _ in range(SLICES)]
-lengths = context.parallelize(heavy, SLICES).map(len).collect()
+heavy = [os.urandom(PIECE) for _ in range(HEAVY)]
+lengths = context.parallelize(heavy, HEAVY).map(len).collect()
 
 total = context.accumulator(0)
 

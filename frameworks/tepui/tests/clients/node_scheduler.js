@@ -55,7 +55,9 @@ scheduler.on("ready", () => scheduler.subscribe());
 scheduler.on("subscribed", (event) => (saw.framework_id = event.frameworkId));
 scheduler.on("heartbeat", () => (saw.heartbeats += 1));
 scheduler.on("offers", () => (saw.offers += 1));
-scheduler.on("error", (error) => saw.errors.push(error.message || error));
+// The master closes the stream of a framework that is done, perhaps before it answers the call.
+let done = false;
+scheduler.on("error", (error) => done || saw.errors.push(error.message || error));
 for (const call of ["accept", "decline", "acknowledge", "kill", "teardown"]) {
     scheduler.on("sent_" + call, () => {
         kinds[call] = true;
@@ -79,6 +81,7 @@ scheduler.on("update", ({ status }) => {
     }
     const over = last("ends") === "TASK_FINISHED" && last("shows") === "TASK_FINISHED";
     if (over && last("sleeps") === "TASK_KILLED") {
+        done = true;
         scheduler.teardown();
     }
 });

@@ -10,8 +10,8 @@ use crate::support::Cluster;
 
 /// The user `nobody` of Linux, and its group.
 const NOBODY: u32 = 65_534;
-/// What each of six tasks carries, in bytes.
-const PIECE: u64 = 700 * 1_024;
+/// What each of three tasks carries, in bytes.
+const PIECE: u64 = 3 << 20;
 
 /// It asks threads for what Python 3.9 has no more, and the heartbeat of its pymesos for what
 /// later ones do not tell.
@@ -46,7 +46,7 @@ fn jobs_of_dpark_count_words_shuffle_and_add_up() {
         (&json!(true), &json!(50)),
         "{saw}"
     );
-    assert_eq!(saw["lengths"], json!(vec![PIECE; 6]), "{saw}");
+    assert_eq!(saw["lengths"], json!(vec![PIECE; 3]), "{saw}");
     assert_eq!(saw["total"], 4_950, "{saw}");
     assert_eq!(saw["ordered"], json!([1, 3, 5, 7, 9]), "{saw}");
     assert_eq!(saw["joined"], json!([[1, ["a", "c"]]]), "{saw}");

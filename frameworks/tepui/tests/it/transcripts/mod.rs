@@ -209,17 +209,29 @@ fn know_offers(replay: &mut Replay, stream: &mut Stream, request: &str) -> bool 
             let offers = seen
                 .iter()
                 .filter_map(|event| event["offers"]["offers"].as_array());
-            let mut ids = offers.flatten().map(|offer| at(offer, "id.value"));
-            let open = |id: &&str| {
-                let rescinded = |event: &Json| at(event, "rescind.offer_id.value") == *id;
+            let open = |offer: &&Json| {
+                let id = at(offer, "id.value");
+                let rescinded = |event: &Json| at(event, "rescind.offer_id.value") == id;
                 !seen.iter().any(rescinded) && !replay.names.values().any(|used| used == id)
             };
-            ids.rfind(open).map(str::to_owned)
+            // What a task gave back may come as an offer of its own, too small for another.
+            let large = offers
+                .flatten()
+                .filter(|offer| cpus(offer) >= 1.0)
+                .rfind(open);
+            large.map(|offer| at(offer, "id.value").to_owned())
         });
         let Some(offer) = offer else { return false };
         replay.names.insert(theirs, offer);
     }
     true
+}
+
+fn cpus(offer: &Json) -> f64 {
+    let resources = offer["resources"].as_array().into_iter().flatten();
+    let cpus = resources.filter(|resource| resource["name"] == "cpus");
+    cpus.filter_map(|resource| resource["scalar"]["value"].as_f64())
+        .sum()
 }
 
 /// Finds the update of here that the request acknowledges; false when it does not come.
