@@ -55,7 +55,6 @@ pub(crate) fn absurd_tasks() -> Vec<(&'static str, Task, &'static [TaskState])> 
         ("huge", Task::command("true", &huge), WRONG),
         ("nothing", Task::new(&Resources::new()), WRONG),
         ("idle", Task::new(&need), EITHER),
-        ("data", task().data(vec![0; 13 << 20]), WRONG),
         ("patient", task().max_completion_time(Duration::MAX), WRONG),
         ("gentle", task().kill_grace(Duration::MAX), WRONG),
         ("slow-executor", executor(Some(Duration::MAX)), WRONG),
