@@ -119,14 +119,14 @@ impl Agent {
         call: call::SetLoggingLevel,
         ctx: &mut Context<Self>,
     ) -> Result<(), Refusal> {
-        let Some(log) = self.options.log.clone() else {
-            let text = "The log of this agent cannot be turned up";
-            return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, text));
-        };
         let lasting = lasting(call.duration).map_err(|text| {
             let whole = "Failed to validate agent::Call: 'set_logging_level.duration'";
             Refusal::bad(format!("{whole} {text}"))
         })?;
+        let Some(log) = self.options.log.clone() else {
+            let text = "The log of this agent cannot be turned up";
+            return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, text));
+        };
         let failed = |text: String| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text);
         log.set(call.level).map_err(failed)?;
         tracing::info!(level = call.level, ?lasting, "logging level set");
