@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use agent::Options;
 use agent::launcher::{Launcher, zygote};
 use api::agent::{AcknowledgeUpdate, Agenting, KillTask, ListFiles, ReadFile, Registered, RunTask};
-use api::agent::{Chunk, FileError};
+use api::agent::{Chunk, FileError, ToExecutor};
 use api::executor::Exit;
 use api::master::{ExecutorExited, Mastering, Register, UpdateStatus};
 use executor::{Calls, Executor};
@@ -377,7 +377,8 @@ fn too_long() {
     });
 }
 
-/// An executor as a framework's author would write one: its tasks end at the second of them.
+/// An executor as a framework's author would write one: its tasks end at the second of them, and it
+/// does when it is told to.
 #[derive(Default)]
 struct Counter {
     tasks: Vec<TaskId>,
@@ -391,8 +392,11 @@ impl Executor for Counter {
             for task_id in &self.tasks {
                 calls.update(calls.status(task_id, TaskState::Finished));
             }
-            calls.stop();
         }
+    }
+
+    fn message(&mut self, _: Vec<u8>, calls: &mut Calls<'_, Self>) {
+        calls.stop();
     }
 
     fn kill(&mut self, _: TaskId, _: Option<KillPolicy>, _: &mut Calls<'_, Self>) {}
@@ -422,6 +426,12 @@ fn an_executor_of_a_framework_runs_its_tasks() {
             [TaskState::Running, TaskState::Finished].map(|state| (id.to_owned(), state))
         });
         assert_eq!(states, expected.concat());
+        let stop = ToExecutor {
+            framework_id: framework().id.unwrap(),
+            executor_id: executor.executor_id.clone(),
+            data: Vec::new(),
+        };
+        cluster.node.tell(&cluster.agent, stop);
         let exited: ExecutorExited = cluster.master.expect().await;
         assert_eq!(
             (exited.executor_id.as_str(), exited.exit),
