@@ -131,7 +131,7 @@ mod tests {
         let other = Ensemble::new(&[d, c, b.clone()], &b.0).unwrap();
         assert_eq!(one.here(), other.here());
         assert_eq!((one.masters(), one.quorum()), (3, 2));
-        let alone = Ensemble::new(&[a.clone()], &a.0).unwrap();
+        let alone = Ensemble::new(std::slice::from_ref(&a), &a.0).unwrap();
         assert_eq!((alone.masters(), alone.quorum()), (1, 1));
     }
 
