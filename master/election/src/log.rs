@@ -6,6 +6,7 @@
 
 use std::future::pending;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
@@ -43,6 +44,12 @@ impl LogContest {
     pub fn new(log: Log, storage: LogStorage) -> LogContest {
         LogContest { log, storage }
     }
+
+    /// The process of the replica: when it ends, this master can neither vote nor lead any more.
+    #[must_use]
+    pub fn replica(&self) -> &Upid {
+        self.log.replica().upid()
+    }
 }
 
 impl Contest for LogContest {
@@ -55,6 +62,9 @@ impl Contest for LogContest {
         let candidate = self.clone();
         let log = self.log.clone();
         async move {
+            // Without its replica a master is no candidate.
+            let asked = log.status().await;
+            asked.map_err(|error| ElectionError(Arc::new(error)))?;
             drop(tokio::task::spawn_local(candidate.stand(tell)));
             let resign = async move {
                 // In vain when the replica has ended, and its leadership with it.

@@ -314,6 +314,34 @@ fn masters_that_cannot_lead_say_what_is_missing() {
 }
 
 #[test]
+fn a_master_whose_directory_cannot_be_used_says_what_to_do() {
+    let place = Place::new();
+    let work_dir = place.path().join("x");
+    let log = work_dir.join("log");
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let words = [
+        "master".to_owned(),
+        "--ip=127.0.0.1".to_owned(),
+        format!("--port={port}"),
+        format!("--masters=127.0.0.1:{port}"),
+        format!("--work-dir={}", work_dir.display()),
+    ];
+    let words = words.each_ref().map(String::as_str);
+    fs::create_dir_all(&log).unwrap();
+    fs::write(log.join("superblock"), "somebody's notes").unwrap();
+    fs::write(log.join("notes.txt"), "and more").unwrap();
+    let done = place.run(&words);
+    assert_eq!(done.code, Some(1));
+    assert!(
+        done.stderr.contains("the other masters fill it"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
 fn a_cluster_with_three_masters_goes_on_without_the_one_that_leads() {
     let cluster = Cluster::start(&["--masters=3", "--agents=1"]);
     let (sleeper, task) = cluster.sleeper(&[]);

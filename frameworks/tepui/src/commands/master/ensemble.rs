@@ -7,8 +7,10 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, Result, bail};
 use election::{BadMasters, Ensemble, Masters, Place};
-use libproc::Node;
+use libproc::{Node, Upid};
 use master::Stand;
+use replog::LogError;
+use replog::store::StoreError;
 
 use super::{Args, Registry};
 use crate::commands::daemon::Listen;
@@ -135,19 +137,27 @@ fn is_of_this_machine(ip: IpAddr) -> bool {
 }
 
 impl Members {
-    /// Opens the replica, and stands for election.
+    /// Opens the replica, and stands for election; gives the replica, without which this master
+    /// should end.
     ///
     /// # Errors
     /// When the files of the replica cannot be used.
-    pub(super) async fn stand(&self, node: &Node, options: master::Options) -> Result<Stand> {
+    pub(super) async fn stand(
+        &self,
+        node: &Node,
+        options: master::Options,
+    ) -> Result<(Stand, Upid)> {
         let (masters, quorum) = (self.ensemble.masters(), self.ensemble.quorum());
         let shown = self.directory.display();
         let log = self
             .ensemble
             .options(replog::Place::Directory(self.directory.clone()));
         let opened = Ensemble::open(node, log).await;
-        let (contest, state) =
-            opened.with_context(|| format!("could not open the log of the masters in {shown}"))?;
+        let (contest, state) = opened.map_err(|error| {
+            let advice = advice(&error);
+            let what = format!("could not run this master with its log in {shown}{advice}");
+            anyhow::Error::new(error).context(what)
+        })?;
         tracing::info!(
             masters,
             quorum,
@@ -155,7 +165,31 @@ impl Members {
             log = %shown,
             "a quorum of the masters must be there for one to lead"
         );
-        Ok(master::stand(node, options, contest, state))
+        let replica = contest.replica().clone();
+        Ok((master::stand(node, options, contest, state), replica))
+    }
+}
+
+/// What to do when the files of a replica cannot be used.
+fn advice(error: &LogError) -> &'static str {
+    let LogError::Store(error) = error else {
+        return "";
+    };
+    match error {
+        StoreError::Foreign { .. } => {
+            ": spell the masters in --masters as they were when it was made, or give a --work-dir of \
+             its own; where that is lost, an empty one will do, and the other masters fill it"
+        }
+        StoreError::InUse { .. } => ": stop the other process, or give another --work-dir",
+        StoreError::Full { .. } => ": make room there, or give another --work-dir",
+        StoreError::Version { .. } => {
+            ": run the version of this program that wrote it, or a later one"
+        }
+        StoreError::Io { .. } | StoreError::Damaged(_) => {
+            ": see to the disk and its permissions; where it is lost, an empty directory will do, and \
+             the other masters fill it"
+        }
+        _ => "",
     }
 }
 

@@ -173,18 +173,21 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         let child = args.child;
         let stand = match (&masters, &args.zk) {
             (Some(masters), _) => Some(masters.stand(&node, options(args.clone())?).await?),
-            (None, Some(url)) => Some(stand(&node, url, &args)?),
+            (None, Some(url)) => {
+                let stand = stand(&node, url, &args)?;
+                let herald = stand.herald().clone();
+                Some((stand, herald))
+            }
             (None, None) => None,
         };
-        if let Some(stand) = stand {
+        if let Some((stand, needed)) = stand {
             let upid = master::master_of(&node).upid().clone();
             tracing::info!(%upid, version = api::VERSION, "master started");
-            let herald = stand.herald().clone();
             let stop = || async {
                 stand.stop().await;
                 node.shutdown().await;
             };
-            daemon::serve_as(&node, &upid, &herald, signals, child, stop).await?;
+            daemon::serve_as(&node, &upid, &needed, signals, child, stop).await?;
             return Ok(ExitCode::SUCCESS);
         }
         let master = match registry_file(&args)? {
