@@ -5,8 +5,8 @@
 //! stands around it, agents that pretend and clients that ask, lives here and shares the machine.
 
 pub mod calls;
-mod client;
-mod crowd;
+pub(crate) mod client;
+pub(crate) mod crowd;
 mod hello;
 mod master;
 pub mod schedulers;
@@ -15,7 +15,10 @@ pub mod state;
 use serde::Serialize;
 
 /// Prints a report, for people or as JSON.
-fn print<R: Serialize + std::fmt::Display>(report: &R, json: bool) -> anyhow::Result<()> {
+pub(crate) fn print<R: Serialize + std::fmt::Display>(
+    report: &R,
+    json: bool,
+) -> anyhow::Result<()> {
     if json {
         println!("{}", serde_json::to_string_pretty(report)?);
     } else {

@@ -9,12 +9,16 @@ use std::time::Duration;
 
 use api::agent::{AgentReport, Agenting, GetAgent};
 use api::master::Mastering;
+use election::Detector;
 use libproc::sim::{World, turmoil};
 use libproc::{Accepts, AskError, ExitReason, Node, Pid, Wire};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use replog::store::MemoryDisk;
 use sdk::{Calls, Framework, Remote};
 use types::FrameworkInfo;
 
-use crate::hosts::{MASTER_HOST, Shape};
+use crate::hosts::{Shape, Way};
 use crate::record::Record;
 use crate::simulation::node_at;
 use crate::tape::{Tape, Taped};
@@ -34,7 +38,14 @@ pub struct Cluster(Rc<Inner>);
 struct Inner {
     world: World,
     shape: Shape,
-    master: Pid<Mastering>,
+    /// To the master.
+    way: Way,
+    /// Who leads, as the script sees it.
+    leader: Detector,
+    /// Those of masters that are several.
+    disks: BTreeMap<String, MemoryDisk>,
+    /// What is left on a disk that lost its power.
+    chance: RefCell<StdRng>,
     record: Record,
     work_dir: tempfile::TempDir,
     node: Node,
@@ -52,12 +63,16 @@ struct Host {
 
 /// What the rest of this crate needs.
 impl Cluster {
-    pub(crate) fn new(world: World, node: Node, shape: Shape, master: Pid<Mastering>) -> Cluster {
+    pub(crate) fn new(world: World, node: Node, shape: Shape, way: Way) -> Cluster {
         let work_dir = tempfile::tempdir().expect("there is a directory for temporary files");
+        let disk = |host: String| (host, MemoryDisk::new());
         let cluster = Cluster(Rc::new(Inner {
+            chance: RefCell::new(StdRng::seed_from_u64(world.seed())),
+            disks: shape.master_hosts().into_iter().map(disk).collect(),
+            leader: way.from(&node),
             world,
             shape,
-            master,
+            way,
             record: Record::default(),
             work_dir,
             node,
@@ -70,9 +85,18 @@ impl Cluster {
     }
 
     pub(crate) fn fixed_hosts(&self) -> Vec<String> {
-        let mut hosts = vec![MASTER_HOST.to_owned()];
+        let mut hosts = self.0.shape.master_hosts();
         hosts.extend(self.0.shape.agent_hosts());
         hosts
+    }
+
+    pub(crate) fn way(&self) -> &Way {
+        &self.0.way
+    }
+
+    /// The disk of a master that is one of several.
+    pub(crate) fn disk(&self, host: &str) -> &MemoryDisk {
+        &self.0.disks[host]
     }
 
     pub(crate) fn record(&self) -> &Record {
@@ -117,12 +141,15 @@ impl Cluster {
         &self.0.shape
     }
 
-    /// The address of the master.
-    pub fn master(&self) -> &Pid<Mastering> {
-        &self.0.master
+    /// The host of the master that leads; none while none of several does.
+    pub fn leading_host(&self) -> Option<String> {
+        match self.0.shape.masters {
+            1 => self.0.shape.master_hosts().pop(),
+            _ => self.0.record.pages().leads.first().cloned(),
+        }
     }
 
-    /// All hosts: that of the master, those of the agents, those of frameworks.
+    /// All hosts: those of masters, of agents, and of frameworks.
     pub fn hosts(&self) -> Vec<String> {
         self.0.hosts.borrow().keys().cloned().collect()
     }
@@ -132,15 +159,16 @@ impl Cluster {
         &self.0.node
     }
 
-    /// Asks the master something an operator may ask.
+    /// Asks the master that leads something an operator may ask.
     ///
     /// # Errors
-    /// When the master is not there.
+    /// When none is there.
     pub async fn ask<M: Wire>(&self, message: M) -> Result<M::Result, AskError>
     where
         Mastering: Accepts<M>,
     {
-        self.node().ask(&self.0.master, message).await
+        let leader = self.0.leader.leader().ok_or(AskError::Unreachable)?;
+        self.node().ask(&leader.pid, message).await
     }
 
     /// What the agent on a host has in its books.
@@ -243,7 +271,11 @@ impl Cluster {
             .tape(&host, |tape| tape.id().cloned())
             .or(info.id.clone());
         let info = FrameworkInfo { id, ..info };
-        let mut handle = sdk::start(&node, self.0.master.clone(), framework, info)?;
+        let master: sdk::Master = match &self.0.way {
+            Way::To(master) => master.clone().into(),
+            Way::Among(_) => self.0.way.from(&node).into(),
+        };
+        let mut handle = sdk::start(&node, master, framework, info)?;
         slot.replace(Some(handle.remote()));
         let ended = handle.ended().await;
         if let Err(sdk::Error::Crashed(ExitReason::Panicked(text))) = &ended {
@@ -314,6 +346,9 @@ impl Cluster {
         if !self.0.world.is_crashed(host) {
             self.0.world.crash(host).await;
             self.0.record.crashed(host);
+            if let Some(disk) = self.0.disks.get(host) {
+                disk.crash(&mut *self.0.chance.borrow_mut());
+            }
         }
     }
 
@@ -329,6 +364,26 @@ impl Cluster {
     /// Cuts the link between two hosts: what is sent over it vanishes.
     pub fn cut(&self, a: &str, b: &str) {
         self.0.world.partition(a, b);
+    }
+
+    /// Cuts a host off from all others.
+    pub fn isolate(&self, host: &str) {
+        self.others(host)
+            .iter()
+            .for_each(|other| self.cut(host, other));
+    }
+
+    /// Undoes any cut between a host and all others.
+    pub fn rejoin(&self, host: &str) {
+        self.others(host)
+            .iter()
+            .for_each(|other| self.repair(host, other));
+    }
+
+    fn others(&self, host: &str) -> Vec<String> {
+        let mut hosts = self.hosts();
+        hosts.retain(|other| other != host);
+        hosts
     }
 
     /// Cuts one direction of a link.

@@ -19,7 +19,7 @@ use super::files::beside;
 use super::reads::Read;
 use super::refusal::{Refusal, header_text, only_post};
 use crate::failover::Farewell;
-use crate::maintenance::Done;
+use crate::maintenance::{Done, not_stored};
 use crate::process::MasterProcess;
 use crate::registry::Operation;
 
@@ -149,7 +149,10 @@ impl MasterProcess {
             CallBody::Teardown(teardown) => {
                 self.teardown_named(FrameworkId::new(teardown.framework_id.value).ok(), ctx)?;
             }
-            CallBody::UpdateWeights(update) => self.update_weights(update)?,
+            CallBody::UpdateWeights(update) => {
+                let weights = weights_of(update)?;
+                return Ok(later(|done| self.update_weights(weights, done, ctx)));
+            }
             CallBody::SetLoggingLevel(call) => self.set_logging_level(call, ctx)?,
             other => {
                 let text = format!("{} is not implemented by this master yet", other.kind());
@@ -200,30 +203,24 @@ impl MasterProcess {
         Ok(())
     }
 
-    /// Weights are kept in the registry.
-    pub(super) fn update_weights(&mut self, update: call::UpdateWeights) -> Result<(), Refusal> {
-        let mut weights = Vec::new();
-        for (i, info) in update.weight_infos.into_iter().enumerate() {
-            let wrong = |field: &str, text: String| {
-                let field = format!("update_weights.weight_infos[{i}].{field}");
-                Refusal::unfit(API, &Unfit { field, text })
-            };
-            let role = Role::new(info.role.unwrap_or_default());
-            let role = role.map_err(|error| wrong("role", error.to_string()))?;
-            let weight = allocator::Weight::from_f64(info.weight);
-            let weight = weight.map_err(|error| wrong("weight", error.to_string()))?;
-            weights.push((role, weight));
-        }
-        tracing::info!(?weights, "weights updated");
-        self.options.weights.extend(weights.iter().cloned());
+    /// Changes weights, once the registry has them.
+    pub(super) fn update_weights(&mut self, weights: Weights, done: Done, ctx: &mut Context<Self>) {
         let thousandths = weights
             .iter()
             .map(|(role, weight)| (role.clone(), weight.thousandths()));
         let operation = Operation::SetWeights(thousandths.collect());
-        drop(self.registrar.apply(operation));
-        self.orders
-            .give(move |allocator, _| allocator.update_weights(weights));
-        Ok(())
+        let stored = self.registrar.apply(operation);
+        ctx.defer(stored, move |this, outcome, _| {
+            if let Err(error) = outcome {
+                return done(Err(not_stored(&error)));
+            }
+            tracing::info!(?weights, "weights updated");
+            this.options.weights.extend(weights.iter().cloned());
+            this.orders
+                .give(move |allocator, _| allocator.update_weights(weights));
+            this.settle();
+            done(Ok(()));
+        });
     }
 
     fn get_flags(&self) -> response::GetFlags {
@@ -254,8 +251,28 @@ fn done() -> Response {
     Response::new(Body::Full(Bytes::new()))
 }
 
+/// Weights of roles.
+pub(super) type Weights = Vec<(Role, allocator::Weight)>;
+
+/// Reads what weights are to be.
+pub(super) fn weights_of(update: call::UpdateWeights) -> Result<Weights, Refusal> {
+    let infos = update.weight_infos.into_iter().enumerate();
+    let read = infos.map(|(i, info)| {
+        let wrong = |field: &str, text: String| {
+            let field = format!("update_weights.weight_infos[{i}].{field}");
+            Refusal::unfit(API, &Unfit { field, text })
+        };
+        let role = Role::new(info.role.unwrap_or_default());
+        let role = role.map_err(|error| wrong("role", error.to_string()))?;
+        let weight = allocator::Weight::from_f64(info.weight);
+        let weight = weight.map_err(|error| wrong("weight", error.to_string()))?;
+        Ok((role, weight))
+    });
+    read.collect()
+}
+
 /// Answers when something is done, or refused.
-fn later(act: impl FnOnce(Done)) -> Answer {
+pub(super) fn later(act: impl FnOnce(Done)) -> Answer {
     let (answer, later) = Later::new();
     act(Box::new(move |outcome| {
         answer.send(outcome.map_or_else(Response::from, |()| done()));

@@ -6,4 +6,5 @@ mod agents;
 mod chaos;
 mod frameworks;
 mod master;
+mod masters;
 mod real;
