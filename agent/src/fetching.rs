@@ -40,6 +40,7 @@ impl Agent {
         let start = Request { uris }.to_bytes();
         let fetch = LaunchRequest {
             container_id: format!("{container_id}{SUFFIX}"),
+            outlives_agent: false,
             what: What::Builtin { start },
             ..request.clone()
         };

@@ -148,6 +148,7 @@ impl Agent {
             sandbox: sandbox.directory().to_owned(),
             user,
             limits: Vec::new(),
+            outlives_agent: false,
             what,
         })
     }
