@@ -75,7 +75,7 @@ tests! {
     a_zygote_without_an_agent_refuses_to_start
     what_outlives_an_agent_is_found_by_the_next
     an_end_nobody_saw_is_told_until_it_is_written_down
-    a_zygote_that_dies_without_an_agent_is_not_found
+    a_zygote_that_dies_is_not_found
 }
 
 /// The built-in executor of these tests: does what its start says.
