@@ -27,6 +27,8 @@ mod sweep;
 mod wire;
 pub mod zygote;
 
+pub(crate) use sweep::kill_all as end_orphans;
+
 pub use handle::{Launcher, Survival, Survivors};
 
 use std::{collections::BTreeMap, fmt, future::Future, path::PathBuf, pin::Pin, time::Duration};

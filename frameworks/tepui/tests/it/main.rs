@@ -10,6 +10,7 @@ mod failover;
 mod listings;
 mod log;
 mod python;
+mod recovery;
 mod run;
 mod security;
 mod support;
