@@ -156,9 +156,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             advertise_ip: args.advertise_ip,
             advertise_port: args.advertise_port,
         };
-        let node = listen.bind(args.security.load()?).await?;
-        let child = args.child;
-        let recover = args.recover;
+        let (child, recover, security) = (args.child, args.recover, args.security.load()?);
         let mut options = options(args, master)?;
         let work_dir = &options.work_dir;
         let store = match (recover, options.strict) {
@@ -169,9 +167,6 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             directory: work_dir.join(LAUNCHERS),
             patience: options.recovery_timeout,
         };
-        if let Some(masters) = &elected {
-            options.detector = Some(Detector::of(masters, &node).await?);
-        }
         let started = Launcher::start_surviving(&executable(), &["zygote"], &survival);
         let (launcher, events, survivors) =
             started.context("could not start the process that starts tasks")?;
@@ -182,7 +177,17 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             tracing::info!(ended, "ended what outlived the agent before, and forgot it");
             return Ok(ExitCode::SUCCESS);
         }
-        let agent = agent::recover(&node, options, launch, events, store)?;
+        let node = listen.bind(security).await?;
+        if let Some(masters) = &elected {
+            options.detector = Some(Detector::of(masters, &node).await?);
+        }
+        let agent = match agent::recover(&node, options, launch, events, store) {
+            Ok(agent) => agent,
+            Err(error) => {
+                node.shutdown().await;
+                return Err(error.into());
+            }
+        };
         tracing::info!(upid = %agent.upid(), %master, version = api::VERSION, "agent started");
         let stop = |unregister| agent::stop(&node, &agent, unregister);
         tokio::select! {

@@ -20,7 +20,14 @@ fn agent(place: &Place, master: &str, port: &str, flags: &[&str]) -> (Program, S
     let work_dir = format!("--work-dir={}", place.path().join("agent").display());
     let (master, port) = (format!("--master={master}"), format!("--port={port}"));
     let resources = "--resources=cpus:100;mem:100000;disk:100";
-    let words = ["agent", "--ip=127.0.0.1", &port, &master, &work_dir, resources];
+    let words = [
+        "agent",
+        "--ip=127.0.0.1",
+        &port,
+        &master,
+        &work_dir,
+        resources,
+    ];
     let program = Program::start(place.tepui(&[&words, flags].concat()));
     let upid = program.line(|line| line.starts_with("agent@127.0.0.1:"));
     program.error_line(|line| line.contains("registered with master"));
@@ -41,7 +48,10 @@ fn await_running(place: &Place, at: &str, tasks: usize) {
     loop {
         let all = place.run(&["ps", "--json", at]).json();
         let all = all.as_array().unwrap();
-        let running = all.iter().filter(|task| task["state"] == "TASK_RUNNING").count();
+        let running = all
+            .iter()
+            .filter(|task| task["state"] == "TASK_RUNNING")
+            .count();
         if running == tasks {
             return;
         }
@@ -72,7 +82,9 @@ fn sleepers(place: &Place) -> BTreeSet<i32> {
 
 fn sleep_of(place: &Place) -> String {
     let name = place.path().to_string_lossy();
-    let sum: u32 = name.bytes().fold(0, |sum, byte| (sum * 31 + u32::from(byte)) % 100_000);
+    let sum: u32 = name
+        .bytes()
+        .fold(0, |sum, byte| (sum * 31 + u32::from(byte)) % 100_000);
     format!("1{sum:05}")
 }
 
@@ -85,14 +97,19 @@ fn tasks_outlive_an_agent_that_is_killed_and_their_ends_are_told_once() {
     let id = agent_id(&place, &at);
 
     let (count, seconds) = (format!("--instances={TASKS}"), sleep_of(&place));
-    let words = ["run", &at, "--checkpoint", "--json", "--mem=1", &count, "--"];
+    let words = [
+        "run",
+        &at,
+        "--checkpoint",
+        "--json",
+        "--mem=1",
+        &count,
+        "--",
+    ];
     let sleepers_run = Program::start(place.tepui(&[&words[..], &["sleep", &seconds]].concat()));
     let (go, gone) = (place.path().join("go"), place.path().join("gone"));
     let (go_text, gone_text) = (go.display(), gone.display());
-    let line = format!(
-        "while ! [ -e {go_text} ]; do sleep 0.05; done; (sleep 0.2; touch {gone_text}) & exit 7"
-    );
-    let line = line.replace("(sleep 0.2; touch", "(touch").replace(") &", ");");
+    let line = format!("while ! [ -e {go_text} ]; do sleep 0.05; done; touch {gone_text}; exit 7");
     let words = ["run", &at, "--checkpoint", "--json", &line];
     let ends_meanwhile = Program::start(place.tepui(&words));
     let bound = Program::start(place.tepui(&["run", &at, "--json", "--name=bound", "sleep 1000"]));
@@ -110,12 +127,19 @@ fn tasks_outlive_an_agent_that_is_killed_and_their_ends_are_told_once() {
     let (ended, _) = ends_meanwhile.end();
     assert_eq!(ended.code(), Some(7));
     let (lost, _) = bound.end();
-    assert_eq!(lost.code(), Some(125), "a task without checkpoints ends with its agent");
+    assert_eq!(
+        lost.code(),
+        Some(125),
+        "a task without checkpoints ends with its agent"
+    );
     await_running(&place, &at, TASKS);
     assert_eq!(sleepers(&place), before);
 
     // What the second agent starts is as good, and an orderly end is no other.
-    assert_eq!(place.run(&["run", &at, "--checkpoint", "exit 3"]).code, Some(3));
+    assert_eq!(
+        place.run(&["run", &at, "--checkpoint", "exit 3"]).code,
+        Some(3)
+    );
     stop(second);
     assert_eq!(sleepers(&place), before);
     let (third, _) = agent(&place, &address, &port, &[]);
@@ -148,7 +172,15 @@ fn an_agent_whose_checkpoints_are_damaged_says_what_to_do_and_begins_anew_when_t
     let at = format!("--master={address}");
     let (first, port) = agent(&place, &address, "0", &[]);
     let id = agent_id(&place, &at);
-    let words = ["run", &at, "--checkpoint", "--json", "--", "sleep", &sleep_of(&place)];
+    let words = [
+        "run",
+        &at,
+        "--checkpoint",
+        "--json",
+        "--",
+        "sleep",
+        &sleep_of(&place),
+    ];
     let sleeper = Program::start(place.tepui(&words));
     await_running(&place, &at, 1);
     first.signal(Signal::SIGKILL);
@@ -162,7 +194,11 @@ fn an_agent_whose_checkpoints_are_damaged_says_what_to_do_and_begins_anew_when_t
     let words = ["agent", "--ip=127.0.0.1", &at, &work_dir, &flag];
     let refused = place.run(&words);
     assert_eq!(refused.code, Some(1));
-    assert!(refused.stderr.contains("--recover=cleanup"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("--recover=cleanup"),
+        "{}",
+        refused.stderr
+    );
     assert!(!refused.stderr.contains("panicked"), "{}", refused.stderr);
     assert_eq!(sleepers(&place).len(), 1, "it ends nothing by itself");
 
@@ -171,7 +207,13 @@ fn an_agent_whose_checkpoints_are_damaged_says_what_to_do_and_begins_anew_when_t
     assert!(sleepers(&place).is_empty());
     let (second, _) = agent(&place, &address, &port, &[]);
     let agents: Json = place.run(&["agents", "--json", &at]).json();
-    assert!(agents.as_array().unwrap().iter().any(|agent| agent["id"] != id.as_str()));
+    assert!(
+        agents
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|agent| agent["id"] != id.as_str())
+    );
     drop(sleeper);
     stop(second);
     stop(master);
