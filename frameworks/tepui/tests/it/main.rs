@@ -11,6 +11,7 @@ mod listings;
 mod log;
 mod masters;
 mod python;
+mod recovery;
 mod run;
 mod security;
 mod support;
