@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+use state::Encoded;
 use types::{AgentId, ExecutorId, Filters, KillPolicy, Offer, OfferId, Operation, Role};
 use types::{TaskId, TaskInfo};
 
@@ -78,6 +80,18 @@ pub enum Call {
         /// Which.
         task_ids: Vec<TaskId>,
     },
+    /// Keep a value under a name; what is called from here on waits until it is kept.
+    Store {
+        /// The name of the variable.
+        name: String,
+        /// Its value.
+        value: Encoded,
+    },
+    /// Keep a variable no longer.
+    Expunge {
+        /// The name of the variable.
+        name: String,
+    },
     /// Come back with a token.
     After {
         /// When.
@@ -112,6 +126,8 @@ impl Call {
             | Call::ShutdownExecutor { .. }
             | Call::Message { .. }
             | Call::Reconcile { .. }
+            | Call::Store { .. }
+            | Call::Expunge { .. }
             | Call::After { .. }
             | Call::Stop(_) => &[],
         };
@@ -296,6 +312,30 @@ impl Calls {
     pub fn reconcile(&mut self, task_ids: impl IntoIterator<Item = TaskId>) {
         let task_ids = task_ids.into_iter().collect();
         self.list.push(Call::Reconcile { task_ids });
+    }
+}
+
+/// What must survive.
+impl Calls {
+    /// Keeps a value under a name, for [`on_restored`](crate::Framework::on_restored) of whoever
+    /// comes after. Nothing that is called after it leaves before the value is kept: no launch, no
+    /// kill, no acknowledgement of the update that is being handled, no answer to a
+    /// [`Remote::ask`](crate::Remote::ask). All that one turn stores is kept together.
+    ///
+    /// A framework that runs without a [state](crate::Options::kept_in) keeps nothing, and goes on.
+    /// A value without an encoding ends the framework.
+    pub fn store<T: Serialize>(&mut self, name: impl Into<String>, value: &T) {
+        let name = name.into();
+        match Encoded::of(&name, value) {
+            Ok(value) => self.list.push(Call::Store { name, value }),
+            Err(error) => self.fail(error.to_string()),
+        }
+    }
+
+    /// Keeps a variable no longer.
+    pub fn expunge(&mut self, name: impl Into<String>) {
+        let name = name.into();
+        self.list.push(Call::Expunge { name });
     }
 }
 

@@ -14,6 +14,8 @@ impl Session {
         match (self.subscription(), call) {
             (_, Call::After { delay, token }) => vec![Output::Timer(delay, token)],
             (_, Call::Stop(stop)) => self.stop(stop),
+            // The keeper has them.
+            (_, Call::Store { .. } | Call::Expunge { .. }) => vec![],
             (
                 subscription,
                 Call::Accept {
