@@ -20,6 +20,7 @@ pub struct Calls {
     /// Opens the ids of tasks that were given none.
     prefix: String,
     launched: u64,
+    now_ms: u64,
 }
 
 /// One thing a framework wants done.
@@ -80,6 +81,11 @@ pub enum Call {
         /// Which.
         task_ids: Vec<TaskId>,
     },
+    /// Ask what became of these tasks, which were launched on these agents, or were about to be.
+    ReconcileOn {
+        /// Which, and where.
+        tasks: Vec<(TaskId, AgentId)>,
+    },
     /// Keep a value under a name; what is called from here on waits until it is kept.
     Store {
         /// The name of the variable.
@@ -126,6 +132,7 @@ impl Call {
             | Call::ShutdownExecutor { .. }
             | Call::Message { .. }
             | Call::Reconcile { .. }
+            | Call::ReconcileOn { .. }
             | Call::Store { .. }
             | Call::Expunge { .. }
             | Call::After { .. }
@@ -160,7 +167,25 @@ impl Calls {
             list: Vec::new(),
             prefix,
             launched: 0,
+            now_ms: 0,
         }
+    }
+
+    /// The time of this turn, in milliseconds since 1970: a framework that asks nothing else for
+    /// it can be tested and simulated.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// The same calls in a turn at this time, in milliseconds since 1970.
+    #[must_use]
+    pub fn at(mut self, now_ms: u64) -> Calls {
+        self.now_ms = now_ms;
+        self
+    }
+
+    pub(crate) fn set_now(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
     }
 
     /// What was called so far, in order, and not taken.
@@ -312,6 +337,13 @@ impl Calls {
     pub fn reconcile(&mut self, task_ids: impl IntoIterator<Item = TaskId>) {
         let task_ids = task_ids.into_iter().collect();
         self.list.push(Call::Reconcile { task_ids });
+    }
+
+    /// [`reconcile`](Calls::reconcile) for who kept also where its tasks were to be launched: one
+    /// that never reached its agent is then told to be gone, where otherwise it is only unknown.
+    pub fn reconcile_on(&mut self, tasks: impl IntoIterator<Item = (TaskId, AgentId)>) {
+        let tasks = tasks.into_iter().collect();
+        self.list.push(Call::ReconcileOn { tasks });
     }
 }
 

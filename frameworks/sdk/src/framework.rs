@@ -1,5 +1,8 @@
 //! The trait an author writes: what to decide when something happens.
 
+use std::time::Duration;
+
+use api::master::AgentSummary;
 use types::{Offer, OfferId, TaskStatus};
 
 use crate::calls::Calls;
@@ -68,6 +71,15 @@ pub trait Framework: Send + Unpin + 'static {
     /// Every task that was launched gets here sooner or later in a state that
     /// [is terminal](types::TaskState::is_terminal), also one that never reached its agent.
     fn on_update(&mut self, update: TaskUpdate, calls: &mut Calls);
+
+    /// How often [`on_agents`](Framework::on_agents) is wanted.
+    fn watches_agents(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The agents of the cluster and all that they have: when the framework has subscribed, and
+    /// from then on as often as [`watches_agents`](Framework::watches_agents) says. Not over HTTP.
+    fn on_agents(&mut self, _agents: Vec<AgentSummary>, _calls: &mut Calls) {}
 
     /// An agent was lost, or an executor. The tasks have their own updates.
     fn on_failure(&mut self, _failure: Failure, _calls: &mut Calls) {}

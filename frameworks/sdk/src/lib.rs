@@ -119,7 +119,7 @@ pub use line::Master;
 pub use pool::OfferPool;
 pub use post_mortem::{FailedTask, reason};
 pub use process::SchedulerProcess;
-pub use run::{Options, run, run_async, run_with};
+pub use run::{Options, run, run_async, run_beside, run_with};
 pub use sandbox::{Part, STDERR, STDOUT, Sandbox, SandboxError};
 pub use security::{SecurityFiles, SecurityFilesError};
 pub use start::{Handle, Remote, Starting, start, start_with, start_within};

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use api::master::GetAgents;
 use api::scheduler::{
     Failure, FromExecutor, Offers, Rejected, Rescind, Scheduling, Subscribed, Update,
 };
@@ -44,6 +45,8 @@ pub struct SchedulerProcess<F> {
     pub(crate) session: Session,
     line: Line,
     demand: Demand,
+    /// How often it was asked which agents there are.
+    surveys: u64,
     pub(crate) agents: Agents,
     /// Where what must survive is kept, once it was read.
     pub(crate) keeping: Option<Keeping>,
@@ -86,6 +89,7 @@ impl<F: Framework> SchedulerProcess<F> {
             calls: Calls::with_prefix(prefix),
             session: Session::new(info, patience, env::rng()),
             demand: Demand::default(),
+            surveys: 0,
             agents: Agents::default(),
             keeping: None,
             state: wiring.state,
@@ -201,7 +205,11 @@ impl<F: Framework> SchedulerProcess<F> {
             Event::Update(update) => Some(update.clone()),
             _ => None,
         };
+        let subscribed = matches!(event, Event::Subscribed(_));
         self.turn(|framework, calls| event.show(framework, calls), ctx);
+        if subscribed {
+            self.survey(ctx);
+        }
         if let Some(update) = failed {
             self.explain(self.session.id(), update, ctx);
         }
@@ -225,6 +233,7 @@ impl<F: Framework> SchedulerProcess<F> {
         ctx: &mut Context<Self>,
     ) -> Option<R> {
         self.end.as_ref()?;
+        self.calls.set_now(env::unix_ms());
         let result = turn(&mut self.framework, &mut self.calls);
         for call in self.calls.take() {
             if let Some(call) = self.keep(call) {
@@ -234,6 +243,26 @@ impl<F: Framework> SchedulerProcess<F> {
         let wish = self.demand.look(env::unix_ms(), self.framework.demand());
         self.wish(wish, ctx);
         Some(result)
+    }
+
+    /// Asks which agents there are, and again as often as the author wants.
+    fn survey(&mut self, ctx: &mut Context<Self>) {
+        let (Some(every), Some(master)) = (self.framework.watches_agents(), self.line.pid()) else {
+            return;
+        };
+        self.surveys += 1;
+        let number = self.surveys;
+        let asked = ctx.ask_within(&master.clone(), GetAgents {}, every);
+        ctx.defer(asked, move |this, agents, ctx| {
+            if let Ok(agents) = agents {
+                this.visit(|framework, calls| framework.on_agents(agents, calls), ctx);
+            }
+            ctx.after(every, move |this, ctx| {
+                if this.surveys == number {
+                    this.survey(ctx); // unless another subscription has begun over
+                }
+            });
+        });
     }
 
     /// Has the master know whether offers are wanted.

@@ -20,7 +20,7 @@ use crate::keeping::KeptIn;
 use crate::leading;
 use crate::line::Master;
 use crate::security::SecurityFiles;
-use crate::start::{Starting, start_with};
+use crate::start::{Remote, Starting, start_with};
 
 /// Where the master of a cluster on one's own machine is.
 const DEFAULT_MASTER: &str = "127.0.0.1:5050";
@@ -58,6 +58,21 @@ pub async fn run_async<F: Framework>(
     framework: F,
     info: FrameworkInfo,
     options: Options,
+) -> Result {
+    run_beside(framework, info, options, |_, _| {}).await
+}
+
+/// [`run_async`] of a framework that others come to: `beside` is called with its node and the means
+/// to reach it when it has begun, which one of several does when it leads, to spawn the processes
+/// that serve them.
+///
+/// # Errors
+/// See [`run`].
+pub async fn run_beside<F: Framework>(
+    framework: F,
+    info: FrameworkInfo,
+    options: Options,
+    beside: impl FnOnce(&Node, Remote<F>),
 ) -> Result {
     let masters = Masters::from_str(&options.master);
     let elected = masters
@@ -120,6 +135,7 @@ pub async fn run_async<F: Framework>(
     let started = start_with(&node, master, framework, info, starting);
     let result = match started {
         Ok(mut handle) => {
+            beside(&node, handle.remote());
             let mut asked = false;
             loop {
                 tokio::select! {

@@ -5,5 +5,6 @@
 mod agents;
 mod chaos;
 mod frameworks;
+mod kept;
 mod master;
 mod real;

@@ -23,6 +23,10 @@ pub(crate) struct Keeping {
 }
 
 /// Something that leaves the framework.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "answers are rare, and a box would cost every message an allocation"
+)]
 pub(crate) enum Effect {
     /// What the session says.
     Output(Output),

@@ -161,6 +161,7 @@ impl<F: Framework> Stage<F> {
 
     /// Runs `visit` in a turn of the framework.
     pub fn visit<R>(&mut self, visit: impl FnOnce(&mut F, &mut Calls) -> R) -> R {
+        self.calls.set_now(self.now_ms);
         let result = visit(&mut self.framework, &mut self.calls);
         self.carry_out();
         result
@@ -251,6 +252,7 @@ impl<F: Framework> Stage<F> {
         self.suppressed = false;
         self.offers.clear();
         let kept: Kept = self.kept.clone().into_iter().collect();
+        self.calls.set_now(self.now_ms);
         let restored = self.framework.on_restored(kept, &mut self.calls);
         assert!(
             restored.is_ok(),
@@ -385,6 +387,7 @@ impl<F: Framework> Stage<F> {
         if self.stopped {
             return;
         }
+        self.calls.set_now(self.now_ms);
         turn(&mut self.framework, &mut self.calls);
         let life = self.life;
         self.carry_out();
@@ -468,6 +471,10 @@ impl<F: Framework> Stage<F> {
             Call::Suppress { .. } => self.suppressed = true,
             Call::Kill { task_id, .. } => self.cue(2, Cue::End(task_id.clone(), TaskState::Killed)),
             Call::Reconcile { task_ids } => self.reconcile(task_ids),
+            Call::ReconcileOn { tasks } => {
+                let task_ids: Vec<_> = tasks.iter().map(|(id, _)| id.clone()).collect();
+                self.reconcile(&task_ids);
+            }
             Call::After { delay, token } => {
                 self.cue(delay.as_millis() as u64, Cue::Timer(*token, self.life));
             }
