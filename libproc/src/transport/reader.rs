@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
@@ -22,6 +22,7 @@ use super::frame::{self, BadFrame, FRAME_MAX, Frame, Kind, LENGTH, WINDOW, WINDO
 use super::peer::Peer;
 use super::sending::PeerReply;
 use crate::ask::AskError;
+use crate::blob;
 use crate::dead::DeadReason;
 use crate::lane::AnyLane;
 use crate::letter::{Asker, ReplyTo, Sender};
@@ -69,6 +70,8 @@ pub(super) struct Reader<'a> {
     overfull: bool,
     /// So many answers wait to be read by the peer that it may ask nothing.
     busy: bool,
+    /// Whole frames that were read and not taken in yet: blobs in them are parts of it.
+    arrived: Bytes,
     /// Frames of the ordered lane that came while something was full.
     held: BytesMut,
     /// How many bytes that was when it was last said.
@@ -96,6 +99,7 @@ impl<'a> Reader<'a> {
             full: false,
             overfull: false,
             busy: false,
+            arrived: Bytes::new(),
             held: BytesMut::new(),
             noted: 0,
             taken: 0,
@@ -115,6 +119,10 @@ impl<'a> Reader<'a> {
             if unread.is_empty() && small >= SMALL_READS {
                 (unread, room, small) = (BytesMut::new(), READ_MIN, 0);
                 self.spare = None;
+            }
+            if !unread.try_reclaim(room) {
+                // What is still a part of it is likely to be handled at once.
+                yield_once().await;
             }
             unread.reserve(room);
             let count = if self.waits() {
@@ -144,11 +152,13 @@ impl<'a> Reader<'a> {
 
     /// Takes in what was read, a slice at a time.
     async fn digest(&mut self, unread: &mut BytesMut) -> io::Result<()> {
+        let whole = whole_frames(unread).map_err(|bad| self.refuse(&bad))?;
+        self.arrived = unread.split_to(whole).freeze();
         let mut looks = 0;
         loop {
             (self.busy, self.overfull) = self.peer.pressure(self.epoch);
             self.deliver();
-            let digested = self.digest_slice(unread);
+            let digested = self.digest_slice();
             self.deliver();
             let more = digested.map_err(|bad| self.refuse(&bad))?;
             self.tell_taken();
@@ -156,7 +166,10 @@ impl<'a> Reader<'a> {
             // What fills a mailbox is often handled at once.
             let look = self.waits() && looks < FULL_LOOKS;
             if !more && !look {
-                return Ok(());
+                return match whole_frames(unread) {
+                    Ok(_) => Ok(()), // the beginning of one at most
+                    Err(bad) => Err(self.refuse(&bad)),
+                };
             }
             looks += u32::from(look);
             self.slice = 0;
@@ -165,7 +178,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes in up to a slice; whether there is more that could be taken in at once.
-    fn digest_slice(&mut self, unread: &mut BytesMut) -> Result<bool, BadFrame> {
+    fn digest_slice(&mut self) -> Result<bool, BadFrame> {
         if !self.held.is_empty() && !self.waits() {
             let mut held = std::mem::take(&mut self.held);
             let passed = self.pass(&held, false);
@@ -179,8 +192,14 @@ impl<'a> Reader<'a> {
                 self.held = BytesMut::new();
             }
         }
-        let passed = self.pass(unread, true)?;
-        unread.advance(passed);
+        let mut arrived = std::mem::take(&mut self.arrived);
+        let shared = blob::share(&arrived);
+        let passed = self.pass(&arrived, true);
+        drop(shared);
+        arrived.advance(passed?);
+        if !arrived.is_empty() {
+            self.arrived = arrived;
+        }
         Ok(self.slice >= SLICE)
     }
 
@@ -444,6 +463,21 @@ impl Drop for Reader<'_> {
         }
         self.bury_held(reason);
         self.peer.holds(0);
+    }
+}
+
+/// Bytes of the whole frames that `bytes` begin with.
+///
+/// # Errors
+/// When they begin with what is no frame. What is none behind whole ones is found after those.
+fn whole_frames(bytes: &[u8]) -> Result<usize, BadFrame> {
+    let mut whole = 0;
+    loop {
+        match frame::split(&bytes[whole..]) {
+            Ok(Some(frame)) => whole += frame.length(),
+            Err(bad) if whole == 0 => return Err(bad),
+            Ok(None) | Err(_) => return Ok(whole),
+        }
     }
 }
 
