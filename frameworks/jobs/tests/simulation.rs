@@ -176,10 +176,9 @@ fn whatever_fails_every_job_comes_to_its_end() {
         simulate(seed, Shape::default(), async move |cluster| {
             let jobs = start(&cluster);
             let ids = submit(&cluster, &jobs, flow()).await;
-            let hosts: Vec<String> = ["master", "agent-1", "agent-2", "agent-3", "jobs"]
-                .map(str::to_owned)
-                .into();
-            let episodes = faults::episodes(seed, &hosts, 8, 60 * SECOND);
+            let masters = cluster.shape().master_hosts();
+            let others = ["agent-1", "agent-2", "agent-3", "jobs"].map(str::to_owned);
+            let episodes = faults::episodes(seed, &masters, &others, 8, 60 * SECOND);
             faults::play(&cluster, &episodes).await;
             cluster.heal().await;
             all_over(&cluster, &jobs).await;
