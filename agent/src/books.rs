@@ -11,7 +11,7 @@ use api::executor::Executing;
 use libproc::Pid;
 use types::TaskStatus;
 use types::{ContainerId, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo, Reason, Resources};
-use types::{Task, TaskId, TaskInfo, TaskState};
+use types::{Role, Task, TaskId, TaskInfo, TaskState};
 
 use crate::history::History;
 
@@ -63,6 +63,14 @@ pub(crate) struct Executor {
     pub(crate) queued: VecDeque<Batch>,
     /// The last of its tasks that are over and acknowledged.
     pub(crate) ended: VecDeque<Task>,
+}
+
+impl Executor {
+    /// The role its resources were offered to: that of its tasks.
+    pub(crate) fn role(&self) -> Role {
+        let first = self.tasks.values().chain(&self.ended).next();
+        first.map(|task| task.role.clone()).unwrap_or_default()
+    }
 }
 
 /// Tasks that are launched together.

@@ -212,7 +212,8 @@ impl MasterProcess {
     }
 }
 
-fn not_stored(error: &crate::registrar::RegistrarError) -> Refusal {
+/// The registry did not take a change: nothing was done.
+pub(crate) fn not_stored(error: &crate::registrar::RegistrarError) -> Refusal {
     let text = format!("the registry did not take it: {error}");
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)
 }

@@ -5,12 +5,13 @@ use api::v1::authentication::Realm;
 use api::v1::master::call::UpdateWeights;
 use api::v1::target::parameter;
 use bytes::Bytes;
-use libproc::http::{Body, Method, Request, Response, Routes, StatusCode};
+use libproc::http::{self, Body, Method, Request, Response, Routes, StatusCode};
 use libproc::prelude::Context;
 use serde::Serialize;
 use types::FrameworkId;
 
 use super::json;
+use crate::http::operator::later;
 use crate::http::refusal::{Refusal, only_post};
 use crate::process::MasterProcess;
 
@@ -34,8 +35,10 @@ pub(super) fn routes(routes: &mut Routes<MasterProcess>) {
     routes.any("teardown", |master, request, ctx| {
         answered(master, &request, |master| teardown(master, &request, ctx))
     });
-    routes.any("weights", |master, request, _| {
-        answered(master, &request, |master| weights(master, &request))
+    routes.any("weights", |master, request, ctx| {
+        let admitted = master.admit_client(&request, Realm::MasterReadWrite);
+        let answer = admitted.and_then(|_| weights(master, &request, ctx));
+        answer.unwrap_or_else(|refusal| Response::from(refusal).into())
     });
     routes.any("quota", |master, request, _| {
         answered(master, &request, |_| quota(&request))
@@ -84,18 +87,22 @@ struct Weight<'a> {
 }
 
 /// GET /weights, and PUT to change some of them
-fn weights(master: &mut MasterProcess, request: &Request) -> Answer {
+fn weights(
+    master: &mut MasterProcess,
+    request: &Request,
+    ctx: &mut Ctx,
+) -> Result<http::Answer, Refusal> {
     if request.method() == Method::PUT {
         let weight_infos: Vec<WeightInfo> = serde_json::from_slice(request.body())
             .map_err(|error| Refusal::bad(format!("Failed to parse weights: {error}")))?;
-        master.update_weights(UpdateWeights { weight_infos })?;
-        return Ok(done());
+        let update = UpdateWeights { weight_infos };
+        return Ok(later(|done| master.update_weights(update, done, ctx)));
     }
     let weights = master.options.weights.iter().map(|(role, weight)| Weight {
         role: role.as_str(),
         weight: weight.thousandths() as f64 / 1_000.0,
     });
-    json(request, &weights.collect::<Vec<_>>())
+    json(request, &weights.collect::<Vec<_>>()).map(http::Answer::from)
 }
 
 #[derive(Serialize)]
