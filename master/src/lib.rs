@@ -53,7 +53,6 @@ mod reregistration;
 mod status;
 mod subscription;
 mod validation;
-mod weights;
 
 use api::master::Mastering;
 use libproc::{Node, Pid};

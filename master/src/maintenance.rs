@@ -212,7 +212,6 @@ impl MasterProcess {
     }
 }
 
-/// The registry did not take a change: nothing was done.
 pub(crate) fn not_stored(error: &crate::registrar::RegistrarError) -> Refusal {
     let text = format!("the registry did not take it: {error}");
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)

@@ -203,7 +203,7 @@ impl Agent {
         let executors = self.books.frameworks();
         for executor in executors.flat_map(|(_, framework)| framework.executors.values()) {
             for (task_id, task) in &executor.tasks {
-                let queued = executor.queued.iter().any(|batch| batch.has(task_id));
+                let queued = executor.queued.iter().any(|(_, batch)| batch.has(task_id));
                 let message = told(&self.report(task));
                 match (task.state.is_terminal(), queued) {
                     (true, _) => tasks.terminated_tasks.push(message),

@@ -107,7 +107,7 @@ fn framework(
 fn executor(executor: &Executor) -> Value {
     let waits = |task: &&Task| {
         let mut queued = executor.queued.iter();
-        queued.any(|batch| batch.has(&task.task_id))
+        queued.any(|(_, batch)| batch.has(&task.task_id))
     };
     let (queued, launched): (Vec<_>, Vec<_>) = executor.tasks.values().partition(waits);
     let mut used = executor.info.resources.clone();

@@ -229,6 +229,7 @@ fn executors_that_nobody_waits_for_are_sent_away() {
             executor_id: executor.executor_id.clone(),
             container_id: executor.container_id.clone(),
             executor: stranger.pid(),
+            tasks: vec![],
         };
         let container_id = ContainerId::new("unknown").unwrap();
         let unknown = RegisterExecutor {

@@ -5,8 +5,8 @@
 //! stands around it, agents that pretend and clients that ask, lives here and shares the machine.
 
 pub mod calls;
-mod client;
-mod crowd;
+pub(crate) mod client;
+pub(crate) mod crowd;
 mod cycles;
 mod hello;
 mod master;
@@ -30,7 +30,7 @@ pub struct Output {
 
 impl Output {
     /// Shows a report everywhere it is to go.
-    fn show<R: Serialize + std::fmt::Display>(&self, report: &R) -> anyhow::Result<()> {
+    pub(crate) fn show<R: Serialize + std::fmt::Display>(&self, report: &R) -> anyhow::Result<()> {
         if self.json.as_deref() != Some("-".as_ref()) {
             println!("{report}");
         }

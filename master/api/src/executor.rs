@@ -39,6 +39,8 @@ protocol! {
             #[serde(with = "serde_bytes")]
             data: Vec<u8>,
         };
+        /// The agent was started again and knows you: register again.
+        message Reconnect {};
         /// End all tasks, then yourself, within the grace period you were given.
         message Shutdown {};
     }

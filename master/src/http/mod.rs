@@ -37,7 +37,6 @@ mod watching;
 use api::v1::authentication::Realm;
 use libproc::prelude::*;
 
-pub(crate) use operator::API;
 pub(crate) use page::Clerk;
 pub(crate) use stream::Stream;
 pub(crate) use terms::Terms;

@@ -13,18 +13,19 @@ use bytes::Bytes;
 use libproc::http::{Answer, Body, Request, Respond as _, Response, StatusCode, header};
 use libproc::prelude::{Context, Later};
 use tracing::level_filters::LevelFilter;
-use types::{AgentId, DrainConfig, FrameworkId, MAX_TASK_DURATION};
+use types::{AgentId, DrainConfig, FrameworkId, MAX_TASK_DURATION, Role};
 
 use super::files::beside;
 use super::page::Page;
 use super::reads::Read;
 use super::refusal::{Refusal, header_text, only_post};
 use crate::failover::Farewell;
-use crate::maintenance::Done;
+use crate::maintenance::{Done, not_stored};
 use crate::process::MasterProcess;
+use crate::registry::Operation;
 
 /// What the calls are called in what is said of them.
-pub(crate) const API: &str = "master::Call";
+const API: &str = "master::Call";
 
 /// POST /api/v1
 pub(crate) fn serve(
@@ -153,7 +154,8 @@ impl MasterProcess {
                 self.teardown_named(FrameworkId::new(teardown.framework_id.value).ok(), ctx)?;
             }
             CallBody::UpdateWeights(update) => {
-                return Ok(later(|done| self.update_weights(update, done, ctx)));
+                let weights = weights_of(update)?;
+                return Ok(later(|done| self.update_weights(weights, done, ctx)));
             }
             CallBody::SetLoggingLevel(call) => self.set_logging_level(call, ctx)?,
             other => {
@@ -206,6 +208,26 @@ impl MasterProcess {
         Ok(())
     }
 
+    /// Changes weights, once the registry has them.
+    pub(super) fn update_weights(&mut self, weights: Weights, done: Done, ctx: &mut Context<Self>) {
+        let thousandths = weights
+            .iter()
+            .map(|(role, weight)| (role.clone(), weight.thousandths()));
+        let operation = Operation::SetWeights(thousandths.collect());
+        let stored = self.registrar.apply(operation);
+        ctx.defer(stored, move |this, outcome, _| {
+            if let Err(error) = outcome {
+                return done(Err(not_stored(&error)));
+            }
+            tracing::info!(?weights, "weights updated");
+            this.options.weights.extend(weights.iter().cloned());
+            this.orders
+                .give(move |allocator, _| allocator.update_weights(weights));
+            this.settle();
+            done(Ok(()));
+        });
+    }
+
     fn get_flags(&self) -> response::GetFlags {
         let flags = self.flags().into_iter();
         let flags = flags.map(|(name, value)| Flag {
@@ -242,6 +264,26 @@ impl MasterProcess {
 /// What was asked for is done.
 fn done() -> Response {
     Response::new(Body::Full(Bytes::new()))
+}
+
+/// Weights of roles.
+pub(super) type Weights = Vec<(Role, allocator::Weight)>;
+
+/// Reads what weights are to be.
+pub(super) fn weights_of(update: call::UpdateWeights) -> Result<Weights, Refusal> {
+    let infos = update.weight_infos.into_iter().enumerate();
+    let read = infos.map(|(i, info)| {
+        let wrong = |field: &str, text: String| {
+            let field = format!("update_weights.weight_infos[{i}].{field}");
+            Refusal::unfit(API, &Unfit { field, text })
+        };
+        let role = Role::new(info.role.unwrap_or_default());
+        let role = role.map_err(|error| wrong("role", error.to_string()))?;
+        let weight = allocator::Weight::from_f64(info.weight);
+        let weight = weight.map_err(|error| wrong("weight", error.to_string()))?;
+        Ok((role, weight))
+    });
+    read.collect()
 }
 
 /// Answers when something is done, or refused.
