@@ -48,7 +48,11 @@ impl Agent {
         );
         self.once_written(ctx, |agent, ctx| {
             let executor = agent.books.in_container(&container_id);
-            match executor.is_some_and(|executor| executor.phase == Phase::Starting) {
+            // One that somebody else runs may have registered by now.
+            let wanted = |executor: &mut Executor| {
+                matches!(executor.phase, Phase::Starting | Phase::Running)
+            };
+            match executor.is_some_and(wanted) {
                 true => agent.launch_with(uris, request, container_id, ctx),
                 false => agent.container_ended(&container_id, None, ctx), // killed meanwhile
             }
