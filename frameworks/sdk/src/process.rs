@@ -69,10 +69,7 @@ impl<F: Framework> SchedulerProcess<F> {
             framework,
             calls: Calls::with_prefix(prefix),
             session: Session::new(info, patience, env::rng()),
-            detector: match &wiring.master {
-                Master::Elected(detector) => Some(detector.clone()),
-                Master::Process(_) | Master::Http(_) => None,
-            },
+            detector: Line::detector_of(&wiring.master),
             line: Line::new(wiring.master),
             door: Some(Door { visits, closed }),
             _open: open,
