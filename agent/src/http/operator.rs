@@ -1,5 +1,7 @@
 //! `POST /api/v1`: the operator API. What only reads is answered, all else with 501.
 
+use std::time::Duration;
+
 use api::v1::agent::{Call, CallBody, Response as Reply, ResponseBody, call, response};
 use api::v1::body::Encoding;
 use api::v1::negotiate::{Form, request_form, response_form};
@@ -45,7 +47,10 @@ impl Agent {
                 check_timeout(&call)?;
                 ResponseBody::GetMetrics(self.get_metrics(ctx))
             }
-            CallBody::GetLoggingLevel => ResponseBody::GetLoggingLevel(logging_level()),
+            CallBody::GetLoggingLevel => {
+                let level = logging_level();
+                ResponseBody::GetLoggingLevel(response::GetLoggingLevel { level })
+            }
             CallBody::ListFiles(call) => {
                 let found = self.found(&call.path)?;
                 return Ok(later(self, ctx, move || list_files(&found, encoding)));
@@ -123,13 +128,23 @@ impl Agent {
             let whole = "Failed to validate agent::Call: 'set_logging_level.duration'";
             Refusal::bad(format!("{whole} {text}"))
         })?;
+        self.turn_log(call.level, lasting, ctx)
+    }
+
+    /// Logs as much as this level says, for so long.
+    pub(super) fn turn_log(
+        &mut self,
+        level: u32,
+        lasting: Duration,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), Refusal> {
         let Some(log) = self.options.log.clone() else {
             let text = "The log of this agent cannot be turned up";
             return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, text));
         };
         let failed = |text: String| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text);
-        log.set(call.level).map_err(failed)?;
-        tracing::info!(level = call.level, ?lasting, "logging level set");
+        log.set(level).map_err(failed)?;
+        tracing::info!(level, ?lasting, "logging level set");
         self.log_turns += 1;
         let turn = self.log_turns;
         ctx.after(lasting, move |agent, _| {
@@ -263,14 +278,12 @@ fn version() -> response::GetVersion {
 }
 
 /// The level that is logged, as glog counts: 0 is what an operator wants to know.
-fn logging_level() -> response::GetLoggingLevel {
-    let current = LevelFilter::current();
-    let level = match current {
+pub(super) fn logging_level() -> u32 {
+    match LevelFilter::current() {
         LevelFilter::TRACE => 2,
         LevelFilter::DEBUG => 1,
         _ => 0,
-    };
-    response::GetLoggingLevel { level }
+    }
 }
 
 fn check_timeout(call: &call::GetMetrics) -> Result<(), Refusal> {

@@ -169,13 +169,23 @@ impl MasterProcess {
             let field = "set_logging_level.duration".to_owned();
             Refusal::unfit(API, &Unfit { field, text })
         })?;
+        self.turn_log(call.level, lasting, ctx)
+    }
+
+    /// Logs as much as this level says, for so long.
+    pub(super) fn turn_log(
+        &mut self,
+        level: u32,
+        lasting: Duration,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), Refusal> {
         let Some(log) = self.options.log.clone() else {
             let text = "The log of this master cannot be turned up";
             return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, text));
         };
         let failed = |text: String| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text);
-        log.set(call.level).map_err(failed)?;
-        tracing::info!(level = call.level, ?lasting, "logging level set");
+        log.set(level).map_err(failed)?;
+        tracing::info!(level, ?lasting, "logging level set");
         self.log_turns += 1;
         let turn = self.log_turns;
         ctx.after(lasting, move |this, _| {
@@ -289,7 +299,7 @@ fn grace(time: api::v1::Duration) -> Result<Duration, Refusal> {
 
 /// How much the master says in its log, as the original counts: 0 is what it says of itself, more
 /// is for those who search for a fault.
-fn logging_level() -> u32 {
+pub(super) fn logging_level() -> u32 {
     match LevelFilter::current() {
         LevelFilter::TRACE => 2,
         LevelFilter::DEBUG => 1,
