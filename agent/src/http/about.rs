@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::v1::agent::call::SetLoggingLevel;
 use api::v1::authentication::Realm;
 use api::v1::verbosity::toggled;
 use libproc::http::{Answer, Request, Respond as _, Response, StatusCode};
@@ -33,7 +34,9 @@ pub(super) fn toggle(agent: &mut Agent, request: Request, ctx: &mut Context<Agen
     let asked = toggled(request.uri().query().unwrap_or_default());
     let turned = match asked.map_err(Refusal::bad) {
         Ok(None) => return Response::text(format!("{}\n", logging_level())).into(),
-        Ok(Some((level, lasting))) => agent.turn_log(level, lasting, ctx),
+        Ok(Some((level, duration))) => {
+            agent.set_logging_level(SetLoggingLevel { level, duration }, ctx)
+        }
         Err(refusal) => Err(refusal),
     };
     turned

@@ -181,6 +181,7 @@ impl Rig {
             executor_id: executor.executor_id.clone(),
             container_id: executor.container_id.clone(),
             executor: executor.probe.pid(),
+            tasks: vec![],
         };
         self.node.tell(&self.agent, message);
     }

@@ -78,6 +78,9 @@ pub(crate) struct Args {
     /// Ends tasks that take longer, such as 90secs
     #[arg(long, value_name = "DURATION", value_parser = flags::duration)]
     max_completion_time: Option<Duration>,
+    /// Lets the tasks go on while their agent is restarted
+    #[arg(long)]
+    checkpoint: bool,
     /// Waits for larger agents when no agent can ever take the task
     #[arg(long)]
     wait: bool,
@@ -110,7 +113,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let mut info = FrameworkInfo::new(format!("run {}", work.name)).role(args.role.clone());
     info.user.clone_from(&args.user);
     info.failover_timeout = FAILOVER;
-    info.checkpoint = false;
+    info.checkpoint = args.checkpoint;
     super::alone(async {
         let client = Client::new(&args.master).await?;
         let master = match args.http {

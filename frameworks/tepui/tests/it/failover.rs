@@ -28,7 +28,7 @@ pub(crate) fn leader(place: &Place, masters: &str) -> String {
 }
 
 /// Waits until the task runs as the leading master knows it.
-fn await_running(place: &Place, masters: &str, task: &str) {
+pub(crate) fn await_running(place: &Place, masters: &str, task: &str) {
     let at = format!("--master={masters}");
     let until = Instant::now() + PATIENCE;
     loop {

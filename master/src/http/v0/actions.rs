@@ -2,17 +2,17 @@
 
 use api::v1::WeightInfo;
 use api::v1::authentication::Realm;
-use api::v1::master::call::UpdateWeights;
+use api::v1::master::call::{SetLoggingLevel, UpdateWeights};
 use api::v1::target::parameter;
 use api::v1::verbosity::toggled;
 use bytes::Bytes;
-use libproc::http::{Body, Method, Request, Respond as _, Response, Routes, StatusCode};
+use libproc::http::{self, Body, Method, Request, Respond as _, Response, Routes, StatusCode};
 use libproc::prelude::Context;
 use serde::Serialize;
 use types::FrameworkId;
 
 use super::json;
-use crate::http::operator::logging_level;
+use crate::http::operator::{later, logging_level, weights_of};
 use crate::http::refusal::{Refusal, only_post};
 use crate::process::MasterProcess;
 
@@ -37,8 +37,9 @@ pub(super) fn routes(routes: &mut Routes<MasterProcess>) {
     routes.any("teardown", |master, request, ctx| {
         answered(master, &request, |master| teardown(master, &request, ctx))
     });
-    routes.any("weights", |master, request, _| {
-        answered(master, &request, |master| weights(master, &request))
+    routes.any("weights", |master, request, ctx| match *request.method() {
+        Method::PUT => put_weights(master, &request, ctx),
+        _ => answered(master, &request, |master| weights(master, &request)).into(),
     });
     routes.any("quota", |master, request, _| {
         answered(master, &request, |_| quota(&request))
@@ -94,14 +95,22 @@ struct Weight<'a> {
     weight: f64,
 }
 
-/// GET /weights, and PUT to change some of them
-fn weights(master: &mut MasterProcess, request: &Request) -> Answer {
-    if request.method() == Method::PUT {
+/// PUT /weights, to change some of them
+fn put_weights(master: &mut MasterProcess, request: &Request, ctx: &mut Ctx) -> http::Answer {
+    let admitted = master.admit_client(request, Realm::MasterReadWrite);
+    let weights = admitted.and_then(|_| {
         let weight_infos: Vec<WeightInfo> = serde_json::from_slice(request.body())
             .map_err(|error| Refusal::bad(format!("Failed to parse weights: {error}")))?;
-        master.update_weights(UpdateWeights { weight_infos })?;
-        return Ok(done());
+        weights_of(UpdateWeights { weight_infos })
+    });
+    match weights {
+        Ok(weights) => later(|done| master.update_weights(weights, done, ctx)),
+        Err(refusal) => Response::from(refusal).into(),
     }
+}
+
+/// GET /weights
+fn weights(master: &mut MasterProcess, request: &Request) -> Answer {
     let weights = master.options.weights.iter().map(|(role, weight)| Weight {
         role: role.as_str(),
         weight: weight.thousandths() as f64 / 1_000.0,
@@ -112,10 +121,10 @@ fn weights(master: &mut MasterProcess, request: &Request) -> Answer {
 /// /logging/toggle: what the level of the log is, or another for some time
 fn toggle(master: &mut MasterProcess, request: &Request, ctx: &mut Ctx) -> Answer {
     let asked = toggled(request.uri().query().unwrap_or_default()).map_err(Refusal::bad)?;
-    let Some((level, lasting)) = asked else {
+    let Some((level, duration)) = asked else {
         return Ok(Response::text(format!("{}\n", logging_level())));
     };
-    master.turn_log(level, lasting, ctx)?;
+    master.set_logging_level(SetLoggingLevel { level, duration }, ctx)?;
     Ok(done())
 }
 
