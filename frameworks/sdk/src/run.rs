@@ -107,9 +107,10 @@ pub async fn run_beside<F: Framework>(
             let master = options.master.clone();
             let leader = found.map_err(|_| Error::NoMaster { master })?;
             match http {
-                // From then on it is redirected.
                 true => {
-                    HttpMaster::secured(&leader.pid.upid().address().to_string(), &security)?.into()
+                    let address = leader.pid.upid().address().to_string();
+                    let master = HttpMaster::secured(&address, &security)?;
+                    master.following(detector).into()
                 }
                 false => detector.into(),
             }
