@@ -49,8 +49,6 @@ pub(crate) struct Agent {
     pub(crate) timeouts: HashMap<ContainerId, Timer>,
     pub(crate) stopping: Option<Stopping>,
     pub(crate) draining: Option<Draining>,
-    /// Counts how often the log was turned up: the end of an earlier time is void.
-    pub(crate) log_turns: u64,
     /// Executors that wait for what their commands want.
     pub(crate) fetching: HashMap<ContainerId, LaunchRequest>,
     pub(crate) started_ms: u64,
@@ -125,7 +123,6 @@ impl Agent {
             timeouts: HashMap::new(),
             stopping: None,
             draining,
-            log_turns: 0,
             fetching: HashMap::new(),
             started_ms: env::unix_ms(),
             counters: Counters::default(),

@@ -12,7 +12,7 @@ use libproc::Pid;
 use serde::{Deserialize, Serialize};
 use types::TaskStatus;
 use types::{ContainerId, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo, Reason, Resources};
-use types::{Task, TaskId, TaskInfo, TaskState};
+use types::{Role, Task, TaskId, TaskInfo, TaskState};
 
 use crate::checkpoints::Key;
 use crate::history::History;
@@ -70,6 +70,14 @@ pub(crate) struct Executor {
     pub(crate) queued: VecDeque<(u64, Batch)>,
     /// The last of its tasks that are over and acknowledged.
     pub(crate) ended: VecDeque<Task>,
+}
+
+impl Executor {
+    /// The role its resources were offered to: that of its tasks.
+    pub(crate) fn role(&self) -> Role {
+        let first = self.tasks.values().chain(&self.ended).next();
+        first.map(|task| task.role.clone()).unwrap_or_default()
+    }
 }
 
 /// Tasks that are launched together.

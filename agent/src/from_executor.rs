@@ -1,10 +1,12 @@
 //! What executors say.
 
+use std::collections::BTreeMap;
+
 use api::agent::{ExecutorUpdate, RegisterExecutor, TaskOf, ToFramework};
 use api::executor::{Acknowledged, Executing, Launch, LaunchGroup, Registered, Shutdown};
 use libproc::prelude::*;
 use types::TaskStatus;
-use types::{ExecutorId, ExecutorKind, FrameworkId, Reason, Source, TaskId, TaskState};
+use types::{ExecutorId, ExecutorKind, FrameworkId, Reason, Role, Source, TaskId, TaskState};
 
 use crate::agent::Agent;
 use crate::books::{Batch, Executor, Phase};
@@ -123,13 +125,19 @@ impl Agent {
         // All that was for it may have been killed meanwhile.
         let idle = executor.info.kind != ExecutorKind::Command
             && executor.tasks.values().all(|task| task.state.is_terminal());
+        let roles = executor.tasks.iter();
+        let roles = roles.map(|(id, task)| (id.clone(), task.role.clone()));
+        let roles: BTreeMap<TaskId, Role> = roles.collect();
         if let Some(timer) = self.timeouts.remove(&container_id) {
             ctx.cancel(timer);
         }
         for batch in queued {
+            let first = batch.tasks().first();
+            let role = first.and_then(|task| roles.get(&task.task_id));
+            let role = role.cloned().unwrap_or_default();
             match batch {
-                Batch::Task(task) => ctx.tell(process, Launch { task }),
-                Batch::Group(tasks) => ctx.tell(process, LaunchGroup { tasks }),
+                Batch::Task(task) => ctx.tell(process, Launch { task, role }),
+                Batch::Group(tasks) => ctx.tell(process, LaunchGroup { tasks, role }),
             }
         }
         if idle {
@@ -156,6 +164,7 @@ impl Agent {
             framework: framework.info.clone(),
             agent: self.info.clone(),
             container_id: executor.container_id.clone(),
+            role: executor.role(),
         };
         ctx.tell(process, registered);
     }

@@ -6,6 +6,7 @@ pub mod actors;
 pub mod allocation;
 pub mod api;
 pub mod log;
+pub mod masters;
 pub mod measure;
 pub mod remote;
 pub mod tasks;

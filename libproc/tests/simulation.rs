@@ -51,6 +51,20 @@ async fn ask_again(node: &Node, counter: &Pid<Counting>) -> u64 {
 }
 
 #[test]
+fn a_quiet_peer_that_is_well_stays_connected() {
+    sim::check(sim::seeds(1), |seed| {
+        coarse(seed).run(async |world| {
+            let counter = serve_counter(&world, "counter").await;
+            let asking = world.start("asking").await;
+            // Pings are answered, many times over, while the ask is not.
+            let held = asking.ask(&counter, Hold {});
+            let held = tokio::time::timeout(300 * SECOND, held).await;
+            assert!(held.is_err(), "nothing broke");
+        });
+    });
+}
+
+#[test]
 fn a_cut_is_noticed_and_a_repair_heals_it() {
     sim::check(sim::seeds(3), |seed| {
         coarse(seed).run(async |world| {

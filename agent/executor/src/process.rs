@@ -350,7 +350,7 @@ impl<E: Executor> Handler<Registered> for ExecutorProcess<E> {
 
 impl<E: Executor> Handler<Launch> for ExecutorProcess<E> {
     type Result = ();
-    fn handle(&mut self, Launch { task }: Launch, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Launch { task, .. }: Launch, ctx: &mut Context<Self>) {
         if self.session.life != Life::Working {
             return tracing::debug!(task = %task.task_id, "launch after the end ignored");
         }
@@ -360,7 +360,7 @@ impl<E: Executor> Handler<Launch> for ExecutorProcess<E> {
 
 impl<E: Executor> Handler<LaunchGroup> for ExecutorProcess<E> {
     type Result = ();
-    fn handle(&mut self, LaunchGroup { tasks }: LaunchGroup, ctx: &mut Context<Self>) {
+    fn handle(&mut self, LaunchGroup { tasks, .. }: LaunchGroup, ctx: &mut Context<Self>) {
         if self.session.life != Life::Working {
             let tasks = tasks.len();
             return tracing::debug!(tasks, "launch of a group after the end ignored");

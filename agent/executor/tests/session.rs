@@ -81,6 +81,7 @@ fn identity() -> Identity {
 fn registered() -> Registered {
     let executor_id = identity().executor_id;
     Registered {
+        role: Default::default(),
         executor: ExecutorInfo::custom(executor_id, CommandInfo::shell("executor")),
         framework: FrameworkInfo::new("f"),
         agent: AgentInfo::new("host", 5051, Resources::new()),
@@ -169,8 +170,20 @@ fn an_update_is_told_again_until_it_is_acknowledged() {
         drop(rig);
         rig = Rig::registered(Echo::default()).await;
         rig.agent.expect::<ToFramework>().await;
-        rig.node.tell(&rig.executor, Launch { task: task("t") });
-        rig.node.tell(&rig.executor, Launch { task: task("u") });
+        rig.node.tell(
+            &rig.executor,
+            Launch {
+                task: task("t"),
+                role: Default::default(),
+            },
+        );
+        rig.node.tell(
+            &rig.executor,
+            Launch {
+                task: task("u"),
+                role: Default::default(),
+            },
+        );
         let (first, second) = (rig.update().await, rig.update().await);
         assert_eq!(
             (first.task_id.as_str(), second.task_id.as_str()),
@@ -212,7 +225,13 @@ fn words_and_kills_reach_the_author() {
             },
         );
         assert_eq!(rig.agent.expect::<ToFramework>().await.data, b"words");
-        rig.node.tell(&rig.executor, Launch { task: task("t") });
+        rig.node.tell(
+            &rig.executor,
+            Launch {
+                task: task("t"),
+                role: Default::default(),
+            },
+        );
         let running = rig.update().await;
         rig.acknowledge(&running);
         let task_id = running.task_id;
@@ -232,14 +251,26 @@ fn an_executor_that_is_done_leaves_when_its_last_update_is_acknowledged() {
     paused(async {
         let mut rig = Rig::registered(Echo::default()).await;
         rig.agent.expect::<ToFramework>().await;
-        rig.node.tell(&rig.executor, Launch { task: task("t") });
+        rig.node.tell(
+            &rig.executor,
+            Launch {
+                task: task("t"),
+                role: Default::default(),
+            },
+        );
         let running = rig.update().await;
         rig.acknowledge(&running);
         rig.node.tell(&rig.executor, Shutdown {});
         let killed = rig.update().await;
         assert_eq!(killed.state, TaskState::Killed);
         // Nothing comes to one that is about to leave.
-        rig.node.tell(&rig.executor, Launch { task: task("u") });
+        rig.node.tell(
+            &rig.executor,
+            Launch {
+                task: task("u"),
+                role: Default::default(),
+            },
+        );
         let exited = rig.node.exit_of(rig.executor.upid());
         rig.acknowledge(&killed);
         let left = Instant::now();

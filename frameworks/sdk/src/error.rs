@@ -86,6 +86,18 @@ pub enum Error {
     /// The framework gave up, for this reason: see [`Calls::fail`](crate::Calls::fail).
     #[error("{0}")]
     Failed(String),
+    /// What was kept of the framework cannot be read.
+    #[error("could not begin where the framework was")]
+    Restore(#[source] crate::RestoreError),
+    /// What the framework keeps cannot be stored, or it is not known whether it is.
+    #[error("could not keep the state of the framework")]
+    State(#[source] state::Error),
+    /// Another instance of the framework has begun with the same state.
+    #[error("another instance of the framework has taken over")]
+    Superseded,
+    /// The framework could not stand for election.
+    #[error("could not stand for election")]
+    Election(#[source] election::ElectionError),
     /// The framework's own code panicked, or its node was shut down under it.
     #[error("the scheduler {0}")]
     Crashed(libproc::ExitReason),

@@ -108,6 +108,14 @@ impl Line {
         }
     }
 
+    /// The process of the master, unless it is spoken to over HTTP.
+    pub(crate) fn pid(&self) -> Option<&Pid<Mastering>> {
+        match self {
+            Line::Letters { master, .. } => Some(master),
+            Line::Http(_) => None,
+        }
+    }
+
     /// The address of the master, for people.
     pub(crate) fn address(&self) -> String {
         match self {

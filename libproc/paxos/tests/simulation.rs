@@ -38,6 +38,18 @@ const FOUND: &[(u64, &str)] = &[
         6822,
         "a replica without a vote waited for entries nobody needs",
     ),
+    (
+        107_071,
+        "who caught up got fewer entries in a round trip than were written",
+    ),
+    (
+        100_682,
+        "the only one that could lead stood below those it could not promise",
+    ),
+    (
+        103_004,
+        "who caught up with a log of one replica asked for too little at a time",
+    ),
 ];
 
 #[test]

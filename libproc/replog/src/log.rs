@@ -10,7 +10,7 @@ use crate::ledger::Ledger;
 use crate::options::{LogOptions, Place};
 use crate::protocol::{
     AskEnd, AwaitLeader, Bounds, Leadership, Look, Reconfiguration, Reconfigure, ReplicaStatus,
-    Replication,
+    Replication, Resign,
 };
 use crate::reader::Reader;
 use crate::replica::{Beginning, ReplicaProcess};
@@ -92,6 +92,15 @@ impl Log {
         self.ask(AwaitLeader { known }).await
     }
 
+    /// Has the replica give up leading, to the one that is best prepared, which stands at once.
+    /// Nothing happens when it does not lead.
+    ///
+    /// # Errors
+    /// When the replica cannot be asked.
+    pub async fn resign(&self) -> Result<(), LogError> {
+        self.ask(Resign {}).await
+    }
+
     /// Where the log begins and ends: whatever was appended before this was asked is in it, and
     /// this replica can read all of it.
     ///
@@ -164,6 +173,7 @@ fn begin(options: LogOptions) -> Result<Beginning, StoreError> {
     let restored = Ledger::restore(&recovered)?;
     Ok(Beginning {
         damaged: !recovered.damage.is_empty(),
+        unread: recovered.unread,
         options,
         store: Box::new(recovered.store),
         ledger: restored.ledger,

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 use benches::api::{calls, schedulers, state};
-use benches::{actors, allocation, remote, tasks};
+use benches::{actors, allocation, masters, remote, tasks};
 
 /// Measures actors, messages between nodes, tasks, allocation or the API on this machine.
 ///
@@ -79,6 +79,14 @@ Examples:
   tepui bench calls --connections=1 --in-flight=1
 ")]
     Calls(calls::Args),
+    /// Masters of which the one that leads is killed: how soon another accepts a write; and how soon
+    /// many agents with their tasks are in the books of a new one, and what memory that takes
+    #[command(after_help = "\
+Examples:
+  tepui bench failover
+  tepui bench failover --rounds=200 --agents=0 --json
+")]
+    Failover(masters::Args),
     /// Schedulers connected over HTTP: memory of each, and the time to the first offers
     #[command(after_help = "\
 Examples:
@@ -99,6 +107,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         What::Tasks(args) => tasks::run(&program()?, args)?,
         What::State(args) => state::run(&program()?, args)?,
         What::Calls(args) => calls::run(&program()?, args)?,
+        What::Failover(args) => masters::run(&program()?, args)?,
         What::Schedulers(args) => schedulers::run(&program()?, args)?,
         What::Allocation(args) => allocation::run(args),
     }

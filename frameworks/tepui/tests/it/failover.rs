@@ -13,7 +13,7 @@ use crate::zookeeper::ZooKeeper;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The address of the master that leads, once it answers.
-fn leader(place: &Place, masters: &str) -> String {
+pub(crate) fn leader(place: &Place, masters: &str) -> String {
     let at = format!("--master={masters}");
     let until = Instant::now() + PATIENCE;
     loop {
@@ -28,7 +28,7 @@ fn leader(place: &Place, masters: &str) -> String {
 }
 
 /// Waits until the task runs as the leading master knows it.
-fn await_running(place: &Place, masters: &str, task: &str) {
+pub(crate) fn await_running(place: &Place, masters: &str, task: &str) {
     let at = format!("--master={masters}");
     let until = Instant::now() + PATIENCE;
     loop {

@@ -9,6 +9,7 @@ mod errors;
 mod failover;
 mod listings;
 mod log;
+mod masters;
 mod python;
 mod recovery;
 mod run;

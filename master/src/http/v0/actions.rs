@@ -5,12 +5,13 @@ use api::v1::authentication::Realm;
 use api::v1::master::call::UpdateWeights;
 use api::v1::target::parameter;
 use bytes::Bytes;
-use libproc::http::{Body, Method, Request, Response, Routes, StatusCode};
+use libproc::http::{self, Body, Method, Request, Response, Routes, StatusCode};
 use libproc::prelude::Context;
 use serde::Serialize;
 use types::FrameworkId;
 
 use super::json;
+use crate::http::operator::{later, weights_of};
 use crate::http::refusal::{Refusal, only_post};
 use crate::process::MasterProcess;
 
@@ -34,8 +35,9 @@ pub(super) fn routes(routes: &mut Routes<MasterProcess>) {
     routes.any("teardown", |master, request, ctx| {
         answered(master, &request, |master| teardown(master, &request, ctx))
     });
-    routes.any("weights", |master, request, _| {
-        answered(master, &request, |master| weights(master, &request))
+    routes.any("weights", |master, request, ctx| match *request.method() {
+        Method::PUT => put_weights(master, &request, ctx),
+        _ => answered(master, &request, |master| weights(master, &request)).into(),
     });
     routes.any("quota", |master, request, _| {
         answered(master, &request, |_| quota(&request))
@@ -83,14 +85,22 @@ struct Weight<'a> {
     weight: f64,
 }
 
-/// GET /weights, and PUT to change some of them
-fn weights(master: &mut MasterProcess, request: &Request) -> Answer {
-    if request.method() == Method::PUT {
+/// PUT /weights, to change some of them
+fn put_weights(master: &mut MasterProcess, request: &Request, ctx: &mut Ctx) -> http::Answer {
+    let admitted = master.admit_client(request, Realm::MasterReadWrite);
+    let weights = admitted.and_then(|_| {
         let weight_infos: Vec<WeightInfo> = serde_json::from_slice(request.body())
             .map_err(|error| Refusal::bad(format!("Failed to parse weights: {error}")))?;
-        master.update_weights(UpdateWeights { weight_infos })?;
-        return Ok(done());
+        weights_of(UpdateWeights { weight_infos })
+    });
+    match weights {
+        Ok(weights) => later(|done| master.update_weights(weights, done, ctx)),
+        Err(refusal) => Response::from(refusal).into(),
     }
+}
+
+/// GET /weights
+fn weights(master: &mut MasterProcess, request: &Request) -> Answer {
     let weights = master.options.weights.iter().map(|(role, weight)| Weight {
         role: role.as_str(),
         weight: weight.thousandths() as f64 / 1_000.0,

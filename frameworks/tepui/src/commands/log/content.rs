@@ -41,6 +41,7 @@ pub(crate) struct AppendArgs {
 pub(crate) fn append(args: &AppendArgs) -> Result<ExitCode> {
     super::super::alone(async {
         let client = Client::new(&args.log).await?;
+        client.check_writable()?;
         let mut writer = client.log.writer();
         done("start to write", writer.start()).await?;
         let show = |position: Position| match args.json {
@@ -172,6 +173,7 @@ pub(crate) struct TruncateArgs {
 pub(crate) fn truncate(args: &TruncateArgs) -> Result<ExitCode> {
     super::super::alone(async {
         let client = Client::new(&args.log).await?;
+        client.check_writable()?;
         let mut writer = client.log.writer();
         done("start to write", writer.start()).await?;
         done("truncate the log", writer.truncate(Position(args.to))).await?;
