@@ -130,7 +130,11 @@ pub async fn run_beside<F: Framework>(
         },
     };
     let mut candidacy = match options.kept_in.contest() {
-        Some(contest) => Some(leading::lead(&contest, &node, &info).await?),
+        Some(contest) => tokio::select! {
+            biased;
+            interrupt = interrupts.next() => return Ok(interrupt.exit_code()),
+            led = leading::lead(&contest, &node, &info) => Some(led?),
+        },
         None => None,
     };
     let started = start_with(&node, master, framework, info, starting);
