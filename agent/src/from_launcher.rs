@@ -92,10 +92,13 @@ impl Agent {
             };
             self.own_update(&of, fate.state, fate.reason, fate.message.clone(), ctx);
         }
-        // The master knows no executors but the frameworks' own.
-        if let (ExecutorKind::Custom | ExecutorKind::Default, Some(agent_id)) =
-            (kind, self.info.id.clone())
-        {
+        // The master knows no executors but the frameworks' own; one that is to come learns from the
+        // registration which are there.
+        if let (ExecutorKind::Custom | ExecutorKind::Default, Some(agent_id), true) = (
+            kind,
+            self.info.id.clone(),
+            self.registration.is_registered(),
+        ) {
             let (framework_id, executor_id) = (framework_id.clone(), executor_id.clone());
             let exit = status.map_or(Exit::Unknown, exit);
             let message = ExecutorExited {

@@ -119,11 +119,11 @@ impl Agent {
             container_id: &executor.container_id,
             sandbox: sandbox.directory(),
             grace,
-            recovery_timeout: self.recovery_timeout(framework),
+            recovery_timeout: self.recovery_timeout(framework, ctx),
             executable: self.options.executable.as_deref(),
             user: user.as_deref(),
         };
-        let recovery_timeout = self.recovery_timeout(framework);
+        let recovery_timeout = self.recovery_timeout(framework, ctx);
         let credentials = ctx.node().delegate(executor.container_id.as_str());
         let credentials = credentials.map_err(explain)?;
         let mut environment = surroundings.variables(&self.options.environment);
@@ -178,9 +178,15 @@ impl Agent {
         })
     }
 
-    /// How long an executor waits for another agent; none if it ends with this one.
-    fn recovery_timeout(&self, framework: &FrameworkInfo) -> Option<Duration> {
-        let lasts = self.checkpoints.last() && framework.checkpoint;
+    /// How long an executor waits for another agent; none if it ends with this one. What a node gives
+    /// to executors where there are certificates is of no use to its successor.
+    fn recovery_timeout(
+        &self,
+        framework: &FrameworkInfo,
+        ctx: &Context<Self>,
+    ) -> Option<Duration> {
+        let known = !ctx.node().security().is_tls();
+        let lasts = self.checkpoints.last() && framework.checkpoint && known;
         lasts.then_some(self.options.recovery_timeout)
     }
 

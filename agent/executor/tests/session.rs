@@ -310,6 +310,46 @@ fn an_executor_that_loses_its_agent_ends() {
 }
 
 #[test]
+fn an_executor_goes_on_without_its_agent_and_tells_the_next_one_what_is_new() {
+    paused(async {
+        let lasting = Some(Duration::from_secs(900));
+        let mut rig = Rig::start_with(Echo::default(), |process| process.recovering(lasting)).await;
+        let first = rig.agent.expect::<RegisterExecutor>().await;
+        assert_eq!(first.tasks, []);
+        rig.node.tell(&rig.executor, registered());
+        rig.agent.expect::<ToFramework>().await;
+        rig.node.tell(&rig.executor, Launch { task: task("t") });
+        let running = rig.agent.expect::<ExecutorUpdate>().await.status;
+        let name = rig.agent.pid().upid().id().to_owned();
+        let exited = rig.node.exit_of(rig.agent.pid().upid());
+        drop(std::mem::replace(&mut rig.agent, rig.node.probe("nobody")));
+        exited.await;
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        rig.agent = rig.node.probe(&name);
+        let again = rig.agent.expect::<RegisterExecutor>().await;
+        assert_eq!(again.tasks, [TaskId::new("t").unwrap()]);
+        rig.node.tell(&rig.executor, registered());
+        let told = rig.agent.expect::<ExecutorUpdate>().await.status;
+        assert_eq!(told, running);
+    });
+}
+
+#[test]
+fn an_executor_gives_up_when_no_agent_comes_in_time() {
+    paused(async {
+        let lasting = Some(Duration::from_secs(900));
+        let mut rig = Rig::start_with(Echo::default(), |process| process.recovering(lasting)).await;
+        rig.agent.expect::<RegisterExecutor>().await;
+        let since = Instant::now();
+        let exited = rig.node.exit_of(rig.executor.upid());
+        drop(std::mem::replace(&mut rig.agent, rig.node.probe("nobody")));
+        exited.await;
+        let waited = since.elapsed();
+        assert!(waited >= Duration::from_secs(900) && waited < Duration::from_secs(910));
+    });
+}
+
+#[test]
 fn the_registration_of_another_container_is_ignored() {
     paused(async {
         let mut rig = Rig::start(Echo::default()).await;

@@ -46,7 +46,10 @@ impl Agent {
                 check_timeout(&call)?;
                 ResponseBody::GetMetrics(self.get_metrics(ctx))
             }
-            CallBody::GetLoggingLevel => ResponseBody::GetLoggingLevel(logging_level()),
+            CallBody::GetLoggingLevel => {
+                let level = logging_level();
+                ResponseBody::GetLoggingLevel(response::GetLoggingLevel { level })
+            }
             CallBody::ListFiles(call) => {
                 let found = self.found(&call.path)?;
                 return Ok(later(self, ctx, move || list_files(&found, encoding)));
@@ -115,7 +118,7 @@ impl Agent {
     }
 
     /// Turns the log up for some time.
-    fn set_logging_level(
+    pub(super) fn set_logging_level(
         &self,
         call: call::SetLoggingLevel,
         ctx: &mut Context<Self>,
@@ -269,14 +272,12 @@ fn version() -> response::GetVersion {
 }
 
 /// The level that is logged, as glog counts: 0 is what an operator wants to know.
-fn logging_level() -> response::GetLoggingLevel {
-    let current = LevelFilter::current();
-    let level = match current {
+pub(super) fn logging_level() -> u32 {
+    match LevelFilter::current() {
         LevelFilter::TRACE => 2,
         LevelFilter::DEBUG => 1,
         _ => 0,
-    };
-    response::GetLoggingLevel { level }
+    }
 }
 
 fn check_timeout(call: &call::GetMetrics) -> Result<(), Refusal> {

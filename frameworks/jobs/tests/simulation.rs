@@ -34,7 +34,10 @@ fn flow() -> Vec<Spec> {
         Spec {
             key: Some(key.to_owned()),
             need: Resources::new().cpus(0.5).mem_mib(64),
-            array: Some(Array { first: 1, last: runs }),
+            array: Some(Array {
+                first: 1,
+                last: runs,
+            }),
             after: after.into_iter().collect(),
             ..Spec::new(Command::Shell(line.to_owned()))
         }
@@ -59,7 +62,9 @@ async fn submit(cluster: &Cluster, jobs: &Scheduler<Queue>, specs: Vec<Spec>) ->
         let (specs, keys) = (specs.clone(), keys.clone());
         let asked = jobs.ask(move |queue, calls| {
             drop(queue.submit(specs, calls)); // refused where it was taken in before
-            keys.iter().map(|key| queue.by_key(key)).collect::<Option<Vec<_>>>()
+            keys.iter()
+                .map(|key| queue.by_key(key))
+                .collect::<Option<Vec<_>>>()
         });
         if let Some(Some(ids)) = asked.await {
             return ids;
@@ -99,7 +104,8 @@ fn finished(cluster: &Cluster) -> BTreeMap<String, u32> {
 async fn check(cluster: &Cluster, jobs: &Scheduler<Queue>, ids: Vec<JobId>) {
     let outcomes = jobs.ask(move |queue, _| {
         let runs = ids.iter().flat_map(|id| &queue.job(*id).unwrap().runs);
-        runs.map(|run| run.over().unwrap().outcome).collect::<Vec<_>>()
+        runs.map(|run| run.over().unwrap().outcome)
+            .collect::<Vec<_>>()
     });
     let outcomes = outcomes.await.unwrap();
     assert_eq!(outcomes, vec![Outcome::Succeeded; 41]);
@@ -125,7 +131,9 @@ fn the_queue_crashes_again_and_again_and_no_run_is_launched_twice() {
             let jobs = start(&cluster);
             let ids = submit(&cluster, &jobs, flow()).await;
             for round in 0..8 {
-                cluster.sleep(Duration::from_millis(900 + 250 * round)).await;
+                cluster
+                    .sleep(Duration::from_millis(900 + 250 * round))
+                    .await;
                 cluster.crash("jobs").await;
                 cluster.sleep(Duration::from_millis(100 + 10 * seed)).await;
                 cluster.restart("jobs").await;
@@ -134,7 +142,11 @@ fn the_queue_crashes_again_and_again_and_no_run_is_launched_twice() {
             cluster.settle().await;
             check(&cluster, &jobs, ids).await;
             assert!(finished(&cluster).values().all(|times| *times == 1));
-            assert_eq!(cluster.truth(|truth| truth.started()), 41, "none was tried again");
+            assert_eq!(
+                cluster.truth(|truth| truth.started()),
+                41,
+                "none was tried again"
+            );
         });
     }
 }
@@ -151,7 +163,11 @@ fn the_master_fails_over_and_no_run_is_launched_twice() {
             cluster.restart("master").await;
             all_over(&cluster, &jobs).await;
             check(&cluster, &jobs, ids).await;
-            assert_eq!(cluster.truth(|truth| truth.started()), 41, "none was tried again");
+            assert_eq!(
+                cluster.truth(|truth| truth.started()),
+                41,
+                "none was tried again"
+            );
         });
     }
 }

@@ -71,9 +71,6 @@ pub enum Error {
     /// The secret or the certificate that the environment names cannot be used.
     #[error("could not use the secret or certificate of this program")]
     Security(#[from] crate::SecurityFilesError),
-    /// The cluster speaks TLS, and the framework is to speak HTTP.
-    #[error("a framework does not speak HTTP over TLS: leave out `--http`")]
-    HttpOverTls,
     /// The master can be reached but does not take the framework in.
     #[error("the master at {master} did not answer the subscription")]
     NoAnswer {

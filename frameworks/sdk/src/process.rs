@@ -93,10 +93,7 @@ impl<F: Framework> SchedulerProcess<F> {
             agents: Agents::default(),
             keeping: None,
             state: wiring.state,
-            detector: match &wiring.master {
-                Master::Elected(detector) => Some(detector.clone()),
-                Master::Process(_) | Master::Http(_) => None,
-            },
+            detector: Line::detector_of(&wiring.master),
             line: Line::new(wiring.master),
             door: Some(Door { visits, closed }),
             _open: open,

@@ -107,9 +107,10 @@ pub async fn run_beside<F: Framework>(
             let master = options.master.clone();
             let leader = found.map_err(|_| Error::NoMaster { master })?;
             match http {
-                // From then on it is redirected.
                 true => {
-                    HttpMaster::secured(&leader.pid.upid().address().to_string(), &security)?.into()
+                    let address = leader.pid.upid().address().to_string();
+                    let master = HttpMaster::secured(&address, &security)?;
+                    master.following(detector).into()
                 }
                 false => detector.into(),
             }
@@ -129,7 +130,11 @@ pub async fn run_beside<F: Framework>(
         },
     };
     let mut candidacy = match options.kept_in.contest() {
-        Some(contest) => Some(leading::lead(&contest, &node, &info).await?),
+        Some(contest) => tokio::select! {
+            biased;
+            interrupt = interrupts.next() => return Ok(interrupt.exit_code()),
+            led = leading::lead(&contest, &node, &info) => Some(led?),
+        },
         None => None,
     };
     let started = start_with(&node, master, framework, info, starting);

@@ -167,7 +167,7 @@ impl MasterProcess {
     }
 
     /// Turns the log up for some time.
-    fn set_logging_level(
+    pub(super) fn set_logging_level(
         &self,
         call: call::SetLoggingLevel,
         ctx: &mut Context<Self>,
@@ -321,7 +321,7 @@ fn grace(time: api::v1::Duration) -> Result<Duration, Refusal> {
 
 /// How much the master says in its log, as the original counts: 0 is what it says of itself, more
 /// is for those who search for a fault.
-fn logging_level() -> u32 {
+pub(super) fn logging_level() -> u32 {
     match LevelFilter::current() {
         LevelFilter::TRACE => 2,
         LevelFilter::DEBUG => 1,

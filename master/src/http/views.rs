@@ -90,7 +90,7 @@ impl Snapshot {
             deactivated: Some(aside.is_some()),
             drain_info: drain.map(drain_info),
             estimated_drain_start_time: drain.map(|drain| time(drain.since_ms)),
-            version: agent.version.clone(),
+            version: api::v1::VERSION.to_owned(),
             pid: Some(pid_of(agent)),
             registered_time: Some(time(agent.registered_ms)),
             reregistered_time: agent.reregistered_ms.map(time),

@@ -7,7 +7,6 @@ use anyhow::{Result, bail};
 use clap::builder::RangedU64ValueParser;
 use libproc::env;
 use rand::Rng as _;
-use sdk::HttpMaster;
 use types::{CommandInfo, FrameworkInfo, Resource, ResourceName, Resources, Role, Scalar};
 
 use crate::client::{Client, MasterFlag};
@@ -118,10 +117,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     super::alone(async {
         let client = Client::new(&args.master).await?;
         let master = match args.http {
-            true => {
-                let address = client.master.upid().address().to_string();
-                HttpMaster::secured(&address, &args.master.security.load()?)?.into()
-            }
+            true => client.http_line(&args.master.security.load()?)?,
             false => client.line(),
         };
         let session = Session::start(client, master, work, args.role, info, style)?;

@@ -7,6 +7,7 @@ mod daemons;
 mod doors;
 mod errors;
 mod failover;
+mod jobs;
 mod listings;
 mod log;
 mod masters;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::DurationInfo;
+use super::target::parameter;
 
 /// Nobody searches for a fault longer than this: a year.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -99,11 +100,57 @@ impl TurnedUp {
     }
 }
 
+/// What the query of the page `/logging/toggle` asks for: a level, and for how long; nothing where it
+/// asks what the level is.
+///
+/// # Errors
+///
+/// Says which of the two is missing, or no level or no length of time.
+pub fn toggled(query: &str) -> Result<Option<(u32, DurationInfo)>, String> {
+    let (level, duration) = match (parameter(query, "level"), parameter(query, "duration")) {
+        (None, None) => return Ok(None),
+        (None, Some(_)) => return Err("Expecting 'level=value' in query.".to_owned()),
+        (Some(_), None) => return Err("Expecting 'duration=value' in query.".to_owned()),
+        (Some(level), Some(duration)) => (level, duration),
+    };
+    let shown: String = level.chars().take(16).collect();
+    let level = level.parse();
+    let level =
+        level.map_err(|_| format!("Invalid level '{shown}': 0 is as at first, 2 is most"))?;
+    let lasting = types::parse_duration(&duration);
+    let lasting = lasting.map_err(|error| format!("Invalid duration: {error}"))?;
+    let nanoseconds = i64::try_from(lasting.as_nanos()).unwrap_or(i64::MAX);
+    Ok(Some((level, DurationInfo { nanoseconds })))
+}
+
 /// How long a level is to last.
 fn lasting(said: DurationInfo) -> Result<Duration, String> {
     let lasting = Duration::try_from(said).map_err(|unfit| unfit.text)?;
     match lasting <= LONGEST {
         true => Ok(lasting),
         false => Err("is longer than a year".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_asks_for_a_level_and_how_long_or_for_neither() {
+        let second = DurationInfo {
+            nanoseconds: 1_000_000_000,
+        };
+        assert_eq!(toggled("level=2&duration=1secs"), Ok(Some((2, second))));
+        assert_eq!(toggled("jsonp=f"), Ok(None));
+        for (bad, says) in [
+            ("level=1", "'duration=value'"),
+            ("duration=1secs", "'level=value'"),
+            ("level=-1&duration=1secs", "level '-1'"),
+            ("level=1&duration=1", "duration"),
+        ] {
+            let refused = toggled(bad).unwrap_err();
+            assert!(refused.contains(says), "{bad}: {refused}");
+        }
     }
 }

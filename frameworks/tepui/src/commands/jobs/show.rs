@@ -15,7 +15,7 @@ use crate::table::{self, Mood};
 use crate::{commands, exit, flags, format, output};
 
 /// How often a job that is waited for is looked at: at first, and at last.
-const LOOKS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+const LOOKS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
 
 /// Lists jobs, the newest first.
 #[derive(Debug, clap::Args)]
