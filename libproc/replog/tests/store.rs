@@ -378,7 +378,7 @@ fn spoil(seed: u64, disk: &MemoryDisk, acknowledged: &BTreeMap<Key, Vec<u8>>, ch
         files.retain(|name| name != "superblock");
         let file = &files[chance.random_range(0..files.len())];
         let length = disk.bytes(file).unwrap().len();
-        match chance.random_range(0..5) {
+        match chance.random_range(0..7) {
             0 => disk.flip(file, chance.random_range(0..length * 8)),
             _ if length < 4096 => disk.change(file, |bytes| bytes.truncate(length / 2)),
             1 => disk.change(file, |bytes| {
@@ -390,12 +390,22 @@ fn spoil(seed: u64, disk: &MemoryDisk, acknowledged: &BTreeMap<Key, Vec<u8>>, ch
                 chance.fill(&mut bytes[at..at + 64]);
             }),
             3 => disk.change(file, |bytes| bytes.truncate(chance.random_range(0..length))),
+            // A directory of which only the first files were copied, and one with a file in another's place.
+            4 => {
+                let kept = chance.random_range(0..files.len());
+                files[kept..].iter().for_each(|file| disk.lose(file));
+            }
+            5 => {
+                let other = disk.bytes(&files[chance.random_range(0..files.len())]);
+                disk.plant(file, &other.unwrap());
+            }
             _ => disk.lose(file),
         }
+        disk.fault(|faults| faults.full = blow % 4 == 0);
         let opened = match open_or_init(&disk) {
             Ok(opened) => opened,
             // To refuse is not to lose.
-            Err(StoreError::Foreign { .. }) => continue,
+            Err(StoreError::Foreign { .. } | StoreError::Full { .. }) => continue,
             Err(error) => panic!("seed {seed}, blow {blow}: {error}"),
         };
         let found = bodies(&opened.store);

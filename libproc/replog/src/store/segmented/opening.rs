@@ -217,8 +217,12 @@ impl Opening {
                 disk.create(superblock::NAME, &bytes, bytes.len() as u64)
             }
         };
-        let superblock_file =
-            superblock_file.map_err(StoreError::io("open", disk.path(superblock::NAME)))?;
+        let superblock_file = superblock_file.map_err(|error| match is_full(&error) {
+            true => StoreError::Full {
+                directory: disk.path(""),
+            },
+            false => StoreError::io("open", disk.path(superblock::NAME))(error),
+        })?;
         let shared = Shared {
             family,
             contents: RwLock::new(Contents {
