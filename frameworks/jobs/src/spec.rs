@@ -231,6 +231,21 @@ impl Spec {
         said.unwrap_or_else(|| self.command.line().chars().take(40).collect())
     }
 
+    /// About how many bytes a task of it takes, its application aside.
+    pub(crate) fn bytes(&self) -> usize {
+        let words = match &self.command {
+            Command::Shell(line) => line.len(),
+            Command::Argv(words) => words.iter().map(String::len).sum(),
+        };
+        let env: usize = self
+            .env
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        let files: usize = self.files.iter().map(String::len).sum();
+        words + env + files
+    }
+
     /// Checks what can be checked without knowing the cluster or other jobs.
     ///
     /// # Errors

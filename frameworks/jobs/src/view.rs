@@ -13,6 +13,8 @@ pub const RUNS_MAX: usize = 1_000;
 pub const PAGE_MAX: usize = 1_000;
 /// Most jobs that are looked at for one page.
 const LOOKS_MAX: usize = 20_000;
+/// So many bytes of commands and variables fill a page, so that it fits one letter.
+const BYTES_MAX: usize = 4 << 20;
 
 /// Where a job or a run stands, in Retz's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -156,14 +158,15 @@ impl Queue {
                 && query.app.as_ref().is_none_or(|app| spec.app == *app)
                 && (query.states.is_empty() || query.states.contains(&job.phase()))
         };
-        let (mut jobs, mut next) = (Vec::new(), None);
+        let (mut jobs, mut next, mut bytes) = (Vec::new(), None, 0);
         let before = query.before.unwrap_or(JobId(u64::MAX));
         for (looks, job) in self.jobs_before(before).enumerate() {
-            if jobs.len() == limit || looks == LOOKS_MAX {
+            if jobs.len() == limit || looks == LOOKS_MAX || bytes >= BYTES_MAX {
                 break;
             }
             next = Some(job.id);
             if wanted(job) {
+                bytes += job.spec.bytes();
                 jobs.push(view(job));
             }
         }

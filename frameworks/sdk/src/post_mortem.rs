@@ -98,7 +98,7 @@ impl<F: Framework> SchedulerProcess<F> {
         update: TaskStatus,
         ctx: &mut Context<Self>,
     ) {
-        if !wants_explaining(update.state) || !self.framework.explains_failures() {
+        if !wants_explaining(update.state) {
             return;
         }
         let agent = update.agent_id.as_ref();

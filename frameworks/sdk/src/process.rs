@@ -199,7 +199,7 @@ impl<F: Framework> SchedulerProcess<F> {
                 self.agents.offered(offers);
                 None
             }
-            Event::Update(update) => Some(update.clone()),
+            Event::Update(update) if self.framework.explains_failures() => Some(update.clone()),
             _ => None,
         };
         let subscribed = matches!(event, Event::Subscribed(_));

@@ -12,8 +12,10 @@ use crate::ids::RunId;
 use crate::job::{Active, Place, RunState};
 use crate::spec::{Command, Spec};
 
-/// Most tasks launched on one offer: more go on the next one.
+/// Most tasks launched on one offer, and most bytes of commands and variables among them, so that
+/// they fit one letter: more go on the next one.
 const LAUNCHES_MAX: usize = 2_000;
+const LETTER_MAX: usize = 4 << 20;
 
 impl Queue {
     /// Launches on an offer what fits, each time for the user with the least share.
@@ -22,10 +24,10 @@ impl Queue {
             true => Amounts::of(&offer.resources),
             false => self.agents.total(),
         };
-        let mut left = offer.resources.clone();
+        let (mut left, mut full) = (offer.resources.clone(), false);
         let by_share = |user: &str| (self.shares.share_ppm(user, total), user.to_owned());
         let mut turns: BTreeSet<(u64, String)> = self.pending.users().map(by_share).collect();
-        let (mut misses, mut tasks) = (HashSet::new(), Vec::new());
+        let (mut misses, mut tasks, mut bytes) = (HashSet::new(), Vec::new(), 0);
         while let Some((_, user)) = turns.pop_first() {
             let mut found = None;
             let fits = |run: RunId| {
@@ -37,14 +39,16 @@ impl Queue {
                 continue; // nothing of this user's fits what is left
             };
             left -= &used;
+            bytes += self.jobs.get(&run.job).map_or(0, |job| job.spec.bytes());
             tasks.extend(self.launch(run, used, offer, calls));
             turns.insert((self.shares.share_ppm(&user, total), user));
-            if tasks.len() >= LAUNCHES_MAX {
+            full = tasks.len() >= LAUNCHES_MAX || bytes >= LETTER_MAX;
+            if full {
                 break;
             }
         }
         // What is left fits nothing that waits; what is freed makes it another offer.
-        let filters = match tasks.len() >= LAUNCHES_MAX {
+        let filters = match full {
             true => Filters::NONE,
             false => Filters::default(),
         };

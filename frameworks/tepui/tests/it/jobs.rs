@@ -3,12 +3,16 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::{Value as Json, json};
 
 use crate::support::{Cluster, Done, Program, finish};
 use crate::zookeeper::ZooKeeper;
+
+/// Longest time for some jobs to run: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A cluster, a queue on it, and a place for what they write.
 struct Queue {
@@ -188,8 +192,9 @@ fn a_queue_that_is_killed_goes_on_where_it_was_and_nothing_runs_twice() {
                 .lines()
                 .count()
         };
-        let before = lines();
+        let (before, until) = (lines(), Instant::now() + PATIENCE);
         while lines() < before + 8 {
+            assert!(Instant::now() < until, "nothing runs");
             std::thread::yield_now();
         }
         let program = queue.program.take().unwrap();

@@ -16,8 +16,8 @@ use super::client::{Client, JobsFlag};
 use super::{output as streams, show};
 use crate::{commands, flags, output};
 
-/// Largest file of jobs, in bytes.
-const FILE_MAX: u64 = 64 << 20;
+/// Largest file of jobs, in bytes: what is in it fits one letter.
+const FILE_MAX: u64 = 12 << 20;
 
 /// Takes a job to the queue, and prints its number.
 #[derive(Debug, clap::Args)]
