@@ -133,8 +133,9 @@ pub(crate) struct Fate {
 pub(crate) enum Subscribed {
     /// The executor's first word: these tasks have waited for it.
     First(Vec<Batch>),
-    /// It had subscribed before, and was reached there, unless that was with an agent before this.
-    Again(Option<Pid<Executing>>),
+    /// It had subscribed before, and was reached there, unless that was with an agent before this; in
+    /// that case tasks may have waited for it since.
+    Again(Option<Pid<Executing>>, Vec<Batch>),
 }
 
 /// Why an executor cannot register.
@@ -281,7 +282,11 @@ impl Books {
                 Ok(Subscribed::First(self.dequeue(framework_id, executor_id)))
             }
             Phase::Running if executor.over_http => {
-                Ok(Subscribed::Again(executor.process.replace(process)))
+                let former = executor.process.replace(process);
+                Ok(Subscribed::Again(
+                    former,
+                    self.dequeue(framework_id, executor_id),
+                ))
             }
             Phase::Running => Err(NotExpected::Taken),
             Phase::Ending | Phase::Gone => Err(NotExpected::Ending),

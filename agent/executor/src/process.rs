@@ -233,14 +233,17 @@ impl Session {
             executor_id,
             ..
         } = self.identity.clone();
-        ctx.tell(
-            &self.agent,
-            ExecutorUpdate {
-                framework_id,
-                executor_id,
-                status,
-            },
-        );
+        // What an agent misses that is not there, the next one is told with the registration.
+        if !matches!(self.contact, Contact::Lost { .. }) {
+            ctx.tell(
+                &self.agent,
+                ExecutorUpdate {
+                    framework_id,
+                    executor_id,
+                    status,
+                },
+            );
+        }
         if !self.resending {
             self.resending = true;
             ctx.after(UPDATE_AGAIN, |process, ctx| process.session.resend(ctx));

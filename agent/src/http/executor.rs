@@ -11,12 +11,12 @@ use api::v1::negotiate::response_encoding;
 use api::v1::{StatusSource, TaskState};
 use libproc::http::{Answer, Body, Request, Respond as _, Response, StatusCode, header};
 use libproc::prelude::*;
-use types::{ExecutorId, ExecutorKind, FrameworkId};
+use types::{ExecutorId, ExecutorKind, FrameworkId, TaskId};
 
 use super::gate::check_claims;
 use super::{Refusal, empty, only_post, stream, text};
 use crate::agent::Agent;
-use crate::books::{Executor, NotExpected, Subscribed};
+use crate::books::{Batch, Executor, NotExpected, Subscribed};
 
 pub(super) fn serve(agent: &mut Agent, request: Request, ctx: &mut Context<Agent>) -> Answer {
     agent
@@ -152,7 +152,7 @@ impl Agent {
             }
         };
         tracing::info!(framework = %framework_id, executor = %executor_id, "executor subscribed");
-        if let Subscribed::Again(Some(former)) = &subscribed {
+        if let Subscribed::Again(Some(former), _) = &subscribed {
             ctx.node().terminate(former.upid());
         }
         self.welcome(&framework_id, &executor_id, &process, ctx);
@@ -172,14 +172,23 @@ impl Agent {
                 ctx,
             );
         }
-        let known = tasks.into_iter().map(|task| task.task_id).collect();
+        let known: Vec<TaskId> = tasks.into_iter().map(|task| task.task_id).collect();
         match subscribed {
             Subscribed::First(queued) => {
                 let whose = (framework_id, executor_id);
                 self.hand_over_once_written(whose, process, queued, known, ctx);
             }
-            Subscribed::Again(_) => {
-                self.drop_tasks_that_never_arrived(&framework_id, &executor_id, known, ctx);
+            Subscribed::Again(_, queued) => {
+                let waiting = queued.iter().flat_map(Batch::tasks);
+                let there = known.iter().cloned();
+                let there = there
+                    .chain(waiting.map(|task| task.task_id.clone()))
+                    .collect();
+                self.drop_tasks_that_never_arrived(&framework_id, &executor_id, there, ctx);
+                if !queued.is_empty() {
+                    let whose = (framework_id, executor_id);
+                    self.hand_over_once_written(whose, process, queued, known, ctx);
+                }
             }
         }
         Ok(events(encoding, body))

@@ -268,9 +268,14 @@ fn an_executor_over_http_comes_back_with_what_it_has_not_heard_of() {
         let known = json!({
             "unacknowledged_tasks": [task], "unacknowledged_updates": [{"status": status("t", "TASK_RUNNING", UUID[0])}],
         });
+        // What comes for it while it is away waits for it.
+        rig.run_lasting(custom("u"));
+        rig.settle().await;
         let mut events = rig.subscribe(&subscribe(known)).await;
         assert_eq!(events.event().await["type"], "SUBSCRIBED");
         assert_eq!(events.event().await["type"], "ACKNOWLEDGED");
+        let launch = events.event().await;
+        assert_eq!(launch["launch"]["task"]["task_id"]["value"], "u");
         assert_eq!(rig.update().await.state, TaskState::Running);
     });
 }
