@@ -116,6 +116,24 @@ impl TryFrom<TaskInfo> for types::TaskInfo {
     }
 }
 
+/// How a task is to be checked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Checks {
+    /// Whether it is healthy; killed if not.
+    pub health: Option<HealthCheck>,
+    /// What it looks like, without consequence.
+    pub check: Option<CheckInfo>,
+}
+
+/// Returns how a task is to be checked, which its framework says over the public API.
+pub fn checks(task: &types::TaskInfo) -> Checks {
+    let rest: TaskRest = from_opaque(&task.opaque);
+    Checks {
+        health: rest.health_check.map(|check| *check),
+        check: rest.check.map(|check| *check),
+    }
+}
+
 /// Returns a task as operators see it, with the last of its updates that was passed on, whether or
 /// not that was acknowledged; [`types::Task`] has it only until then.
 pub fn told(task: &types::Task) -> Task {
