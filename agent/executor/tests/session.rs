@@ -318,7 +318,11 @@ fn an_executor_goes_on_without_its_agent_and_tells_the_next_one_what_is_new() {
         assert_eq!(first.tasks, []);
         rig.node.tell(&rig.executor, registered());
         rig.agent.expect::<ToFramework>().await;
-        rig.node.tell(&rig.executor, Launch { task: task("t") });
+        let launch = Launch {
+            task: task("t"),
+            role: Default::default(),
+        };
+        rig.node.tell(&rig.executor, launch);
         let running = rig.agent.expect::<ExecutorUpdate>().await.status;
         let name = rig.agent.pid().upid().id().to_owned();
         let exited = rig.node.exit_of(rig.agent.pid().upid());
