@@ -5,6 +5,7 @@
 pub mod actors;
 pub mod allocation;
 pub mod api;
+pub mod jobs;
 pub mod log;
 pub mod masters;
 pub mod measure;

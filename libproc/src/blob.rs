@@ -8,15 +8,15 @@ use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-/// Bytes up to which a copy is made: cheaper, and what was read with it need not be kept.
-const COPIED: usize = 512;
+/// Bytes up to which a copy is made: about as cheap, and what was read with it need not be kept.
+const COPIED: usize = 64;
 /// Room that is made for a list of numbers before they are seen, in bytes.
 const TRUSTED: usize = 4096;
 
 /// Bytes as a part of a message: cloned by counting, and from another node not copied either.
 ///
 /// What a connection brings is read into buffers of up to 128 KiB, or of one larger message. A blob
-/// of more than half a kilobyte is a part of that buffer, and keeps all of it in memory while it
+/// of more than 64 bytes is a part of that buffer, and keeps all of it in memory while it
 /// lives. Where some of many are kept for long, keep a [`detached`](Blob::detached) one.
 ///
 /// On the wire it is what a `serde_bytes::ByteBuf` is.
@@ -180,7 +180,10 @@ mod tests {
         assert_eq!(*blob, bytes);
         assert_eq!(rmp_serde::to_vec(&blob).expect("it encodes"), body);
         let text = serde_json::to_string(&blob).expect("it encodes");
-        assert_eq!(serde_json::from_str::<Blob>(&text).expect("it decodes"), blob);
+        assert_eq!(
+            serde_json::from_str::<Blob>(&text).expect("it decodes"),
+            blob
+        );
         assert!(serde_json::from_str::<Blob>("[256]").is_err());
     }
 }

@@ -133,7 +133,7 @@ pub use reply::{Answer, Later, Reply};
 pub use security::{Denied, Security, SecurityError};
 pub use spawn_on::{SpawnOnError, Spawnable, SpawnedOn};
 pub use timer::Timer;
-pub use transport::Backlog;
+pub use transport::{Backlog, fits_in_a_message};
 
 // Across hosts: the cluster, discovery, placement, supervision.
 pub use groups::{ENTRIES_MAX as GROUP_ENTRIES_MAX, GROUP_NAME_MAX, GroupError, GroupEvent};

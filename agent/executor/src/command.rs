@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use types::{KillPolicy, Reason, TaskId, TaskInfo, TaskState, TaskStatus};
 
+use crate::checks::{self, Checked, Checker};
 use crate::running::watch;
 use crate::task_process::{Ended, TaskCommand, TaskProcess};
 use crate::{Calls, Executor};
@@ -43,12 +44,15 @@ struct Run {
     policy: Option<KillPolicy>,
     kills: mpsc::UnboundedSender<Duration>,
     killed: Option<Killed>,
+    checker: Checker,
 }
 
 /// Why a task was killed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Killed {
     OnRequest,
+    /// It failed its health checks.
+    Unhealthy,
     /// It had run for as long as it may.
     TooLong(Duration),
 }
@@ -138,6 +142,12 @@ fn describe(status: TaskStatus, ended: Ended, killed: Option<Killed>) -> TaskSta
             message: Some(message),
             ..status
         },
+        Some(Killed::Unhealthy) => TaskStatus {
+            state: TaskState::Killed,
+            healthy: Some(false),
+            message: Some(format!("Task failed its health checks: {message}")),
+            ..status
+        },
         Some(Killed::TooLong(limit)) => status.because(
             Reason::MaxCompletionTimeReached,
             format!("Task exceeded its max completion time of {limit:?}: {message}"),
@@ -180,13 +190,16 @@ impl Executor for CommandExecutor {
                 executor.kill_running(Killed::TooLong(limit), None, calls);
             });
         }
+        let checker = Checker::new(&task, &self.environment);
         let (task_id, policy) = (task.task_id, task.kill_policy);
         self.phase = Phase::Running(Run {
-            task_id,
+            task_id: task_id.clone(),
             policy,
             kills,
             killed: None,
+            checker,
         });
+        checks::begin(self, &task_id, calls);
     }
 
     fn kill(&mut self, task_id: TaskId, policy: Option<KillPolicy>, calls: &mut Calls<'_, Self>) {
@@ -205,5 +218,20 @@ impl Executor for CommandExecutor {
             Phase::Running(_) => self.kill_running(Killed::OnRequest, None, calls),
             Phase::Waiting | Phase::Started(_) | Phase::Ended => calls.stop(),
         }
+    }
+}
+
+impl Checked for CommandExecutor {
+    fn checker(&mut self, task_id: &TaskId) -> Option<&mut Checker> {
+        match &mut self.phase {
+            Phase::Running(run) if run.killed.is_none() && run.task_id == *task_id => {
+                Some(&mut run.checker)
+            }
+            Phase::Running(_) | Phase::Waiting | Phase::Started(_) | Phase::Ended => None,
+        }
+    }
+
+    fn unhealthy(&mut self, _: &TaskId, calls: &mut Calls<'_, Self>) {
+        self.kill_running(Killed::Unhealthy, None, calls);
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use types::{KillPolicy, Reason, TaskId, TaskInfo, TaskState};
 
+use crate::checks::{self, Checked, Checker};
 use crate::command::KillingState;
 use crate::running::watch;
 use crate::task_process::{Ended, TaskCommand, TaskOutput, TaskProcess};
@@ -38,6 +39,7 @@ struct Member {
     policy: Option<KillPolicy>,
     kills: mpsc::UnboundedSender<Duration>,
     killed: Option<Killed>,
+    checker: Checker,
 }
 
 /// Why a task was killed.
@@ -45,6 +47,8 @@ struct Member {
 enum Killed {
     /// On request, or with its group.
     OnRequest,
+    /// It failed its health checks.
+    Unhealthy,
     /// It had run for as long as it may.
     TooLong(Duration),
 }
@@ -111,8 +115,10 @@ impl GroupExecutor {
             policy: task.kill_policy,
             kills,
             killed: None,
+            checker: Checker::new(task, &self.environment),
         };
-        self.running.insert(task_id, member);
+        self.running.insert(task_id.clone(), member);
+        checks::begin(self, &task_id, calls);
         true
     }
 
@@ -155,6 +161,9 @@ impl GroupExecutor {
         }
         match (member.killed, how) {
             (Some(Killed::OnRequest), _) => status.state = TaskState::Killed,
+            (Some(Killed::Unhealthy), _) => {
+                (status.state, status.healthy) = (TaskState::Killed, Some(false));
+            }
             (Some(Killed::TooLong(_)), _) => {
                 status.reason = Some(Reason::MaxCompletionTimeReached);
             }
@@ -240,5 +249,16 @@ impl Executor for GroupExecutor {
             self.kill_member(&task_id, Killed::OnRequest, None, calls);
         }
         self.stop_when_empty(calls);
+    }
+}
+
+impl Checked for GroupExecutor {
+    fn checker(&mut self, task_id: &TaskId) -> Option<&mut Checker> {
+        let member = self.running.get_mut(task_id)?;
+        member.killed.is_none().then_some(&mut member.checker)
+    }
+
+    fn unhealthy(&mut self, task_id: &TaskId, calls: &mut Calls<'_, Self>) {
+        self.kill_member(task_id, Killed::Unhealthy, None, calls);
     }
 }

@@ -31,6 +31,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 mod calls;
+mod checks;
 mod command;
 pub mod environment;
 mod group;

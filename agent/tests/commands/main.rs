@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod checks;
 mod fetching;
 mod groups;
 
@@ -33,7 +34,7 @@ fn main() {
         Some("executor") => return executor::run(Counter::default()).unwrap(),
         _ => {}
     }
-    let tests: [(&str, fn()); 16] = [
+    let tests: [(&str, fn()); 19] = [
         (
             "a_command_runs_and_its_end_is_told",
             a_command_runs_and_its_end_is_told,
@@ -61,6 +62,18 @@ fn main() {
             the_pages_of_the_agent_tell_what_runs,
         ),
         ("many_commands_run_at_once", many_commands_run_at_once),
+        (
+            "a_task_that_fails_its_health_checks_is_killed",
+            checks::a_task_that_fails_its_health_checks_is_killed,
+        ),
+        (
+            "a_task_that_can_be_reached_is_healthy_and_that_is_told_once",
+            checks::a_task_that_can_be_reached_is_healthy_and_that_is_told_once,
+        ),
+        (
+            "a_check_tells_what_it_found_and_has_no_other_consequence",
+            checks::a_check_tells_what_it_found_and_has_no_other_consequence,
+        ),
         (
             "what_a_command_wants_is_there_before_it_runs",
             fetching::what_a_command_wants_is_there_before_it_runs,

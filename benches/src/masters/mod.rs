@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use serde::Serialize;
 
+use crate::api::Output;
 use crate::api::crowd::{Crowd, Size};
-use crate::api::print;
 use crate::measure::latency::Latency;
 
 use ensemble::{End, Ensemble};
@@ -42,9 +42,9 @@ pub struct Args {
     /// Where masters keep their logs [default: a temporary directory]
     #[arg(long, value_name = "DIRECTORY")]
     pub dir: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    /// Where the report goes
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// What was measured.
@@ -109,7 +109,7 @@ pub fn run(tepui: &Path, args: &Args) -> anyhow::Result<()> {
         .with_context(|| format!("could not make {}", place.display()))?;
     let report = measure(tepui, args, &place);
     let removed = std::fs::remove_dir_all(&place);
-    print(&report?, args.json)?;
+    args.output.show(&report?)?;
     removed.with_context(|| format!("could not remove {}", place.display()))
 }
 

@@ -15,7 +15,8 @@ use libproc::{Accepts, AskError, ExitReason, Node, Pid, Wire};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use replog::store::MemoryDisk;
-use sdk::{Calls, Framework, Remote};
+use sdk::{Calls, Framework, Remote, Starting};
+use state::State;
 use types::FrameworkInfo;
 
 use crate::hosts::{Shape, Way};
@@ -236,6 +237,21 @@ impl Cluster {
         info: FrameworkInfo,
         make: impl Fn() -> F + 'static,
     ) -> Scheduler<F> {
+        self.start_kept(name, info, None, make)
+    }
+
+    /// [`start`](Cluster::start) for a framework that keeps what must survive in `state`: its id as
+    /// well, so that a crash of its host takes only what it did not store.
+    ///
+    /// # Panics
+    /// When there is a host of that name.
+    pub fn start_kept<F: Framework>(
+        &self,
+        name: &str,
+        info: FrameworkInfo,
+        state: Option<State>,
+        make: impl Fn() -> F + 'static,
+    ) -> Scheduler<F> {
         let before = self
             .0
             .hosts
@@ -253,7 +269,7 @@ impl Cluster {
                 record: cluster.0.record.clone(),
             };
             let (cluster, slot) = (cluster.clone(), slot.clone());
-            cluster.run_framework(host.clone(), framework, info.clone(), slot)
+            cluster.run_framework(host.clone(), framework, info.clone(), state.clone(), slot)
         });
         scheduler
     }
@@ -263,19 +279,26 @@ impl Cluster {
         host: String,
         framework: Taped<F>,
         info: FrameworkInfo,
+        state: Option<State>,
         slot: Rc<RefCell<Option<Remote<Taped<F>>>>>,
     ) -> turmoil::Result {
         let node = node_at(&host, FRAMEWORK_PORT).await?;
         self.0.world.is_up(&host, &node);
-        let id = self
-            .tape(&host, |tape| tape.id().cloned())
-            .or(info.id.clone());
+        let id = match &state {
+            Some(_) => None, // it is kept there
+            None => self.tape(&host, |tape| tape.id().cloned()),
+        };
+        let id = id.or(info.id.clone());
         let info = FrameworkInfo { id, ..info };
+        let starting = Starting {
+            state,
+            ..Starting::default()
+        };
         let master: sdk::Master = match &self.0.way {
             Way::To(master) => master.clone().into(),
             Way::Among(_) => self.0.way.from(&node).into(),
         };
-        let mut handle = sdk::start(&node, master, framework, info)?;
+        let mut handle = sdk::start_with(&node, master, framework, info, starting)?;
         slot.replace(Some(handle.remote()));
         let ended = handle.ended().await;
         if let Err(sdk::Error::Crashed(ExitReason::Panicked(text))) = &ended {
@@ -309,6 +332,13 @@ pub struct Scheduler<F> {
     remote: Rc<RefCell<Option<Remote<Taped<F>>>>>,
 }
 
+impl<F> Clone for Scheduler<F> {
+    fn clone(&self) -> Self {
+        let remote = self.remote.clone();
+        Scheduler { remote }
+    }
+}
+
 impl<F: Framework> Scheduler<F> {
     /// Runs `visit` in a turn of the framework. False when it is not there.
     pub fn visit(&self, visit: impl FnOnce(&mut F, &mut Calls) + Send + 'static) -> bool {
@@ -316,6 +346,23 @@ impl<F: Framework> Scheduler<F> {
         remote
             .as_ref()
             .is_some_and(|remote| remote.visit(move |taped, calls| taped.visited(calls, visit)))
+    }
+
+    /// Runs `visit` in a turn of the framework, and gives what it gives once everything stored up
+    /// to then is kept. None when the framework is not there, or goes before.
+    pub async fn ask<R: Send + 'static>(
+        &self,
+        visit: impl FnOnce(&mut F, &mut Calls) -> R + Send + 'static,
+    ) -> Option<R> {
+        let remote = self.remote.borrow().clone()?;
+        let asked = remote.ask(move |taped, calls| {
+            let mut result = None;
+            taped.visited(calls, |framework, calls| {
+                result = Some(visit(framework, calls))
+            });
+            result
+        });
+        asked.await.flatten()
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use api::master::Mastering;
 use clap::Args;
 use election::{Detector, Electing, Leader, Masters, WhoLeads};
-use libproc::{Accepts, AskError, Denied, Node, Pid, Upid, Wire};
+use libproc::{Accepts, AskError, Denied, Node, Pid, Security, Upid, Wire};
 
 use crate::masters;
 use crate::security::SecurityFlags;
@@ -92,6 +92,19 @@ impl Client {
             Some(detector) => detector.clone().into(),
             None => self.master.clone().into(),
         }
+    }
+
+    /// [`line`](Client::line) over HTTP.
+    ///
+    /// # Errors
+    /// When the master has no address that HTTP can be spoken with.
+    pub(crate) fn http_line(&self, security: &Security) -> Result<sdk::Master> {
+        let address = self.master.upid().address().to_string();
+        let master = sdk::HttpMaster::secured(&address, security)?;
+        Ok(match &self.detector {
+            Some(detector) => master.following(detector.clone()).into(),
+            None => master.into(),
+        })
     }
 
     /// Asks the master.

@@ -26,6 +26,8 @@ impl Replica {
             let promised = self.promised;
             return self.answer(from.node, Message::Rejected { ballot, promised });
         }
+        // Whatever keeps it from promising: if it stands itself, then above this.
+        self.overheard = self.overheard.max(ballot);
         if !self.can_tell_from(first) && self.is_damaged(first) {
             return self.answer(from.node, Message::Failed { ballot }); // nor could it be fetched here
         }

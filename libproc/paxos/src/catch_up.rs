@@ -1,43 +1,80 @@
 //! Catching up: chosen entries are fetched in ranges, damaged ones again, and where the range is
-//! truncated a base to begin at comes instead. One question at a time, to one peer at a time.
+//! truncated a base to begin at comes instead.
 //!
-//! Nobody pushes what is learned: a replica believes only the answer to its own question.
+//! Nobody pushes what is learned: a replica believes only the answers to its own questions. A leader
+//! proposes at most a window of entries in the time an answer takes; so that who lags comes nearer however
+//! fast is written and however little fits into an answer, ranges for two windows at least are asked for
+//! at a time. What comes before what is before it waits.
 
 use crate::{
-    Ballot, Base, Entry, Leading, Member, Message, Millis, NodeId, Output, Position, Record,
-    Replica, RequestId, Snapshot, Span,
+    Ballot, Base, Entry, Leading, Member, Message, Millis, NodeId, Options, Output, Position,
+    Record, Replica, RequestId, Span,
+    ranges::{Question, Ranges},
     replica::{Effect, Role},
 };
 
 /// What a replica knows it lacks, and whom it asked.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct CatchUp {
     /// The highest commit heard of.
     wanted: Position,
     /// Who told.
     source: Option<NodeId>,
-    asked: Option<Asked>,
+    /// What comes after the commit.
+    ahead: Ranges,
+    /// About anything else: what is damaged, or where to begin.
+    other: Option<Question>,
+    /// Positions in one question: about as many entries as fit into an answer.
+    stride: u64,
     /// After a question without use: not before.
     pause: Option<Millis>,
     /// Chooses among the peers.
     turn: u64,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Asked {
-    request: RequestId,
-    peer: NodeId,
-    span: Span,
-    until: Millis,
+/// What is missing.
+enum Missing {
+    Ahead(Span),
+    Other(Span),
+}
+
+/// Positions in the first question: how large the entries are is not known yet.
+const STRIDE_FIRST: u64 = 64;
+
+/// Entries asked for at a time, at least: a leader whom a vote close by is enough for writes several windows
+/// while a question travels.
+const ENTRIES_MIN: u64 = 128;
+
+/// Ranges asked for at a time, at least: enough to keep a disk and a wire busy both.
+const RANGES_MIN: u64 = 4;
+
+impl Default for CatchUp {
+    fn default() -> Self {
+        Self {
+            wanted: Position::ZERO,
+            source: None,
+            ahead: Ranges::default(),
+            other: None,
+            stride: STRIDE_FIRST,
+            pause: None,
+            turn: 0,
+        }
+    }
 }
 
 impl CatchUp {
     pub(crate) fn deadline(&self) -> Millis {
-        match (&self.asked, self.pause) {
-            (Some(asked), _) => asked.until,
-            (None, Some(pause)) => pause,
-            (None, None) => Millis::NEVER,
-        }
+        let other = self.other.as_ref().map(|question| question.until);
+        let pause = self.pause.unwrap_or(Millis::NEVER);
+        self.ahead
+            .deadline()
+            .min(other.unwrap_or(Millis::NEVER))
+            .min(pause)
+    }
+
+    /// A leader learns from its votes: nothing asked for before is waited for.
+    pub(crate) fn stop(&mut self) {
+        self.ahead.clear();
     }
 }
 
@@ -52,13 +89,15 @@ impl Replica {
     }
 
     pub(crate) fn tick_catch_up(&mut self) {
-        if self
+        let mut late = self.catch_up.ahead.expire(self.now);
+        let now = self.now;
+        late |= self
             .catch_up
-            .asked
-            .as_ref()
-            .is_some_and(|asked| self.now >= asked.until)
-        {
-            self.give_up_asking();
+            .other
+            .take_if(|question| now >= question.until)
+            .is_some();
+        if late {
+            self.try_another();
         }
         if self.catch_up.pause.is_some_and(|pause| self.now >= pause) {
             self.catch_up.pause = None;
@@ -66,55 +105,87 @@ impl Replica {
         }
     }
 
-    /// Asks for what is missing most, if anything is and no question is open.
+    /// Learns what came early as far as it follows, and asks for what is missing and not asked for.
     pub(crate) fn ask_for_more(&mut self) {
-        if self.catch_up.asked.is_some() || self.catch_up.pause.is_some() {
-            return;
+        self.learn_early();
+        while self.catch_up.pause.is_none()
+            && let Some(missing) = self.missing()
+        {
+            let span = match missing {
+                Missing::Ahead(span) | Missing::Other(span) => span,
+            };
+            let Some(peer) = self.peer_to_ask() else {
+                self.catch_up.pause = Some(self.now.plus(self.setup.options.resend_ms));
+                return;
+            };
+            let request = self.next_request();
+            let patience = Millis(self.setup.options.resend_ms.0.saturating_mul(2));
+            let question = Question {
+                request,
+                peer,
+                span,
+                until: self.now.plus(patience),
+            };
+            match missing {
+                Missing::Ahead(_) => self.catch_up.ahead.ask(question),
+                Missing::Other(_) => self.catch_up.other = Some(question),
+            }
+            self.send(peer, Message::Fetch { request, span });
         }
-        let Some(span) = self.missing() else { return };
-        let Some(peer) = self.peer_to_ask() else {
-            self.catch_up.pause = Some(self.now.plus(self.setup.options.resend_ms));
-            return;
-        };
-        let request = self.next_request();
-        let until = self
-            .now
-            .plus(self.setup.options.resend_ms)
-            .plus(self.setup.options.resend_ms);
-        self.catch_up.asked = Some(Asked {
-            request,
-            peer,
-            span,
-            until,
-        });
-        self.send(peer, Message::Fetch { request, span });
     }
 
-    /// Positions to ask for: damaged ones first, since they may be needed by others.
-    fn missing(&self) -> Option<Span> {
+    /// What to ask for: damaged positions first, since they may be needed by others.
+    fn missing(&self) -> Option<Missing> {
+        let other = |span| {
+            let free = self.catch_up.other.is_none();
+            free.then_some(Missing::Other(span))
+        };
         if let Some(span) = self
             .damage
             .spans
             .iter()
             .find(|span| span.first <= self.commit)
         {
-            return Some(Span::new(span.first, span.last.min(self.commit)));
+            return other(Span::new(span.first, span.last.min(self.commit)));
         }
         if let Role::Leading(_) = &self.role {
             return None; // learns from its votes
         }
         if self.configs.latest().is_none() {
             // Who votes at the beginning is in no entry: it comes with the base. Nobody keeps zero.
-            return self
-                .has_begun()
-                .then_some(Span::new(Position::ZERO, Position::ZERO));
+            let zero = Span::new(Position::ZERO, Position::ZERO);
+            return if self.has_begun() { other(zero) } else { None };
         }
         let next = self.commit.next();
         if self.commit < self.catch_up.wanted {
-            return Some(Span::new(next, self.catch_up.wanted));
+            return self.missing_ahead(next);
         }
         // Nothing to fetch, but the leader can tell how far the damage may reach.
-        (!self.damage.spans.is_empty()).then_some(Span::new(next, next))
+        if self.damage.spans.is_empty() {
+            None
+        } else {
+            other(Span::new(next, next))
+        }
+    }
+
+    fn missing_ahead(&self, next: Position) -> Option<Missing> {
+        let Options { window, fetch, .. } = self.setup.options;
+        let fetch = fetch.max(1);
+        let entries = window.saturating_mul(2).max(ENTRIES_MIN);
+        let most = entries.div_ceil(fetch).max(RANGES_MIN);
+        let gap = self.catch_up.ahead.gap(next);
+        // What is needed next is asked for in any case: nothing else makes room.
+        if gap.first > self.catch_up.wanted
+            || (gap.first > next && self.catch_up.ahead.count() >= most)
+        {
+            return None;
+        }
+        let stride = self.catch_up.stride.clamp(1, fetch);
+        let last = gap.first.plus(stride - 1).min(gap.last);
+        Some(Missing::Ahead(Span::new(
+            gap.first,
+            last.min(self.catch_up.wanted),
+        )))
     }
 
     fn has_begun(&self) -> bool {
@@ -143,102 +214,12 @@ impl Replica {
             .copied()
     }
 
-    fn give_up_asking(&mut self) {
-        self.catch_up.asked = None;
-        self.catch_up.turn += 1;
-        self.catch_up.pause = Some(self.now.plus(self.setup.options.resend_ms));
-    }
-
-    /// Answers who lacks chosen entries.
-    pub(crate) fn fetch(&mut self, from: Member, request: RequestId, span: Span) {
-        let Some(config) = self.configs.at(self.begin).cloned() else {
-            return self.send(from.node, Message::FetchRefused { request });
-        };
-        if span.first < self.begin {
-            let base = Base {
-                begin: self.begin,
-                config,
-                snapshot: self.snapshot.clone(),
-            };
-            return self.answer(from.node, Message::Truncated { request, base });
+    /// After a while, and perhaps of another peer.
+    fn try_another(&mut self) {
+        if self.catch_up.pause.is_none() {
+            self.catch_up.turn += 1;
+            self.catch_up.pause = Some(self.now.plus(self.setup.options.resend_ms));
         }
-        let mut last = span.last.min(self.commit);
-        for damaged in &self.damage.spans {
-            if damaged.has(span.first) && span.first <= self.commit {
-                return self.send(from.node, Message::FetchRefused { request });
-            }
-            if damaged.first > span.first {
-                last = last.min(damaged.first.previous());
-            }
-        }
-        let span = Span::new(span.first, last);
-        if span.first <= last && span.first < self.window.first() {
-            let bytes = self.setup.options.fetch_bytes;
-            return self.out.push(Output::Load {
-                to: from.node,
-                request,
-                span,
-                bytes,
-            });
-        }
-        let entries = self.entries_of(span);
-        self.send_fetched(from.node, request, span.first, entries);
-    }
-
-    fn entries_of(&self, span: Span) -> Vec<Entry> {
-        let (mut entries, mut bytes) = (Vec::new(), 0);
-        let limit = self.setup.options.fetch;
-        for (position, entry) in self.window.from(span.first) {
-            bytes += entry.action.weight();
-            let count = entries.len() as u64;
-            let full = count > 0 && (bytes > self.setup.options.fetch_bytes || count >= limit);
-            if position > span.last || position != span.first.plus(count) || full {
-                break;
-            }
-            entries.push(entry.clone());
-        }
-        entries
-    }
-
-    pub(crate) fn loaded(
-        &mut self,
-        to: NodeId,
-        request: RequestId,
-        first: Position,
-        mut entries: Vec<Entry>,
-    ) {
-        entries.truncate(usize::try_from(self.commit.next().since(first)).unwrap_or(usize::MAX));
-        if entries.is_empty() {
-            return self.send(to, Message::FetchRefused { request });
-        }
-        self.send_fetched(to, request, first, entries);
-    }
-
-    fn send_fetched(
-        &mut self,
-        to: NodeId,
-        request: RequestId,
-        first: Position,
-        entries: Vec<Entry>,
-    ) {
-        let leading = match &self.role {
-            Role::Leading(leader) => Some(Leading {
-                ballot: leader.ballot,
-                proposed: leader.proposed(),
-            }),
-            Role::Follower { .. } | Role::Canvassing(_) | Role::Preparing(_) => None,
-        };
-        let commit = self.commit;
-        self.send(
-            to,
-            Message::Fetched {
-                request,
-                first,
-                entries,
-                commit,
-                leading,
-            },
-        );
     }
 
     pub(crate) fn fetched(
@@ -250,23 +231,36 @@ impl Replica {
         commit: Position,
         leading: Option<Leading>,
     ) {
-        let Some(span) = self.answered(from, request) else {
+        let Some(answered) = self.answered(from, request) else {
             return;
         };
-        let mut useful = false;
+        let (Missing::Ahead(span) | Missing::Other(span)) = answered;
+        let mut useful = self.is_overtaken(&answered);
+        let mut early = (Position::ZERO, Vec::new());
         let mut position = first;
         for entry in entries {
             if self.halted.is_some() || !span.has(position) || position > commit {
                 break;
             }
+            let learns = !matches!(self.role, Role::Leading(_));
             if position <= self.commit && self.is_damaged(position) {
                 self.write_entry(position, entry);
                 useful = true;
-            } else if position == self.commit.next() && !matches!(self.role, Role::Leading(_)) {
+            } else if position == self.commit.next() && learns {
                 self.learn(position, entry);
+                useful = true;
+            } else if position > self.commit && learns {
+                if early.1.is_empty() {
+                    early.0 = position;
+                }
+                early.1.push(entry);
                 useful = true;
             }
             position = position.next();
+        }
+        if let Missing::Ahead(_) = answered {
+            self.catch_up.ahead.keep(early.0, early.1);
+            self.adapt_stride(span, position.since(first));
         }
         self.note_commit();
         if let Some(leading) = leading.filter(|leading| leading.ballot.node == from.node) {
@@ -278,10 +272,33 @@ impl Replica {
         self.go_on(useful);
     }
 
-    pub(crate) fn truncated(&mut self, from: Member, request: RequestId, base: Base) {
-        if self.answered(from, request).is_none() {
-            return;
+    /// An answer about `span` had so many entries: asks for so many, or if all were there for more.
+    fn adapt_stride(&mut self, span: Span, count: u64) {
+        let asked = span.last.next().since(span.first);
+        if count < asked {
+            self.catch_up.stride = count.max(1);
+        } else if count >= self.catch_up.stride {
+            let most = self.setup.options.fetch.max(1);
+            self.catch_up.stride = count.saturating_mul(2).min(most);
         }
+    }
+
+    fn learn_early(&mut self) {
+        while let Some(entries) = self.catch_up.ahead.take(self.commit.next()) {
+            for entry in entries {
+                if self.halted.is_some() {
+                    return;
+                }
+                self.learn(self.commit.next(), entry);
+            }
+            self.note_commit();
+        }
+    }
+
+    pub(crate) fn truncated(&mut self, from: Member, request: RequestId, base: Base) {
+        let Some(answered) = self.answered(from, request) else {
+            return;
+        };
         let useful = base.begin > self.begin || self.configs.latest().is_none();
         let ahead = base.begin > self.commit.next();
         if ahead && matches!(self.role, Role::Leading(_)) {
@@ -292,7 +309,7 @@ impl Replica {
         } else if useful {
             self.begin_at(base);
         }
-        self.go_on(useful);
+        self.go_on(useful || self.is_overtaken(&answered));
     }
 
     /// The others have truncated what this replica has learned and partly lost.
@@ -312,46 +329,37 @@ impl Replica {
 
     pub(crate) fn fetch_refused(&mut self, from: Member, request: RequestId) {
         if self.answered(from, request).is_some() {
-            self.give_up_asking();
+            self.try_another();
         }
     }
 
-    /// The open question, if this is its answer.
-    fn answered(&mut self, from: Member, request: RequestId) -> Option<Span> {
-        let asked = self
+    /// What was asked, if this is an answer that waits.
+    fn answered(&mut self, from: Member, request: RequestId) -> Option<Missing> {
+        let other = self
             .catch_up
-            .asked
-            .take_if(|asked| asked.request == request && asked.peer == from.node)?;
-        Some(asked.span)
+            .other
+            .take_if(|question| question.request == request && question.peer == from.node);
+        if let Some(question) = other {
+            return Some(Missing::Other(question.span));
+        }
+        let question = self.catch_up.ahead.answered(from.node, request)?;
+        Some(Missing::Ahead(question.span))
+    }
+
+    /// Whether the replica has learned meanwhile what it asked for: the answer is not to blame.
+    fn is_overtaken(&self, answered: &Missing) -> bool {
+        match answered {
+            Missing::Ahead(span) => span.first <= self.commit,
+            Missing::Other(_) => false,
+        }
     }
 
     fn go_on(&mut self, useful: bool) {
         if useful {
             self.ask_for_more();
         } else if self.missing().is_some() {
-            self.give_up_asking();
+            self.try_another();
         }
-    }
-
-    /// Keeps what stands for the entries up to its end.
-    pub(crate) fn keep_snapshot(&mut self, snapshot: Snapshot) {
-        let newer = self
-            .snapshot
-            .as_ref()
-            .is_none_or(|old| old.through < snapshot.through);
-        let Some(config) = self.configs.at(self.begin).cloned() else {
-            return;
-        };
-        if !newer || snapshot.through > self.commit {
-            return;
-        }
-        self.snapshot = Some(snapshot.clone());
-        self.note_commit();
-        self.persist(Record::Base(Base {
-            begin: self.begin,
-            config,
-            snapshot: Some(snapshot),
-        }));
     }
 
     /// A leader says that after `proposed` nothing was chosen under a ballot below its own, and nothing

@@ -6,7 +6,7 @@
 
 use crate::{
     Action, Change, Config, Failure, Life, Member, Millis, NodeId, Output, Position, Replica,
-    Ticket, WriteNumber, proposer::Learner, replica::Role,
+    Ticket, WriteNumber, leader::Learner, replica::Role,
 };
 
 /// A change under way.

@@ -35,9 +35,10 @@
 //!
 //! # Where to read on
 //! [`membership`](Config) argues why changing the members is safe. One file per role: `acceptor`,
-//! `learner`, `election` (when to stand, phase 1), `proposer` (the window, phase 2), `catch_up` (ranges,
-//! bases), `damage` (lost records), `recovery` (how a log begins, how a replica comes back), `change`
-//! (members, from the leader's side), `reads`.
+//! `learner`, `election` (when to stand, phase 1), `leader` (heartbeats, followers), `proposer` (the window,
+//! phase 2), `catch_up` and `fetch` (who asks for ranges and bases, who answers), `damage` (lost records),
+//! `recovery` (how a log begins, how a replica comes back), `change` (members, from the leader's side),
+//! `reads`.
 //!
 //! ```
 //! use paxos::{Append, ClusterId, Durable, Input, Millis, NodeId, Options, Output, Position};
@@ -89,11 +90,13 @@ mod damage;
 mod durable;
 mod election;
 mod error;
+mod fetch;
 #[cfg(feature = "sim")]
 mod flaw;
 mod id;
 mod input_output;
 mod invariants;
+mod leader;
 mod learner;
 mod membership;
 mod message;
@@ -101,6 +104,7 @@ mod message;
 mod model;
 mod options;
 mod proposer;
+mod ranges;
 mod reads;
 mod record;
 mod recovery;
@@ -124,4 +128,4 @@ pub use record::{Base, Damage, Damaged, Record, Snapshot, Span};
 pub use replica::Replica;
 
 pub(crate) use election::Canvass;
-pub(crate) use proposer::Leader;
+pub(crate) use leader::Leader;

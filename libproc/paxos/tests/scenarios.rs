@@ -250,3 +250,78 @@ fn a_replica_of_another_log_is_refused() {
     assert!(cluster.take(1).contains(&told));
     assert_eq!(cluster.replica(1).promise(), promise);
 }
+
+#[test]
+fn who_cannot_promise_stands_above_whom_it_refused() {
+    let (mut cluster, leader) = three_with_entries();
+    let hurt = leader % 3 + 1;
+    cluster.restart_with(hurt, |_| {
+        Some(Damage::Entries(vec![Span::new(Position(1), Position(1))]))
+    });
+    cluster.settle();
+    let other = 6 - leader - hurt;
+    let ballot = Ballot {
+        round: 1_000,
+        node: NodeId(other),
+        incarnation: Incarnation(1),
+    };
+    let prepare = Envelope {
+        cluster: ClusterId(1),
+        epoch: Epoch(1),
+        from: cluster.replica(other).member(),
+        to: NodeId(hurt),
+        message: Message::Prepare {
+            ballot,
+            from: Position(1),
+        },
+    };
+    cluster.step(hurt, Input::Receive(prepare));
+    cluster.settle();
+    assert!(cluster.replica(hurt).promise() < ballot);
+    cluster.step(hurt, Input::Campaign);
+    assert!(cluster.replica(hurt).promise() > ballot);
+}
+
+#[test]
+fn two_windows_are_asked_for_at_a_time_and_answers_may_come_in_any_order() {
+    let options = Options {
+        fetch: 1,
+        window: 96,
+        ..Options::default()
+    };
+    let mut cluster = Cluster::with(3, Quorums::Majority, options);
+    cluster.pass(3_000);
+    let leader = cluster.leader();
+    let late = leader % 3 + 1;
+    cluster.cut.insert(NodeId(late));
+    for ticket in 1..=300 {
+        cluster.append(leader, ticket, "entry");
+        cluster.settle();
+    }
+    cluster.cut.clear();
+    cluster.now = cluster.now.plus(Millis(100));
+    cluster.step(leader, Input::Tick { random: 0 });
+    deliver(&mut cluster, late);
+    deliver(&mut cluster, leader);
+    cluster
+        .wire
+        .retain(|envelope| matches!(envelope.message, Message::Fetched { .. }));
+    assert_eq!(cluster.wire.len(), 192);
+    cluster.wire.make_contiguous().reverse();
+    deliver(&mut cluster, late);
+    assert_eq!(cluster.replica(late).commit(), Position(192));
+    cluster.pass(300);
+    assert_eq!(cluster.replica(late).commit(), Position(300));
+}
+
+/// Gives `to` what is on the wire for it.
+fn deliver(cluster: &mut Cluster, to: u64) {
+    let (mine, rest): (Vec<Envelope>, Vec<Envelope>) = cluster
+        .wire
+        .drain(..)
+        .partition(|envelope| envelope.to == NodeId(to));
+    cluster.wire.extend(rest);
+    for envelope in mine {
+        cluster.step(to, Input::Receive(envelope));
+    }
+}

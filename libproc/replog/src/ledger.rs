@@ -155,8 +155,18 @@ impl Ledger {
             durable.apply(Record::Committed(commit));
         }
         ledger.commit = durable.commit();
+        let mut unreadable = BTreeSet::new();
         for slot in reader.slots_from(ledger.commit.next().0) {
-            let body = reader.read(Key::Slot(slot))?.unwrap_or_default();
+            let body = match reader.read(Key::Slot(slot)) {
+                Ok(body) => body.unwrap_or_default(),
+                // In a segment that the start took on trust.
+                Err(StoreError::Damaged(damage)) => {
+                    tracing::error!(%damage, "a record of the log is lost, until others give it back");
+                    unreadable.insert(Position(slot));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if let Some(entry) = ledger.decoder().entry(slot, &body)? {
                 let position = Position(slot);
                 durable.apply(Record::Accepted { position, entry });
@@ -167,6 +177,9 @@ impl Ledger {
         }
         for damage in assess(&recovered.lost, &reader, &durable)? {
             durable.damaged(damage);
+        }
+        if !unreadable.is_empty() {
+            durable.damaged(Damage::Entries(spans(unreadable)));
         }
         let book = read(&reader, BOOK)?.unwrap_or_default();
         Ok(Restored {

@@ -173,6 +173,7 @@ fn begin(options: LogOptions) -> Result<Beginning, StoreError> {
     let restored = Ledger::restore(&recovered)?;
     Ok(Beginning {
         damaged: !recovered.damage.is_empty(),
+        unread: recovered.unread,
         options,
         store: Box::new(recovered.store),
         ledger: restored.ledger,

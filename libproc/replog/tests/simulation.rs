@@ -14,6 +14,7 @@ use libproc::Node;
 use libproc::sim::{self, Simulation, World};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use replog::store::survey;
 use replog::{Appended, Log, LogError, Position, Refused, Status};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -36,6 +37,15 @@ async fn writer(world: &World, here: &Node, hosts: &[&str]) -> replog::Writer {
     unreachable!("there are many numbers")
 }
 
+/// A replica on each host, with its disk, and a writer that has started.
+async fn begun(world: &World) -> (Disks, Node, replog::Writer) {
+    let disks = disks(&HOSTS);
+    start(world, &HOSTS, &disks).await;
+    let here = world.here().await;
+    let writer = writer(world, &here, &HOSTS).await;
+    (disks, here, writer)
+}
+
 /// Everything in the log, by a replica that knows all of it.
 async fn all(log: &Log) -> Result<Vec<Appended>, LogError> {
     let bounds = log.bounds().await?;
@@ -51,9 +61,7 @@ fn texts(appended: &[Appended]) -> Vec<String> {
 fn replicas_begin_a_log_together_and_read_what_was_appended() {
     sim::check(sim::seeds(2), |seed| {
         simulation(seed).run(async |world| {
-            start(&world, &HOSTS, &disks(&HOSTS)).await;
-            let here = world.here().await;
-            let writer = writer(&world, &here, &HOSTS).await;
+            let (_, here, writer) = begun(&world).await;
             for number in 0..20 {
                 writer.append(format!("{number}")).await.unwrap();
             }
@@ -69,9 +77,7 @@ fn replicas_begin_a_log_together_and_read_what_was_appended() {
 #[test]
 fn a_second_writer_excludes_the_first() {
     simulation(1).run(async |world| {
-        start(&world, &HOSTS, &disks(&HOSTS)).await;
-        let here = world.here().await;
-        let first = writer(&world, &here, &HOSTS).await;
+        let (_, here, first) = begun(&world).await;
         let position = first.append("first").await.unwrap();
         let mut second = by(&world, &here, "c").writer();
         assert!(second.start().await.unwrap() >= position);
@@ -87,9 +93,7 @@ fn a_second_writer_excludes_the_first() {
 #[test]
 fn a_follower_hears_of_every_append_in_order() {
     simulation(2).run(async |world| {
-        start(&world, &HOSTS, &disks(&HOSTS)).await;
-        let here = world.here().await;
-        let writer = writer(&world, &here, &HOSTS).await;
+        let (_, here, writer) = begun(&world).await;
         let mut follower = by(&world, &here, "b").reader().follow(Position::FIRST);
         let appends: Vec<_> = (0..50)
             .map(|number| writer.append(format!("{number}")))
@@ -110,10 +114,7 @@ fn a_follower_hears_of_every_append_in_order() {
 #[test]
 fn what_is_truncated_is_refused_and_the_rest_stays() {
     simulation(3).run(async |world| {
-        let disks = disks(&HOSTS);
-        start(&world, &HOSTS, &disks).await;
-        let here = world.here().await;
-        let writer = writer(&world, &here, &HOSTS).await;
+        let (disks, here, writer) = begun(&world).await;
         let mut positions = Vec::new();
         for _ in 0..200 {
             positions.push(writer.append(vec![7; 4000]).await.unwrap());
@@ -139,10 +140,7 @@ fn what_is_truncated_is_refused_and_the_rest_stays() {
 #[test]
 fn a_replica_that_lost_its_disk_is_given_everything_back() {
     simulation(4).run(async |world| {
-        let disks = disks(&HOSTS);
-        start(&world, &HOSTS, &disks).await;
-        let here = world.here().await;
-        let writer = writer(&world, &here, &HOSTS).await;
+        let (disks, here, writer) = begun(&world).await;
         for number in 0..100 {
             writer.append(format!("{number}")).await.unwrap();
         }
@@ -177,42 +175,46 @@ fn a_replica_that_lost_its_disk_is_given_everything_back() {
 
 #[test]
 fn a_replica_with_a_damaged_record_is_repaired_by_the_others() {
-    simulation(5).run(async |world| {
-        let disks = disks(&HOSTS);
-        start(&world, &HOSTS, &disks).await;
-        let here = world.here().await;
-        let writer = writer(&world, &here, &HOSTS).await;
+    a_record_is_damaged(5, 0);
+}
+
+#[test]
+fn damage_in_a_segment_that_the_start_did_not_read_is_found_and_repaired_while_it_runs() {
+    a_record_is_damaged(6, 60);
+}
+
+/// Damages a record that so many large ones follow, while its replica is down.
+fn a_record_is_damaged(seed: u64, later: usize) {
+    simulation(seed).run(async move |world| {
+        let (disks, here, writer) = begun(&world).await;
         for number in 0..100 {
             writer.append(format!("number {number:03}")).await.unwrap();
         }
-        let leader = by(&world, &here, "a")
-            .status()
-            .await
-            .unwrap()
-            .leadership
-            .leader;
+        for _ in 0..later {
+            writer.append(vec![7; 4000]).await.unwrap();
+        }
+        let status = by(&world, &here, "a").status().await.unwrap();
+        let leader = status.leadership.leader;
         let host = *HOSTS
             .iter()
             .find(|host| Some(node_id(&HOSTS, host)) != leader)
             .unwrap();
         world.crash(host).await;
-        let file = &common::store::segments(&disks[host])[0];
-        let at = common::store::find(&disks[host], file, b"number 050")[0];
-        disks[host].flip(file, at * 8);
+        let disk = &disks[host];
+        let file = &common::store::segments(disk)[0];
+        let at = common::store::find(disk, file, b"number 050")[0];
+        disk.flip(file, at * 8);
+        assert!(!survey(disk).unwrap().is_sound());
         world.bounce(host).await;
         world.node(host).await;
-        let log = by(&world, &here, host);
         for _ in 0..100 {
             world.sleep(SECOND / 10).await;
-            if log
-                .status()
-                .await
-                .is_ok_and(|status| status.damaged.is_empty())
-            {
+            if survey(disk).unwrap().is_sound() {
                 break;
             }
         }
-        let read = all(&log).await.unwrap();
+        assert!(survey(disk).unwrap().is_sound());
+        let read = all(&by(&world, &here, host)).await.unwrap();
         assert_eq!(texts(&read)[50], "number 050");
     });
 }
@@ -220,10 +222,7 @@ fn a_replica_with_a_damaged_record_is_repaired_by_the_others() {
 #[test]
 fn a_full_disk_refuses_appends_and_takes_them_again_when_there_is_space() {
     simulation(6).run(async |world| {
-        let disks = disks(&HOSTS);
-        start(&world, &HOSTS, &disks).await;
-        let here = world.here().await;
-        let mut appending = writer(&world, &here, &HOSTS).await;
+        let (disks, here, mut appending) = begun(&world).await;
         let mut acknowledged = 0;
         for disk in disks.values() {
             disk.fault(|faults| faults.full = true);

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use common::store::*;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use replog::store::{Finding, Key, LogStore, MemoryDisk, SegmentedStore, StoreError, survey};
+use replog::store::{
+    Disk as _, Finding, Key, LogStore, MemoryDisk, SegmentedStore, StoreError, survey,
+};
 
 #[test]
 fn what_was_appended_is_there_when_the_store_is_opened_again() {
@@ -372,11 +374,13 @@ fn ordeal(seed: u64) {
 fn spoil(seed: u64, disk: &MemoryDisk, acknowledged: &BTreeMap<Key, Vec<u8>>, chance: &mut StdRng) {
     for blow in 0..20 {
         let disk = disk.copy();
-        let files = segments(&disk);
+        let mut files = disk.names().unwrap();
+        files.retain(|name| name != "superblock");
         let file = &files[chance.random_range(0..files.len())];
         let length = disk.bytes(file).unwrap().len();
-        match chance.random_range(0..5) {
+        match chance.random_range(0..7) {
             0 => disk.flip(file, chance.random_range(0..length * 8)),
+            _ if length < 4096 => disk.change(file, |bytes| bytes.truncate(length / 2)),
             1 => disk.change(file, |bytes| {
                 let at = chance.random_range(0..length / 512) * 512;
                 bytes[at..at + 512].fill(0);
@@ -386,12 +390,22 @@ fn spoil(seed: u64, disk: &MemoryDisk, acknowledged: &BTreeMap<Key, Vec<u8>>, ch
                 chance.fill(&mut bytes[at..at + 64]);
             }),
             3 => disk.change(file, |bytes| bytes.truncate(chance.random_range(0..length))),
+            // A directory of which only the first files were copied, and one with a file in another's place.
+            4 => {
+                let kept = chance.random_range(0..files.len());
+                files[kept..].iter().for_each(|file| disk.lose(file));
+            }
+            5 => {
+                let other = disk.bytes(&files[chance.random_range(0..files.len())]);
+                disk.plant(file, &other.unwrap());
+            }
             _ => disk.lose(file),
         }
+        disk.fault(|faults| faults.full = blow % 4 == 0);
         let opened = match open_or_init(&disk) {
             Ok(opened) => opened,
             // To refuse is not to lose.
-            Err(StoreError::Foreign { .. }) => continue,
+            Err(StoreError::Foreign { .. } | StoreError::Full { .. }) => continue,
             Err(error) => panic!("seed {seed}, blow {blow}: {error}"),
         };
         let found = bodies(&opened.store);
@@ -411,6 +425,78 @@ fn nothing_acknowledged_is_lost_in_crashes_and_no_damage_is_silent() {
     for seed in 0..300 {
         ordeal(seed);
     }
+}
+
+#[test]
+fn a_start_reads_hints_of_sealed_segments_and_what_they_hide_is_found_later() {
+    let disk = MemoryDisk::new();
+    let mut store = make(&disk);
+    for number in 0..200 {
+        store
+            .append(&[slot(
+                number,
+                format!("words {number:03} ").repeat(20).as_bytes(),
+            )])
+            .unwrap();
+    }
+    store.settle().unwrap();
+    drop(store);
+    let sealed = segments(&disk).len() - 1;
+    assert!(sealed > 4, "{sealed}");
+    let file = &segments(&disk)[1];
+    let body = find(&disk, file, b"words 040 ")[0];
+    disk.flip(file, body * 8 + 1);
+    let opened = open_quickly(&disk);
+    assert_eq!((opened.damage.len(), opened.unread.len()), (0, sealed));
+    let reader = opened.store.reader();
+    let read = reader.read(Key::Slot(40));
+    assert!(matches!(read, Err(StoreError::Damaged(_))), "{read:?}");
+    let found: Vec<_> = opened
+        .unread
+        .iter()
+        .map(|number| reader.verify(*number).unwrap())
+        .collect();
+    let found = found.concat();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].key, &found[0].file), (Some(Key::Slot(40)), file));
+    drop(opened);
+    // Without their hints, or with spoilt ones, segments are read in full, and get hints again.
+    let hints: Vec<String> = names_of_hints(&disk);
+    assert_eq!(hints.len(), sealed);
+    disk.flip(&hints[0], 77);
+    disk.lose(&hints[2]);
+    assert_eq!(open_quickly(&disk).unread.len(), sealed - 2);
+    assert_eq!(open_quickly(&disk).unread.len(), sealed);
+    // One thing that is not as it should be, and everything is read.
+    disk.change(&segments(&disk)[3], |bytes| bytes.truncate(9_000));
+    let opened = open_quickly(&disk);
+    assert!(
+        opened
+            .damage
+            .iter()
+            .any(|damage| damage.key == Some(Key::Slot(40)))
+    );
+    assert_eq!(opened.unread, [0; 0]);
+}
+
+#[test]
+fn the_hints_of_dropped_segments_go_with_them() {
+    let disk = MemoryDisk::new();
+    let mut store = make(&disk);
+    for number in 0..200 {
+        store.append(&[slot(number, &[7; 200])]).unwrap();
+    }
+    store.truncate(199).unwrap();
+    assert_eq!(names_of_hints(&disk).len(), segments(&disk).len() - 1);
+    disk.plant("hint-00000000000000ff", b"of nothing");
+    drop(store);
+    drop(open(&disk));
+    assert!(disk.bytes("hint-00000000000000ff").is_none());
+}
+
+fn names_of_hints(disk: &MemoryDisk) -> Vec<String> {
+    let names = disk.names().unwrap().into_iter();
+    names.filter(|name| name.starts_with("hint-")).collect()
 }
 
 #[test]

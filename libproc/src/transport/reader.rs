@@ -70,7 +70,7 @@ pub(super) struct Reader<'a> {
     overfull: bool,
     /// So many answers wait to be read by the peer that it may ask nothing.
     busy: bool,
-    /// Whole frames that were read and not taken in yet: blobs in them are parts of it.
+    /// What was read and not taken in yet: blobs are parts of it.
     arrived: Bytes,
     /// Frames of the ordered lane that came while something was full.
     held: BytesMut,
@@ -120,10 +120,6 @@ impl<'a> Reader<'a> {
                 (unread, room, small) = (BytesMut::new(), READ_MIN, 0);
                 self.spare = None;
             }
-            if !unread.try_reclaim(room) {
-                // What is still a part of it is likely to be handled at once.
-                yield_once().await;
-            }
             unread.reserve(room);
             let count = if self.waits() {
                 let mut limited = (&mut read).take(room as u64);
@@ -152,8 +148,7 @@ impl<'a> Reader<'a> {
 
     /// Takes in what was read, a slice at a time.
     async fn digest(&mut self, unread: &mut BytesMut) -> io::Result<()> {
-        let whole = whole_frames(unread).map_err(|bad| self.refuse(&bad))?;
-        self.arrived = unread.split_to(whole).freeze();
+        self.arrived = std::mem::take(unread).freeze();
         let mut looks = 0;
         loop {
             (self.busy, self.overfull) = self.peer.pressure(self.epoch);
@@ -166,15 +161,19 @@ impl<'a> Reader<'a> {
             // What fills a mailbox is often handled at once.
             let look = self.waits() && looks < FULL_LOOKS;
             if !more && !look {
-                return match whole_frames(unread) {
-                    Ok(_) => Ok(()), // the beginning of one at most
-                    Err(bad) => Err(self.refuse(&bad)),
-                };
+                break;
             }
             looks += u32::from(look);
             self.slice = 0;
             yield_once().await;
         }
+        if !self.arrived.is_unique() {
+            // What has become a part of a letter is likely to be handled at once.
+            yield_once().await;
+        }
+        let rest = std::mem::take(&mut self.arrived).try_into_mut();
+        *unread = rest.unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+        Ok(())
     }
 
     /// Takes in up to a slice; whether there is more that could be taken in at once.
@@ -197,9 +196,7 @@ impl<'a> Reader<'a> {
         let passed = self.pass(&arrived, true);
         drop(shared);
         arrived.advance(passed?);
-        if !arrived.is_empty() {
-            self.arrived = arrived;
-        }
+        self.arrived = arrived;
         Ok(self.slice >= SLICE)
     }
 
@@ -378,8 +375,14 @@ impl<'a> Reader<'a> {
                         none.insert(spare.map_or_else(protocol.lane, |(_, lane)| lane))
                     }
                 };
-                let _entered = trace::resume_if(context);
-                let decoded = decode(body, Sender::Afar(from), reply, &mut **run);
+                let from = Sender::Afar(from);
+                let decoded = match context {
+                    None => decode(body, from, reply, &mut **run),
+                    Some(context) => {
+                        let _entered = trace::resume(context);
+                        decode(body, from, reply, &mut **run)
+                    }
+                };
                 let Err((error, reply)) = decoded else {
                     return Ok(());
                 };
@@ -463,21 +466,6 @@ impl Drop for Reader<'_> {
         }
         self.bury_held(reason);
         self.peer.holds(0);
-    }
-}
-
-/// Bytes of the whole frames that `bytes` begin with.
-///
-/// # Errors
-/// When they begin with what is no frame. What is none behind whole ones is found after those.
-fn whole_frames(bytes: &[u8]) -> Result<usize, BadFrame> {
-    let mut whole = 0;
-    loop {
-        match frame::split(&bytes[whole..]) {
-            Ok(Some(frame)) => whole += frame.length(),
-            Err(bad) if whole == 0 => return Err(bad),
-            Ok(None) | Err(_) => return Ok(whole),
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 use benches::api::{calls, schedulers, state};
-use benches::{actors, allocation, masters, remote, tasks};
+use benches::{actors, allocation, jobs, masters, remote, tasks};
 
 /// Measures actors, messages between nodes, tasks, allocation or the API on this machine.
 ///
@@ -60,6 +60,14 @@ Examples:
   tepui bench tasks --rounds=3 --json
 ")]
     Tasks(tasks::Args),
+    /// Jobs of `true` through a queue and three agents, beside bare fork, exec and wait; and what a
+    /// queue costs by how much waits in it
+    #[command(after_help = "\
+Examples:
+  tepui bench jobs
+  tepui bench jobs --queue-only
+")]
+    Jobs(jobs::Args),
     /// Rounds of the allocator, with the work of three benchmarks of Apache Mesos
     #[command(after_help = "\
 Examples:
@@ -105,6 +113,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         What::Remote(args) => remote::run(args, || itself("serve"))?,
         What::Serve(args) => remote::serve(args)?,
         What::Tasks(args) => tasks::run(&program()?, args)?,
+        What::Jobs(args) => jobs::run(&program()?, args)?,
         What::State(args) => state::run(&program()?, args)?,
         What::Calls(args) => calls::run(&program()?, args)?,
         What::Failover(args) => masters::run(&program()?, args)?,

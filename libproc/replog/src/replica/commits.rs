@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use libproc::env::Instant;
 use libproc::prelude::*;
 use paxos::{Damage, Input, Position, Record, Space, WriteNumber};
 
 use super::ReplicaProcess;
 use crate::store::{self, LogStore, StoreError};
 
-/// How long nothing is written before it is noted that everything is durable.
+/// How long nothing is written, at least, before it is noted that everything is durable.
 const IDLE: Duration = Duration::from_millis(10);
+/// So many times as long as the last commit took, too: on a slow disk the note would come between two commits.
+const IDLE_COMMITS: u32 = 8;
 /// How long to wait before a full disk is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
@@ -25,8 +28,10 @@ pub(super) struct Pending {
     notes_damage: bool,
     /// The disk was full when they were tried.
     full: bool,
-    /// Counts commits, so that a timer knows whether there was one since.
-    commits: u64,
+    /// When the last commit began, and how long it took.
+    last: Option<(Instant, Duration)>,
+    /// A timer is set that looks whether nothing was written since.
+    settling: bool,
     waits: bool,
 }
 
@@ -66,7 +71,8 @@ impl Pending {
             begin: None,
             notes_damage,
             full: false,
-            commits: 0,
+            last: None,
+            settling: false,
             waits: false,
         }
     }
@@ -128,7 +134,7 @@ impl ReplicaProcess {
             notes_damage: std::mem::take(&mut pending.notes_damage),
             settles,
         };
-        pending.commits += 1;
+        pending.last = Some((Instant::now(), Duration::ZERO));
         let delay = self.options.commit_delay;
         let work = async move {
             if !delay.is_zero() {
@@ -152,9 +158,12 @@ impl ReplicaProcess {
             upto,
             begin,
             notes_damage,
-            ..
+            settles,
         } = batch;
         self.store = Some(store);
+        if let Some((began, took)) = &mut self.pending.last {
+            *took = began.elapsed();
+        }
         match result {
             Ok(()) => {
                 self.writing.retain(|_, (number, _)| *number > upto);
@@ -164,7 +173,9 @@ impl ReplicaProcess {
                 }
                 self.feed(Input::Persisted(upto), ctx);
                 self.commit(ctx);
-                self.await_idleness(ctx);
+                if !settles {
+                    self.await_idleness(ctx);
+                }
             }
             Err(error @ StoreError::Full { .. }) => {
                 let later = std::mem::replace(&mut self.pending.records, records);
@@ -185,17 +196,28 @@ impl ReplicaProcess {
         }
     }
 
-    /// When nothing more is written for a while, the superblock says what the next record would.
+    /// When nothing more is written for a while, the superblock says what the next record would. One
+    /// timer looks after all commits: none is set and undone on their way.
     fn await_idleness(&mut self, ctx: &mut Context<Self>) {
-        let commits = self.pending.commits;
-        if self.store.is_none() {
+        let Some((began, took)) = self.pending.last else {
+            return;
+        };
+        if std::mem::replace(&mut self.pending.settling, true) {
             return;
         }
-        ctx.after(IDLE, move |this, ctx| {
-            if this.pending.commits == commits && this.store.is_some() {
-                this.write(true, ctx);
-            }
-        });
+        let idle_at = began + took + IDLE.max(took * IDLE_COMMITS);
+        ctx.after(
+            idle_at.saturating_duration_since(Instant::now()),
+            move |this, ctx| {
+                this.pending.settling = false;
+                let is_last = this.pending.last.is_some_and(|(last, _)| last == began);
+                match is_last {
+                    _ if this.store.is_none() => {} // whoever brings it back asks for this again
+                    true => this.write(true, ctx),
+                    false => this.await_idleness(ctx),
+                }
+            },
+        );
     }
 
     /// A record could not be read: the protocol gets it back from the others.

@@ -8,8 +8,9 @@ mod commits;
 mod metrics;
 mod reading;
 mod requests;
+mod verifying;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use libproc::env::{self, Instant};
@@ -44,6 +45,8 @@ pub(crate) struct ReplicaProcess {
     store: Option<Box<dyn LogStore>>,
     reader: StoreReader,
     pending: Pending,
+    /// Segments that nobody has read since the start.
+    unread: VecDeque<u64>,
     /// Entries whose records are not durable, so that readers do not find them in the store.
     writing: BTreeMap<Position, (WriteNumber, Entry)>,
     requests: Requests,
@@ -66,6 +69,8 @@ pub(crate) struct Beginning {
     pub(crate) book: BTreeMap<NodeId, std::net::SocketAddr>,
     /// The store found damage that the protocol has just been told of.
     pub(crate) damaged: bool,
+    /// Segments that the start did not read.
+    pub(crate) unread: Vec<u64>,
 }
 
 impl ReplicaProcess {
@@ -77,6 +82,7 @@ impl ReplicaProcess {
             durable,
             book,
             damaged,
+            unread,
         } = beginning;
         let setup = Setup {
             cluster: options.cluster,
@@ -97,6 +103,7 @@ impl ReplicaProcess {
             reader: store.reader(),
             store: Some(store),
             pending: Pending::new(damaged),
+            unread: unread.into(),
             writing: BTreeMap::new(),
             requests: Requests::default(),
             more: Vec::new(),
@@ -311,6 +318,7 @@ impl Actor for ReplicaProcess {
         let first = std::mem::take(&mut self.first);
         self.keep_book();
         self.carry_out(first, ctx);
+        self.verify_next(ctx);
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {

@@ -3,10 +3,9 @@
 use super::Key;
 use super::disk::Disk;
 use super::error::StoreError;
-use super::frame::Kind;
 use super::index::{Index, Location};
 use super::options::Identity;
-use super::recovery::{Damage, Found, Part, Walk};
+use super::recovery::{Damage, Found, Part, Pass, Walk};
 
 /// What there is in a store.
 #[derive(Debug, Clone)]
@@ -71,14 +70,11 @@ pub fn survey(disk: &dyn Disk) -> Result<Survey, StoreError> {
     if walk.slots == 1 {
         findings.push(Finding::Superblock);
     }
-    let shapes = walk.each(|number, part| match part {
-        Part::Frame(offset, header) => {
-            if let Kind::Of(key) = header.kind {
-                records += 1;
-                let position = family.base(number) + offset;
-                let length = header.length;
-                index.set(key, Location { position, length });
-            }
+    let shapes = walk.each(Pass::Full, |number, part| match part {
+        Part::Record(offset, key, length) => {
+            records += 1;
+            let position = family.base(number) + offset;
+            index.set(key, Location { position, length });
         }
         Part::Damage(damage) => {
             damaged.push((family.base(number) + damage.bytes.start, damage));

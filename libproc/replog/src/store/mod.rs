@@ -8,6 +8,14 @@
 //! was durable once, and is *damage*; what cannot be read above it was being written in a crash,
 //! was acknowledged to nobody, and is cut off. The [superblock] says the same when nothing follows.
 //!
+//! # What is verified when
+//! A start reads the last segment in full, and of each sealed one its [hint](hint), its length, its head
+//! and its seal. If anything is not as it should be, it reads every byte of all. What a start did
+//! not read is verified by [`StoreReader::verify`], which the replica calls for one segment after the
+//! other as soon as it runs; and every record has its checksum compared whenever it is read.
+//! [`survey`] reads every byte. So damage in an old segment may be found after the start, and never by
+//! whoever was answered with it.
+//!
 //! [`SegmentedStore`] writes to any [`Disk`]: a [directory](disk::Directory), or
 //! [memory](disk::MemoryDisk) that fails as tests want it to.
 
@@ -15,6 +23,7 @@ pub mod check;
 pub mod disk;
 mod error;
 pub mod frame;
+mod hint;
 mod index;
 mod options;
 mod recovery;

@@ -1,13 +1,14 @@
 //! Recovery: from files, of which a crash or the disk may have spoilt some, to what they hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 
 use super::Key;
 use super::disk::{Disk, read_all};
 use super::error::StoreError;
-use super::frame::{Header, Kind};
+use super::frame::Kind;
+use super::hint::{self, Hint};
 use super::options::Identity;
 use super::scan::{Item, Scan, scan};
 use super::segment::{self, Family, HEAD};
@@ -63,11 +64,14 @@ pub struct Recovered {
     pub lost: Vec<Lost>,
     /// Bytes of a last write that a crash interrupted; nobody was told of it, and they were cut off.
     pub torn: u64,
+    /// Segments of which only the hints were read: see [`StoreReader::verify`](super::StoreReader::verify).
+    pub unread: Vec<u64>,
 }
 
 /// What a pass over the files finds, in their order.
 pub(super) enum Part {
-    Frame(u64, Header),
+    /// A record, by the offset of its frame and the length of its body.
+    Record(u64, Key, u32),
     Damage(Damage),
     /// From here on nothing was ever durable.
     Torn(Range<u64>),
@@ -85,6 +89,17 @@ pub(super) struct Shape {
     pub(super) empty: bool,
     /// It says in its head whose it is.
     pub(super) headed: bool,
+    /// Its hint was read instead of it.
+    pub(super) hinted: bool,
+}
+
+/// How much is read of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// Of sealed segments that look whole, their hints.
+    Quick,
+    /// Every byte.
+    Full,
 }
 
 /// The files of a store, before they are read in full.
@@ -95,6 +110,8 @@ pub(super) struct Walk<'a> {
     pub(super) slots: usize,
     /// The segments there are.
     pub(super) numbers: Vec<u64>,
+    /// The segments that have hints.
+    pub(super) hints: BTreeSet<u64>,
     pub(super) watermark: u64,
     /// Of the last segments, which had to be read to find the watermark.
     scans: BTreeMap<u64, Loaded>,
@@ -168,6 +185,7 @@ impl<'a> Walk<'a> {
             superblock,
             slots,
             numbers,
+            hints: names.iter().filter_map(|name| hint::number(name)).collect(),
             watermark: superblock.watermark,
             scans: BTreeMap::new(),
         };
@@ -243,6 +261,7 @@ impl<'a> Walk<'a> {
     /// Hands over all there is, segment by segment, and what each segment looks like.
     pub(super) fn each(
         &mut self,
+        pass: Pass,
         mut part: impl FnMut(u64, Part),
     ) -> Result<BTreeMap<u64, Shape>, StoreError> {
         let family = self.superblock.family;
@@ -271,7 +290,16 @@ impl<'a> Walk<'a> {
             }
             let loaded = match self.scans.remove(&number) {
                 Some(loaded) => loaded,
-                None => self.load(number)?,
+                None => {
+                    if pass == Pass::Quick
+                        && self.hints.contains(&number)
+                        && let Some(hint) = Hint::of(self.disk, &family, number)
+                    {
+                        shapes.insert(number, hinted(number, hint, &mut part));
+                        continue;
+                    }
+                    self.load(number)?
+                }
             };
             let shape = self.segment(number, loaded, &mut torn, &mut part);
             shapes.insert(number, shape);
@@ -300,6 +328,7 @@ impl<'a> Walk<'a> {
             sound: loaded.headed && loaded.length >= family.segment_bytes,
             empty: loaded.scan.items.is_empty(),
             headed: loaded.headed,
+            hinted: false,
         };
         let dirty = loaded.scan.end as u64;
         for item in loaded.scan.items {
@@ -308,7 +337,9 @@ impl<'a> Walk<'a> {
             }
             match item {
                 Item::Frame(at, header) => {
-                    part(number, Part::Frame(at as u64, header));
+                    if let Kind::Of(key) = header.kind {
+                        part(number, Part::Record(at as u64, key, header.length));
+                    }
                     let size = super::frame::size(header.length as usize);
                     shape.end = (at + size) as u64;
                     shape.sealed = header.kind == Kind::Seal;
@@ -339,6 +370,24 @@ impl<'a> Walk<'a> {
     fn damage(&self, file: &str, bytes: Range<u64>, key: Option<Key>) -> Part {
         let file = self.disk.path(file);
         Part::Damage(Damage { file, bytes, key })
+    }
+}
+
+/// Hands over what the hint of a segment says.
+fn hinted(number: u64, hint: Hint, part: &mut impl FnMut(u64, Part)) -> Shape {
+    for held in hint.records {
+        part(
+            number,
+            Part::Record(u64::from(held.offset), held.key, held.length),
+        );
+    }
+    Shape {
+        end: hint.end,
+        sealed: true,
+        sound: true,
+        empty: false,
+        headed: true,
+        hinted: true,
     }
 }
 

@@ -65,8 +65,11 @@ impl Family {
     /// # Errors
     /// When it is whole, and of another version of the format.
     pub(super) fn read(page: &[u8], file: &str) -> Result<Option<(Family, u64)>, StoreError> {
-        let body = page.len() - 4;
-        if &page[..8] != MAGIC || u32_at(page, body) != crc32fast::hash(&page[..body]) {
+        let body = page.len().saturating_sub(4);
+        if body < FAMILY
+            || &page[..8] != MAGIC
+            || u32_at(page, body) != crc32fast::hash(&page[..body])
+        {
             return Ok(None);
         }
         let found = u32_at(page, 8);

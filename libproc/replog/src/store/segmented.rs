@@ -12,6 +12,8 @@ use std::thread::JoinHandle;
 use super::disk::{Disk, DiskFile};
 use super::error::{StoreError, is_full};
 use super::frame;
+use super::hint::{self, Held, Hint};
+use super::index::Location;
 use super::segment::{self, Family, HEAD};
 use super::superblock::Superblock;
 use super::{Key, LogStore, Record};
@@ -30,6 +32,10 @@ pub struct SegmentedStore {
     current: u64,
     offset: u64,
     spare: Spare,
+    /// Writes hints of segments that were sealed.
+    hinting: Option<JoinHandle<()>>,
+    /// The records of the current segment.
+    held: Vec<Held>,
     /// What is written again at the head of each segment.
     metas: BTreeMap<u64, Vec<u8>>,
     /// One more than the highest slot in each segment.
@@ -165,6 +171,54 @@ impl SegmentedStore {
             .inspect_err(|_| self.poisoned = true)
     }
 
+    /// Keeps in mind what a segment holds, until it is sealed: `ends` says which were, and where.
+    fn hold(&mut self, locations: &[(Key, Location)], ends: &[(u64, u64)]) {
+        let family = self.shared.family;
+        let mut sealed = Vec::new();
+        let mut ends = ends.iter().copied().peekable();
+        for (key, location) in locations {
+            let (segment, offset) = family.place(location.position);
+            while let Some((number, end)) = ends.next_if(|(number, _)| *number < segment) {
+                sealed.push((number, Hint::new(end, std::mem::take(&mut self.held))));
+            }
+            self.held.push(Held {
+                key: *key,
+                offset: offset as u32,
+                length: location.length,
+            });
+        }
+        self.write_hints(sealed);
+    }
+
+    /// Writes hints, beside whatever else is done. Without one its segment is read at the next start.
+    fn write_hints(&mut self, hints: Vec<(u64, Hint)>) {
+        if hints.is_empty() {
+            return;
+        }
+        let (disk, family) = (self.disk.clone(), self.shared.family);
+        let write = move || {
+            for (number, hint) in hints {
+                let bytes = hint.file(&family, number);
+                let name = hint::name(number);
+                if let Err(error) = disk.create(&name, &bytes, bytes.len() as u64) {
+                    tracing::debug!(%error, name, "a segment has no hint");
+                }
+            }
+        };
+        if !self.disk.is_slow() {
+            return write();
+        }
+        self.join_hinting();
+        let thread = std::thread::Builder::new().name("log-hint".to_owned());
+        self.hinting = thread.spawn(write).ok();
+    }
+
+    fn join_hinting(&mut self) {
+        if let Some(thread) = self.hinting.take() {
+            let _ = thread.join();
+        }
+    }
+
     fn write_superblock(&mut self) -> Result<(), StoreError> {
         self.superblock.watermark = self.position();
         let file = self.superblock_file.clone();
@@ -191,6 +245,7 @@ impl Drop for SegmentedStore {
         if let Spare::Making(thread) = std::mem::replace(&mut self.spare, Spare::None) {
             let _ = thread.join();
         }
+        self.join_hinting();
     }
 }
 
@@ -206,14 +261,19 @@ impl LogStore for SegmentedStore {
         }
         let plan = self.plan(records);
         self.make_room(&plan)?;
+        let mut ends = Vec::new();
         for stretch in &plan.stretches {
             if !stretch.bytes.is_empty() {
                 self.write(stretch)?;
+            }
+            if stretch.segment != self.current {
+                ends.push((self.current, self.offset));
             }
             self.current = stretch.segment;
             self.offset = stretch.offset + stretch.bytes.len() as u64;
         }
         self.metas = plan.metas;
+        self.hold(&plan.locations, &ends);
         {
             let mut contents = self.shared.contents.write();
             for (key, location) in plan.locations {
@@ -247,7 +307,7 @@ impl LogStore for SegmentedStore {
         self.write_superblock()?;
         let names: Vec<String> = dropped
             .iter()
-            .map(|number| segment::name(*number))
+            .flat_map(|number| [segment::name(*number), hint::name(*number)])
             .collect();
         {
             let mut contents = self.shared.contents.write();

@@ -21,12 +21,26 @@ pub fn make(disk: &MemoryDisk) -> SegmentedStore {
     SegmentedStore::init(Arc::new(disk.clone()), identity(1, 1), SMALL).unwrap()
 }
 
+/// Opens it, and verifies what the start did not read.
 pub fn open(disk: &MemoryDisk) -> Recovered {
+    verified(open_quickly(disk))
+}
+
+pub fn open_quickly(disk: &MemoryDisk) -> Recovered {
     SegmentedStore::open(Arc::new(disk.clone()), identity(1, 1)).unwrap()
 }
 
 pub fn open_or_init(disk: &MemoryDisk) -> Result<Recovered, StoreError> {
-    SegmentedStore::open_or_init(Arc::new(disk.clone()), identity(1, 1), SMALL)
+    let disk = Arc::new(disk.clone());
+    SegmentedStore::open_or_init(disk, identity(1, 1), SMALL).map(verified)
+}
+
+fn verified(mut recovered: Recovered) -> Recovered {
+    let reader = recovered.store.reader();
+    for segment in std::mem::take(&mut recovered.unread) {
+        recovered.damage.extend(reader.verify(segment).unwrap());
+    }
+    recovered
 }
 
 pub fn slot(number: u64, body: &[u8]) -> Record {
@@ -39,20 +53,17 @@ pub fn meta(number: u64, body: &[u8]) -> Record {
     Record { key, body }
 }
 
-/// The last record of each key.
+/// The last record of each key that can be read.
 pub fn bodies(store: &SegmentedStore) -> BTreeMap<Key, Vec<u8>> {
-    let mut found = BTreeMap::new();
     let reader = store.reader();
-    reader
-        .each(|record| {
-            assert_eq!(
-                reader.read(record.key).unwrap().as_ref(),
-                Some(&record.body)
-            );
-            found.insert(record.key, record.body);
-        })
-        .unwrap();
-    found
+    let metas = reader.metas().into_iter().map(Key::Meta);
+    let slots = reader.slots_from(0).into_iter().map(Key::Slot);
+    let read = metas.chain(slots).filter_map(|key| match reader.read(key) {
+        Ok(body) => Some((key, body.unwrap())),
+        Err(StoreError::Damaged(_)) => None,
+        Err(error) => panic!("{error}"),
+    });
+    read.collect()
 }
 
 pub fn texts(store: &SegmentedStore) -> BTreeMap<Key, String> {

@@ -17,6 +17,7 @@ mod catch_up;
 mod checkpoint;
 mod commit;
 mod delta;
+mod gathering;
 mod hands;
 mod record;
 mod session;
@@ -37,6 +38,13 @@ use session::Inner;
 
 /// Bytes of what is committed at once, at most: it is in memory several times while it is written.
 pub const COMMIT_MAX: usize = 512 << 20;
+
+/// Whether an entry of a log was written by a [`LogStorage`]: nobody else may append to such a log, or
+/// truncate it.
+#[must_use]
+pub fn is_of_variables(entry: &bytes::Bytes) -> bool {
+    record::Piece::decode(entry).is_ok()
+}
 
 /// What becomes of a writer when another one has started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

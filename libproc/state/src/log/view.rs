@@ -1,19 +1,14 @@
 //! The variables, as the log has them so far: entries are applied in the order of the log, by
 //! everybody alike.
 
-use std::collections::BTreeMap;
-
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use imbl::OrdMap;
 use replog::Position;
 
+use super::gathering::Gathering;
 use super::record::{HEADER, Kind, Logged, Message, Piece, Saved, SessionId, Value};
 use super::{COMMIT_MAX, delta};
 use crate::{Change, Entry};
-
-/// Bytes of messages that are incomplete, at most: no writer has more under way. Beyond, what
-/// comes does not count.
-const GATHERED_MAX: usize = 2 * COMMIT_MAX;
 
 /// What a variable weighs beside its name and value: about what it takes in a log.
 const ENTRY_WEIGHT: u64 = 64;
@@ -49,8 +44,7 @@ pub(super) struct View {
     applied: Position,
     base: Base,
     session: Option<SessionId>,
-    gathering: BTreeMap<u64, Gathering>,
-    gathered: usize,
+    gathering: Gathering,
     entries: Entries,
     weight: u64,
     /// Bytes of commits that were applied.
@@ -81,12 +75,6 @@ struct Commit {
     changes: Vec<Logged>,
 }
 
-/// Pieces of a message that is incomplete.
-struct Gathering {
-    first: Position,
-    pieces: Vec<Bytes>,
-}
-
 impl View {
     /// The variables of a log that begins at this position.
     pub(super) fn new(begin: Position) -> View {
@@ -102,8 +90,7 @@ impl View {
             applied: begin.previous(),
             base,
             session: None,
-            gathering: BTreeMap::new(),
-            gathered: 0,
+            gathering: Gathering::default(),
             entries: Entries::new(),
             weight: 0,
             grown: 0,
@@ -153,15 +140,13 @@ impl View {
 
     /// What of the log is needed by who has all variables as they are now.
     pub(super) fn needed_from(&self) -> Position {
-        let firsts = self.gathering.values().map(|gathering| gathering.first);
-        firsts.fold(self.applied.next(), Position::min)
+        let next = self.applied.next();
+        self.gathering.first().map_or(next, |first| first.min(next))
     }
 
     /// Forgets pieces of a message that its writer has given up. Only that writer may.
     pub(super) fn give_up(&mut self, message: u64) {
-        if let Some(gathering) = self.gathering.remove(&message) {
-            self.gathered -= gathering.bytes();
-        }
+        self.gathering.give_up(message);
     }
 
     /// Applies the entry at a position: the next one that is an entry.
@@ -181,12 +166,11 @@ impl View {
         }
         if self.session != Some(piece.session) {
             self.session = Some(piece.session);
-            self.gathering.clear();
-            self.gathered = 0;
+            self.gathering = Gathering::default();
         }
         let (session, message) = (piece.session, piece.message);
         let last = piece.kind == Kind::Last;
-        let Some(bytes) = self.gather(position, piece) else {
+        let Some(bytes) = self.gathering.add(position, piece) else {
             return Ok(match last {
                 true => vec![((session, message), Outcome::Void)],
                 false => Vec::new(),
@@ -221,9 +205,7 @@ impl View {
                 session: then,
             } => {
                 let mut completed = self.finish((session, at), count, then)?;
-                let gone = |gathering: &Gathering| gathering.first < Position(begin);
-                self.gathering.retain(|_, gathering| !gone(gathering));
-                self.gathered = self.gathering.values().map(Gathering::bytes).sum();
+                self.gathering.forget_before(Position(begin));
                 completed.push(((session, message), Outcome::Noted));
                 Ok(completed)
             }
@@ -234,45 +216,6 @@ impl View {
         match piece.kind {
             Kind::Last => vec![((piece.session, piece.message), Outcome::Void)],
             Kind::Begin | Kind::More => Vec::new(),
-        }
-    }
-
-    /// Adds a piece; the message, if it is complete now.
-    fn gather(&mut self, position: Position, piece: Piece) -> Option<Bytes> {
-        let Piece {
-            kind,
-            message,
-            index,
-            data,
-            ..
-        } = piece;
-        match (kind, index) {
-            (Kind::Begin, _) => return None,
-            (Kind::Last, 0) => return Some(data),
-            (Kind::More | Kind::Last, _) => {}
-        }
-        let mut gathering = match index {
-            0 => Gathering {
-                first: position,
-                pieces: Vec::new(),
-            },
-            _ => self.gathering.remove(&message)?,
-        };
-        if gathering.pieces.len() != index as usize || self.gathered + data.len() > GATHERED_MAX {
-            self.gathered -= gathering.bytes();
-            return None;
-        }
-        self.gathered += data.len();
-        gathering.pieces.push(data);
-        match kind {
-            Kind::Last => {
-                self.gathered -= gathering.bytes();
-                Some(gathering.join())
-            }
-            Kind::Begin | Kind::More => {
-                self.gathering.insert(message, gathering);
-                None
-            }
         }
     }
 
@@ -412,20 +355,6 @@ impl View {
         }
         self.session = now;
         Ok(completed)
-    }
-}
-
-impl Gathering {
-    fn bytes(&self) -> usize {
-        self.pieces.iter().map(Bytes::len).sum()
-    }
-
-    fn join(self) -> Bytes {
-        let mut joined = BytesMut::with_capacity(self.bytes());
-        for piece in &self.pieces {
-            joined.extend_from_slice(piece);
-        }
-        joined.freeze()
     }
 }
 

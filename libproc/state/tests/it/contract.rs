@@ -1,25 +1,37 @@
 //! One client after another.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use serde::{Deserialize, Serialize};
 use state::{Error, FileStorage, State, StorageError, Transaction};
 
-use crate::storages::{all, zookeeper};
+use crate::storages::{all, log, zookeeper};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Registry {
     agents: Vec<String>,
 }
 
-async fn each<F: Future<Output = ()>>(test: impl Fn(State, State, &'static str) -> F) {
-    for clients in all(2) {
-        let mut handles = clients.handles.clone().into_iter().map(State::new);
-        let (a, b) = (handles.next().unwrap(), handles.next().unwrap());
-        test(a, b, clients.name).await;
-    }
+fn each<F: Future<Output = ()>>(test: impl Fn(State, State, &'static str) -> F) {
+    libproc::run_alone(async {
+        let mut storages = all(2);
+        storages.push(log(2).await);
+        for clients in storages {
+            let mut handles = clients.handles.clone().into_iter().map(State::new);
+            let (a, b) = (handles.next().unwrap(), handles.next().unwrap());
+            test(a, b, clients.name).await;
+            if let Some(node) = clients.node {
+                node.shutdown().await;
+            }
+        }
+        Ok(())
+    })
+    .unwrap();
 }
 
-#[tokio::test]
-async fn whoever_stores_second_gets_nothing() {
+#[test]
+fn whoever_stores_second_gets_nothing() {
     each(|a, b, name| async move {
         let mine = a.fetch::<Registry>("registry").await.unwrap();
         let theirs = b.fetch::<Registry>("registry").await.unwrap();
@@ -37,12 +49,11 @@ async fn whoever_stores_second_gets_nothing() {
             .unwrap();
         let fetched = b.fetch::<Registry>("registry").await.unwrap();
         assert_eq!(Some(fetched), stored, "{name}");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn what_is_expunged_is_gone_and_comes_back_as_another() {
+#[test]
+fn what_is_expunged_is_gone_and_comes_back_as_another() {
     each(|a, b, name| async move {
         let variable = a.fetch::<u64>("x").await.unwrap();
         assert!(!a.expunge(variable.clone()).await.unwrap(), "{name}");
@@ -64,12 +75,11 @@ async fn what_is_expunged_is_gone_and_comes_back_as_another() {
             Some(&3),
             "{name}"
         );
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn names_are_those_that_are_stored() {
+#[test]
+fn names_are_those_that_are_stored() {
     each(|a, b, name| async move {
         assert!(a.names().await.unwrap().is_empty(), "{name}");
         for variable in ["b", "agents/one two", "agents/%2F", "ünïcode", "a"] {
@@ -89,12 +99,11 @@ async fn names_are_those_that_are_stored() {
             .filter_map(|variable| variable.value())
             .collect();
         assert_eq!(values, ["agents/%2F", "agents/one two"], "{name}");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_value_of_another_type_is_an_error() {
+#[test]
+fn a_value_of_another_type_is_an_error() {
     each(|a, b, name| async move {
         let variable = a.fetch::<String>("x").await.unwrap();
         a.store(variable.mutate("text".to_owned()))
@@ -103,12 +112,11 @@ async fn a_value_of_another_type_is_an_error() {
             .unwrap();
         let error = b.fetch::<Registry>("x").await.unwrap_err();
         assert!(matches!(error, Error::Type { .. }), "{name}: {error}");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_name_that_is_none_is_refused() {
+#[test]
+fn a_name_that_is_none_is_refused() {
     each(|a, _, name| async move {
         for wrong in ["", "a\0b", &"x".repeat(1_000)] {
             let error = a.fetch::<u64>(wrong).await.unwrap_err();
@@ -120,12 +128,11 @@ async fn a_name_that_is_none_is_refused() {
             a.store(variable.mutate(1)).await.unwrap().is_some(),
             "{name}"
         );
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_transaction_happens_as_a_whole_or_not_at_all() {
+#[test]
+fn a_transaction_happens_as_a_whole_or_not_at_all() {
     each(|a, b, name| async move {
         let (x, y) = (
             a.fetch::<u64>("x").await.unwrap(),
@@ -152,12 +159,11 @@ async fn a_transaction_happens_as_a_whole_or_not_at_all() {
         third.expunge(y);
         assert!(b.commit(third).await.unwrap(), "{name}");
         assert_eq!(a.names().await.unwrap(), ["epoch", "x"], "{name}");
-    })
-    .await;
+    });
 }
 
-#[tokio::test]
-async fn a_value_of_megabytes_is_kept_or_refused_in_words() {
+#[test]
+fn a_value_of_megabytes_is_kept_or_refused_in_words() {
     each(|a, b, name| async move {
         let variable = a.fetch::<String>("large").await.unwrap();
         let large = "x".repeat(8 << 20);
@@ -170,8 +176,7 @@ async fn a_value_of_megabytes_is_kept_or_refused_in_words() {
             Err(Error::Storage(StorageError::TooLarge { .. })) => assert_eq!(name, "zookeeper"),
             Err(error) => panic!("{name}: {error}"),
         }
-    })
-    .await;
+    });
 }
 
 #[tokio::test]
@@ -187,6 +192,62 @@ async fn a_file_is_there_after_its_process_and_belongs_to_one() {
     drop(state);
     let state = State::new(FileStorage::open(&path).unwrap());
     assert_eq!(Some(state.fetch::<u64>("x").await.unwrap()), stored);
+}
+
+/// Says in a child process of a test where its file is.
+const STORES_IN: &str = "TEPUI_TEST_STORES_IN";
+
+/// The child of the next test: counts up in a file, and says what was acknowledged, until it is killed.
+#[tokio::test]
+async fn a_child_counts_in_a_file() {
+    let Ok(path) = std::env::var(STORES_IN) else {
+        return;
+    };
+    let state = State::new(FileStorage::open(path).unwrap());
+    let mut variable = state.fetch::<u64>("count").await.unwrap();
+    loop {
+        let next = variable.value().map_or(1, |count| count + 1);
+        variable = state.store(variable.mutate(next)).await.unwrap().unwrap();
+        println!("\nstored {next}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_file_acknowledged_is_there_after_its_process_was_killed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state");
+    let mut acknowledged = 0;
+    for _ in 0..3 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "contract::a_child_counts_in_a_file",
+                "--nocapture",
+            ])
+            .env(STORES_IN, &path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut stored =
+            || lines.find_map(|line| line.unwrap().strip_prefix("stored ")?.parse::<u64>().ok());
+        let enough = acknowledged + 10;
+        while acknowledged < enough {
+            acknowledged = stored().expect("it stores until it is killed");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        acknowledged = std::iter::from_fn(stored).last().unwrap_or(acknowledged);
+        let state = State::new(FileStorage::open(&path).unwrap());
+        let count = state.fetch::<u64>("count").await.unwrap();
+        let count = *count.value().expect("it was stored");
+        // The last of them may have been stored before it could say so.
+        assert!(
+            (acknowledged..=acknowledged + 1).contains(&count),
+            "{count}"
+        );
+        acknowledged = count;
+    }
 }
 
 #[test]

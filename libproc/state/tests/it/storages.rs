@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use libproc::Node;
+use replog::store::MemoryDisk;
+use replog::{Log, LogOptions, NodeId, Place};
 use state::zookeeper::{SimulatedEnsemble, ZooKeeperStorage};
-use state::{FileStorage, MemoryStorage, Storage};
+use state::{FileStorage, LogStorage, LogStorageOptions, MemoryStorage, Storage, Writing};
 use std::sync::Arc;
 
 /// Handles for several clients of one storage.
@@ -11,6 +14,8 @@ pub(crate) struct Clients {
     pub(crate) name: &'static str,
     pub(crate) handles: Vec<Arc<dyn Storage>>,
     pub(crate) ensemble: Option<SimulatedEnsemble>,
+    /// What a log runs on: to be shut down.
+    pub(crate) node: Option<Node>,
     _directory: Option<tempfile::TempDir>,
 }
 
@@ -27,6 +32,7 @@ fn of<S: Storage>(name: &'static str, handles: Vec<S>) -> Clients {
         name,
         handles: handles.collect(),
         ensemble: None,
+        node: None,
         _directory: None,
     }
 }
@@ -41,6 +47,24 @@ fn file(clients: usize) -> Clients {
     Clients {
         _directory: Some(directory),
         ..of("file", vec![storage; clients])
+    }
+}
+
+/// A log of one replica; every client takes its turn to write. Needs a runtime of libproc.
+pub(crate) async fn log(clients: usize) -> Clients {
+    let node = Node::bind("127.0.0.1:0").await.unwrap();
+    let alone = [(NodeId(1), node.address())].into();
+    let disk = Place::Disk(Arc::new(MemoryDisk::new()));
+    let options = LogOptions::new("contract", NodeId(1), alone, disk);
+    let log = Log::open(&node, options).await.unwrap();
+    let options = LogStorageOptions {
+        writing: Writing::InTurns,
+        ..LogStorageOptions::default()
+    };
+    let handles = (0..clients).map(|_| LogStorage::new(&node, log.clone(), options.clone()));
+    Clients {
+        node: Some(node.clone()),
+        ..of("log", handles.collect())
     }
 }
 

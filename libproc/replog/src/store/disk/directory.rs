@@ -125,7 +125,10 @@ impl Disk for Directory {
 
     fn remove(&self, names: &[String]) -> io::Result<()> {
         for name in names {
-            fs::remove_file(self.path.join(name))?;
+            match fs::remove_file(self.path.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Err(_) | Ok(()) => {}
+            }
         }
         sync_directory(&self.path)
     }

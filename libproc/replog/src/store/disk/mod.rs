@@ -30,7 +30,7 @@ pub trait Disk: Send + Sync + 'static {
     /// When there is no space, or the operating system refuses: then nothing has changed.
     fn create(&self, name: &str, head: &[u8], length: u64) -> io::Result<Arc<dyn DiskFile>>;
 
-    /// Removes files, durably.
+    /// Removes files, durably; those that are not there are gone already.
     ///
     /// # Errors
     /// When the operating system refuses.

@@ -1,6 +1,6 @@
 //! Opening: what was found in the files becomes a store that can be written on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
@@ -11,9 +11,10 @@ use super::{SegmentedStore, Spare, create};
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::error::{StoreError, is_full};
 use crate::store::frame::{self, Kind};
+use crate::store::hint::{self, Held, Hint};
 use crate::store::index::{Index, Location};
 use crate::store::options::{Identity, StoreOptions};
-use crate::store::recovery::{Damage, Found, Lost, Part, Recovered, Shape, Walk};
+use crate::store::recovery::{Damage, Found, Lost, Part, Pass, Recovered, Shape, Walk};
 use crate::store::segment::{self, Family, HEAD};
 use crate::store::superblock::{self, Superblock};
 use crate::store::{Key, LogStore as _, Record};
@@ -82,17 +83,30 @@ impl SegmentedStore {
             let directory = disk.path("");
             return Err(StoreError::Missing { directory });
         };
-        let mut contents = Opening::default();
-        let begin = walk.superblock.begin;
-        let noted = walk.superblock.noted;
-        let family = walk.superblock.family;
-        let shapes = walk.each(|number, part| {
-            contents.take(number, part, family, begin, noted);
-        })?;
+        let (mut contents, mut shapes) = gather(&mut walk, Pass::Quick)?;
+        if !contents.damage.is_empty() {
+            // Who lost one thing may have lost others: nothing is taken on trust.
+            let Found::Store(again) = Walk::begin(&*disk, Some(identity))? else {
+                let directory = disk.path("");
+                return Err(StoreError::Missing { directory });
+            };
+            walk = again;
+            (contents, shapes) = gather(&mut walk, Pass::Full)?;
+        }
         let (superblock, watermark) = (walk.superblock, walk.watermark);
+        let hints = std::mem::take(&mut walk.hints);
         drop(walk);
-        contents.open(disk, superblock, watermark, shapes, is_new)
+        contents.open(disk, superblock, watermark, shapes, hints, is_new)
     }
+}
+
+fn gather(walk: &mut Walk<'_>, pass: Pass) -> Result<(Opening, BTreeMap<u64, Shape>), StoreError> {
+    let mut contents = Opening::default();
+    let superblock = walk.superblock;
+    let shapes = walk.each(pass, |number, part| {
+        contents.take(number, part, &superblock);
+    })?;
+    Ok((contents, shapes))
 }
 
 /// What is gathered while the files are read.
@@ -100,6 +114,8 @@ impl SegmentedStore {
 struct Opening {
     index: Index,
     tops: BTreeMap<u64, u64>,
+    /// The records of each segment.
+    held: BTreeMap<u64, Vec<Held>>,
     damage: Vec<(u64, u64, Damage)>,
     /// The metadata there was before each of them.
     before: BTreeMap<u64, BTreeMap<u64, Location>>,
@@ -107,13 +123,21 @@ struct Opening {
 }
 
 impl Opening {
-    fn take(&mut self, number: u64, part: Part, family: Family, begin: u64, noted: u64) {
+    fn take(&mut self, number: u64, part: Part, superblock: &Superblock) {
+        let Superblock {
+            family,
+            begin,
+            noted,
+            ..
+        } = *superblock;
         let base = family.base(number);
         match part {
-            Part::Frame(offset, header) => {
-                let Kind::Of(key) = header.kind else {
-                    return;
-                };
+            Part::Record(offset, key, length) => {
+                self.held.entry(number).or_default().push(Held {
+                    key,
+                    offset: offset as u32,
+                    length,
+                });
                 if let Key::Slot(slot) = key {
                     let top = self.tops.entry(number).or_default();
                     *top = slot.saturating_add(1).max(*top);
@@ -122,7 +146,6 @@ impl Opening {
                     }
                 }
                 let position = base + offset;
-                let length = header.length;
                 self.index.set(key, Location { position, length });
             }
             Part::Damage(damage) => {
@@ -144,6 +167,7 @@ impl Opening {
         mut superblock: Superblock,
         watermark: u64,
         shapes: BTreeMap<u64, Shape>,
+        hints: BTreeSet<u64>,
         is_new: bool,
     ) -> Result<Recovered, StoreError> {
         let family = superblock.family;
@@ -193,8 +217,12 @@ impl Opening {
                 disk.create(superblock::NAME, &bytes, bytes.len() as u64)
             }
         };
-        let superblock_file =
-            superblock_file.map_err(StoreError::io("open", disk.path(superblock::NAME)))?;
+        let superblock_file = superblock_file.map_err(|error| match is_full(&error) {
+            true => StoreError::Full {
+                directory: disk.path(""),
+            },
+            false => StoreError::io("open", disk.path(superblock::NAME))(error),
+        })?;
         let shared = Shared {
             family,
             contents: RwLock::new(Contents {
@@ -210,6 +238,8 @@ impl Opening {
             current,
             offset,
             spare: Spare::None,
+            hinting: None,
+            held: self.held.remove(&current).unwrap_or_default(),
             metas,
             tops: self.tops,
             damaged: self.damage.iter().map(|(number, _, _)| *number).collect(),
@@ -241,7 +271,29 @@ impl Opening {
         }
         store.owes_metas = lost.iter().any(|lost| !lost.metas_are_whole);
         store.take_over(watermark)?;
+        // One of a segment that is yet to be sealed would be of another that had its number.
+        let stray = hints
+            .iter()
+            .filter(|number| **number >= current || !shapes.contains_key(number));
+        let stray: Vec<String> = stray.map(|number| hint::name(*number)).collect();
+        if !stray.is_empty() {
+            let removed = store.disk.remove(&stray);
+            removed.map_err(StoreError::io("remove hints from", store.disk.path("")))?;
+        }
+        let is_missing = |number: u64, shape: &Shape| {
+            number < current && shape.sealed && shape.sound && !shape.hinted
+        };
+        let missing: Vec<(u64, Hint)> = shapes
+            .iter()
+            .filter(|(number, shape)| is_missing(**number, shape))
+            .filter_map(|(number, shape)| {
+                Some((*number, Hint::new(shape.end, self.held.remove(number)?)))
+            })
+            .collect();
+        store.write_hints(missing);
+        let unread = shapes.iter().filter(|(_, shape)| shape.hinted);
         Ok(Recovered {
+            unread: unread.map(|(number, _)| *number).collect(),
             store,
             is_new,
             damage: lost.iter().map(|lost| lost.damage.clone()).collect(),

@@ -8,8 +8,9 @@ use parking_lot::RwLock;
 use crate::store::disk::{self, DiskFile};
 use crate::store::frame::{self, Kind};
 use crate::store::index::{Index, Location};
-use crate::store::segment::Family;
-use crate::store::{Damage, Key, Record, StoreError};
+use crate::store::scan::{Item, scan};
+use crate::store::segment::{Family, HEAD};
+use crate::store::{Damage, Key, StoreError};
 
 /// What readers use as well.
 pub(super) struct Shared {
@@ -70,46 +71,45 @@ impl StoreReader {
         })
     }
 
-    /// Hands over the last record of every key, in the order in which they lie in the files.
+    /// Reads every byte of a segment that a start did not read; what of it counts and is damaged. Nothing,
+    /// when the segment was truncated meanwhile.
     ///
     /// # Errors
-    /// When a file cannot be read, or has been damaged since the store was opened.
-    pub fn each(&self, mut each: impl FnMut(Record)) -> Result<(), StoreError> {
-        let (mut all, files) = {
-            let contents = self.0.contents.read();
-            let all: Vec<_> = contents.index.iter().collect();
-            (all, contents.files.clone())
+    /// When it cannot be read.
+    pub fn verify(&self, segment: u64) -> Result<Vec<Damage>, StoreError> {
+        let family = self.0.family;
+        let file = self.0.contents.read().files.get(&segment).cloned();
+        let Some((name, file)) = file else {
+            return Ok(Vec::new());
         };
-        all.sort_unstable_by_key(|(_, location)| location.position);
-        let mut loaded: Option<(u64, Vec<u8>)> = None;
-        for (key, location) in all {
-            let (segment, offset) = self.0.family.place(location.position);
-            let Some((name, file)) = files.get(&segment) else {
-                continue;
-            };
-            if loaded.as_ref().is_none_or(|(number, _)| *number != segment) {
-                let bytes = disk::read_all(&**file);
-                let bytes = bytes.map_err(StoreError::io("read", name.clone()))?;
-                loaded = Some((segment, bytes));
-            }
-            let bytes = loaded.as_ref().map_or(&[][..], |(_, bytes)| bytes);
-            let from = offset as usize;
-            let to = from + frame::HEADER + location.length as usize;
-            match bytes.get(from..to) {
-                Some(bytes) if self.open(bytes, location.position, key) => {
-                    let body = bytes[frame::HEADER..].to_vec();
-                    each(Record { key, body });
-                }
-                _ => {
-                    return Err(StoreError::Damaged(Damage {
-                        file: name.clone(),
-                        bytes: from as u64..to as u64,
-                        key: Some(key),
-                    }));
-                }
-            }
+        let bytes = disk::read_all(&*file).map_err(StoreError::io("read", name.clone()))?;
+        let base = family.base(segment);
+        let most = bytes.len().min(family.segment_bytes as usize);
+        let found = scan(&bytes[..most], HEAD, base, family.salt);
+        let is_bad = |item: &Item| matches!(item, Item::Bad(_));
+        if found.sealed && !found.items.iter().any(is_bad) {
+            return Ok(Vec::new());
         }
-        Ok(())
+        let within = base..base + family.segment_bytes;
+        let here: Vec<(Key, Location)> = {
+            let contents = self.0.contents.read();
+            let all = contents.index.iter();
+            all.filter(|(_, location)| within.contains(&location.position))
+                .collect()
+        };
+        let damaged = here.into_iter().filter_map(|(key, location)| {
+            let from = (location.position - base) as usize;
+            let to = from + frame::HEADER + location.length as usize;
+            let whole = bytes
+                .get(from..to)
+                .is_some_and(|bytes| self.open(bytes, location.position, key));
+            (!whole).then(|| Damage {
+                file: name.clone(),
+                bytes: from as u64..to as u64,
+                key: Some(key),
+            })
+        });
+        Ok(damaged.collect())
     }
 
     /// Where the last record of a key lies among all records; see [`Lost::position`].

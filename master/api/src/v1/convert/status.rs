@@ -19,6 +19,18 @@ message! {
     }
 }
 
+/// Adds to what a status keeps for the public API what a check of its task found.
+pub fn add_check_status(opaque: &mut types::Opaque, found: CheckStatusInfo) {
+    let rest: StatusRest = from_opaque(opaque);
+    let rest = StatusRest {
+        check_status: Some(found),
+        ..rest
+    };
+    if let Ok(bytes) = to_opaque(&rest) {
+        *opaque = bytes; // else it was as large as it may be before
+    }
+}
+
 /// Adds to what a status keeps for the public API where its container is reached, unless that is
 /// known.
 pub fn add_address(opaque: &mut types::Opaque, address: IpAddr) {

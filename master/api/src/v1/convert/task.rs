@@ -116,6 +116,41 @@ impl TryFrom<TaskInfo> for types::TaskInfo {
     }
 }
 
+/// How a task is to be checked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Checks {
+    /// Whether it is healthy; killed if not.
+    pub health: Option<HealthCheck>,
+    /// What it looks like, without consequence.
+    pub check: Option<CheckInfo>,
+}
+
+/// Returns how a task is to be checked, which its framework says over the public API.
+pub fn checks(task: &types::TaskInfo) -> Checks {
+    let rest: TaskRest = from_opaque(&task.opaque);
+    Checks {
+        health: rest.health_check.map(|check| *check),
+        check: rest.check.map(|check| *check),
+    }
+}
+
+/// Returns a task as operators see it, with the last of its updates that was passed on, whether or
+/// not that was acknowledged; [`types::Task`] has it only until then.
+pub fn told(task: &types::Task) -> Task {
+    let mut message = Task::from(task);
+    let known = task.status_update_state;
+    let passed_on = |status: &&types::TaskStatus| {
+        status.update_id.is_some() && known.is_none_or(|state| state == status.state)
+    };
+    if message.status_update_uuid.is_none()
+        && let Some(status) = task.statuses.iter().rev().find(passed_on)
+    {
+        message.status_update_state = Some(status.state.into());
+        message.status_update_uuid = status.update_id.as_ref().map(super::update_bytes);
+    }
+    message
+}
+
 impl From<&types::Task> for Task {
     fn from(task: &types::Task) -> Self {
         let rest: TaskRest = from_opaque(&task.opaque);
