@@ -83,7 +83,10 @@ impl Crowd {
         });
         for _ in 0..size.agents {
             let came = coming.recv_timeout(PATIENCE);
-            came.context("an agent did not get into the books")?;
+            came.context(
+                "an agent did not get into the books: if another master leads by now, this machine \
+                 is too busy for the measurement",
+            )?;
         }
         let began = beginning.recv().context("the agents did not come")?;
         Ok(Crowd {

@@ -50,4 +50,6 @@ pub use reader::{Follower, Reader};
 pub use writer::Writer;
 
 /// The words of the protocol that users of a log meet.
-pub use paxos::{Ballot, ClusterId, Epoch, Member, NodeId, Position, Quorums, Span, Status};
+pub use paxos::{
+    Ballot, ClusterId, Epoch, Member, Millis, NodeId, Position, Quorums, Span, Status,
+};

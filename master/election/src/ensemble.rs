@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use libproc::Node;
-use replog::{Log, LogError, LogOptions, NodeId};
+use replog::{Log, LogError, LogOptions, Millis, NodeId};
 use state::{LogStorage, LogStorageOptions, State};
 
 use crate::log::LogContest;
@@ -15,6 +15,11 @@ use crate::masters::Place;
 
 /// The name of the masters' log, and of the processes of its replicas.
 pub const REGISTRY_LOG: &str = "registry";
+/// How long a master that leads may be silent before another stands; it steps down after three
+/// quarters of this. Twice what logs have otherwise: the machine of a master to which thousands of
+/// agents come back at once is busy, and one that leads should not be lost over that. What follows is
+/// still elected well within two seconds.
+const SILENCE: Millis = Millis(1_000);
 
 /// The masters of a list, of which one is here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,10 +85,10 @@ impl Ensemble {
     /// How the replica that is here is to be, with its records on this disk.
     #[must_use]
     pub fn options(&self, disk: replog::Place) -> LogOptions {
-        LogOptions {
-            name: REGISTRY_LOG.to_owned(),
-            ..LogOptions::new(REGISTRY_LOG, self.here, self.replicas.clone(), disk)
-        }
+        let mut options = LogOptions::new(REGISTRY_LOG, self.here, self.replicas.clone(), disk);
+        options.name = REGISTRY_LOG.to_owned();
+        options.protocol.election_ms = SILENCE;
+        options
     }
 
     /// Opens a replica as a process of `node`, whose address is the one in the list. Returns the
