@@ -1,6 +1,6 @@
 //! The agent's process: its parts, its first moments, and the way news of tasks take through it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,14 @@ use types::{AgentInfo, ContainerId, ContainerStatus, ExecutorKind, FrameworkCapa
 use types::{Reason, Source, Task, TaskState, TaskStatus, UpdateId};
 
 use crate::books::{Books, Phase};
+use crate::checkpointing::Checkpoints;
+use crate::checkpoints::{Key, Store};
 use crate::counters::Counters;
 use crate::draining::Draining;
 use crate::garbage::Garbage;
 use crate::launcher::{Launch, LaunchRequest, LauncherEvent};
+use crate::recovering::Left;
+use crate::recovery::Recovery;
 use crate::registration::{Due, Registration};
 use crate::status_updates::{Forward, StatusUpdates, Taken};
 use crate::stopping::Stopping;
@@ -37,13 +41,14 @@ pub(crate) struct Agent {
     pub(crate) registration: Registration,
     pub(crate) updates: StatusUpdates,
     pub(crate) books: Books,
+    pub(crate) checkpoints: Checkpoints,
+    /// What the agent before has left to be dealt with.
+    pub(crate) left: Left,
     pub(crate) garbage: Garbage,
     /// What ends executors that do not register in time.
     pub(crate) timeouts: HashMap<ContainerId, Timer>,
     pub(crate) stopping: Option<Stopping>,
     pub(crate) draining: Option<Draining>,
-    /// Counts how often the log was turned up: the end of an earlier time is void.
-    pub(crate) log_turns: u64,
     /// Executors that wait for what their commands want.
     pub(crate) fetching: HashMap<ContainerId, LaunchRequest>,
     pub(crate) started_ms: u64,
@@ -54,6 +59,10 @@ pub(crate) struct Agent {
     pub(crate) leader: Option<Upid>,
     /// Makes the tokens of executors, where they are asked for.
     pub(crate) token_key: Option<TokenKey>,
+    /// What it is made of, for the next agent.
+    pub(crate) token_key_bytes: Vec<u8>,
+    /// Where the agent is.
+    pub(crate) at: SocketAddr,
     /// Where containers are reached, as the public API says it.
     address: (IpAddr, Opaque),
     rng: StdRng,
@@ -62,31 +71,58 @@ pub(crate) struct Agent {
     alarm: Option<(u64, Timer)>,
 }
 
+/// What an agent begins with: what the one before it left, or nothing.
+pub(crate) struct Past {
+    pub(crate) info: AgentInfo,
+    pub(crate) recovery: Recovery,
+    pub(crate) store: Option<Store>,
+    pub(crate) stored: BTreeSet<Key>,
+    pub(crate) token_key: Option<Vec<u8>>,
+    pub(crate) draining: Option<Draining>,
+}
+
 impl Agent {
     pub(crate) fn new(
         address: SocketAddr,
         options: Options,
-        launch: Box<dyn Launch>,
-        events: UnboundedReceiver<LauncherEvent>,
+        (launch, events): (Box<dyn Launch>, UnboundedReceiver<LauncherEvent>),
         token_key: Option<TokenKey>,
+        past: Past,
     ) -> Result<Agent, AgentError> {
         std::fs::create_dir_all(&options.work_dir)
             .map_err(|error| AgentError::WorkDirectory(options.work_dir.clone(), error))?;
-        let info = options.info(address)?;
         let mut rng = options.seed.map_or_else(env::rng, StdRng::seed_from_u64);
         let pauses = StdRng::seed_from_u64(rng.random());
         let mut said = Opaque::new();
         add_address(&mut said, address.ip());
+        let Past {
+            info,
+            recovery,
+            store,
+            stored,
+            token_key: token_key_bytes,
+            draining,
+        } = past;
+        let left = Left {
+            awaited: recovery.awaited,
+            ending: recovery.ending,
+            gone: recovery.gone,
+            strangers: recovery.strangers,
+            orphans: recovery.orphans,
+        };
         Ok(Agent {
+            at: address,
             address: (address.ip(), said),
+            left,
+            checkpoints: Checkpoints::new(store, stored),
+            token_key_bytes: token_key_bytes.unwrap_or_default(),
             registration: Registration::new(options.registration_backoff_factor, pauses),
-            updates: StatusUpdates::default(),
-            books: Books::new(info.resources.clone()),
+            updates: recovery.updates,
+            books: recovery.books,
             garbage: Garbage::new(options.gc_delay),
             timeouts: HashMap::new(),
             stopping: None,
-            draining: None,
-            log_turns: 0,
+            draining,
             fetching: HashMap::new(),
             started_ms: env::unix_ms(),
             counters: Counters::default(),
@@ -221,11 +257,20 @@ impl Agent {
         self.set_alarm(ctx);
     }
 
+    /// Sends updates to the master, as soon as they are written down.
     pub(crate) fn forward(
         &mut self,
         forwards: impl IntoIterator<Item = Forward>,
         ctx: &mut Context<Self>,
     ) {
+        let forwards: Vec<Forward> = forwards.into_iter().collect();
+        match forwards.is_empty() {
+            true => self.write_down(),
+            false => self.once_written(ctx, |agent, ctx| agent.forward_now(forwards, ctx)),
+        }
+    }
+
+    fn forward_now(&mut self, forwards: Vec<Forward>, ctx: &mut Context<Self>) {
         let Some(agent_id) = &self.info.id else {
             return; // without an id no task was ever run here
         };
@@ -320,6 +365,8 @@ impl Actor for Agent {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        self.hear_disk(ctx);
+        self.take_over(ctx);
         self.hear_launcher(ctx);
         self.collect_garbage_later(ctx);
         self.find_master(ctx);

@@ -3,20 +3,23 @@
 //! Plain data and the rules that change it, without clock or sockets: what an agent has to know
 //! to go on after a restart is all in here.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 
 use api::agent::TaskOf;
 use api::executor::Executing;
 use libproc::Pid;
+use serde::{Deserialize, Serialize};
 use types::TaskStatus;
 use types::{ContainerId, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo, Reason, Resources};
-use types::{Task, TaskId, TaskInfo, TaskState};
+use types::{Role, Task, TaskId, TaskInfo, TaskState};
 
+use crate::checkpoints::Key;
 use crate::history::History;
 
 mod admission;
 mod ending;
+mod records;
 
 pub(crate) use admission::{Admission, Refusal, user_of};
 pub(crate) use ending::{Ended, Killing};
@@ -29,6 +32,10 @@ pub(crate) struct Books {
     frameworks: BTreeMap<FrameworkId, Framework>,
     /// Whose container it is, of those that have not ended.
     containers: HashMap<ContainerId, (FrameworkId, ExecutorId)>,
+    /// Numbers what waits for executors.
+    batches: u64,
+    /// What is not any more as it was when this was last taken.
+    changed: BTreeSet<Key>,
     pub(crate) history: History,
 }
 
@@ -59,10 +66,18 @@ pub(crate) struct Executor {
     /// What to say of its tasks when it has ended, if that is known.
     pub(crate) fate: Option<Fate>,
     pub(crate) tasks: BTreeMap<TaskId, Task>,
-    /// Tasks for when it registers, in the order they came.
-    pub(crate) queued: VecDeque<Batch>,
+    /// Tasks for when it registers, in the order they came, which their numbers tell too.
+    pub(crate) queued: VecDeque<(u64, Batch)>,
     /// The last of its tasks that are over and acknowledged.
     pub(crate) ended: VecDeque<Task>,
+}
+
+impl Executor {
+    /// The role its resources were offered to: that of its tasks.
+    pub(crate) fn role(&self) -> Role {
+        let first = self.tasks.values().chain(&self.ended).next();
+        first.map(|task| task.role.clone()).unwrap_or_default()
+    }
 }
 
 /// Tasks that are launched together.
@@ -93,7 +108,7 @@ impl Batch {
 }
 
 /// Where an executor is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Phase {
     /// It was launched and has not registered.
     Starting,
@@ -106,7 +121,7 @@ pub(crate) enum Phase {
 }
 
 /// How tasks end whose executor ends before them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Fate {
     pub(crate) state: TaskState,
     pub(crate) reason: Reason,
@@ -118,8 +133,8 @@ pub(crate) struct Fate {
 pub(crate) enum Subscribed {
     /// The executor's first word: these tasks have waited for it.
     First(Vec<Batch>),
-    /// It had subscribed before, and was reached there.
-    Again(Pid<Executing>),
+    /// It had subscribed before, and was reached there, unless that was with an agent before this.
+    Again(Option<Pid<Executing>>),
 }
 
 /// Why an executor cannot register.
@@ -140,6 +155,8 @@ impl Books {
             used: Resources::new(),
             frameworks: BTreeMap::new(),
             containers: HashMap::new(),
+            batches: 0,
+            changed: BTreeSet::new(),
             history: History::default(),
         }
     }
@@ -176,7 +193,18 @@ impl Books {
             .get(executor_id)
     }
 
+    /// The same, to change it; its tasks are changed by others.
     pub(crate) fn executor_mut(
+        &mut self,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
+    ) -> Option<&mut Executor> {
+        let key = Key::Executor(framework_id.clone(), executor_id.clone());
+        self.changed.insert(key);
+        self.find(framework_id, executor_id)
+    }
+
+    fn find(
         &mut self,
         framework_id: &FrameworkId,
         executor_id: &ExecutorId,
@@ -225,7 +253,7 @@ impl Books {
             Phase::Starting => {
                 executor.phase = Phase::Running;
                 executor.process = Some(process);
-                Ok(Some(std::mem::take(&mut executor.queued).into()))
+                Ok(Some(self.dequeue(framework_id, executor_id)))
             }
             Phase::Running if executor.process.as_ref() == Some(&process) => Ok(None),
             Phase::Running => Err(NotExpected::Taken),
@@ -250,17 +278,34 @@ impl Books {
                 executor.phase = Phase::Running;
                 executor.process = Some(process);
                 executor.over_http = true;
-                Ok(Subscribed::First(
-                    std::mem::take(&mut executor.queued).into(),
-                ))
+                Ok(Subscribed::First(self.dequeue(framework_id, executor_id)))
             }
             Phase::Running if executor.over_http => {
-                let former = executor.process.replace(process);
-                former.map(Subscribed::Again).ok_or(NotExpected::Unknown)
+                Ok(Subscribed::Again(executor.process.replace(process)))
             }
             Phase::Running => Err(NotExpected::Taken),
             Phase::Ending | Phase::Gone => Err(NotExpected::Ending),
         }
+    }
+
+    /// Takes what waits for an executor.
+    fn dequeue(&mut self, framework_id: &FrameworkId, executor_id: &ExecutorId) -> Vec<Batch> {
+        let executor = self.find(framework_id, executor_id);
+        let queued = executor.map(|executor| std::mem::take(&mut executor.queued));
+        let batches: Vec<Batch> = queued
+            .into_iter()
+            .flatten()
+            .map(|(_, batch)| batch)
+            .collect();
+        for task in batches.iter().flat_map(Batch::tasks) {
+            let (framework_id, task_id) = (framework_id.clone(), task.task_id.clone());
+            let of = TaskOf {
+                framework_id,
+                task_id,
+            };
+            self.changed.insert(Key::Task(of));
+        }
+        batches
     }
 
     /// Notes a status of a task; false when the task cannot be in that state.
@@ -268,7 +313,8 @@ impl Books {
         let Some(executor_id) = self.executor_of(of).map(|(id, _)| id.clone()) else {
             return false;
         };
-        let Some(executor) = self.executor_mut(&of.framework_id, &executor_id) else {
+        self.changed.insert(Key::Task(of.clone()));
+        let Some(executor) = self.find(&of.framework_id, &executor_id) else {
             return false;
         };
         let Some(task) = executor.tasks.get_mut(&of.task_id) else {
@@ -281,7 +327,7 @@ impl Books {
         task.remember(status);
         if status.state.is_terminal() {
             let resources = task.resources.clone();
-            executor.queued.retain(|batch| !batch.has(&of.task_id));
+            executor.queued.retain(|(_, batch)| !batch.has(&of.task_id));
             self.used -= &resources;
         }
         true
@@ -314,4 +360,4 @@ impl Executor {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

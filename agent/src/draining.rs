@@ -5,12 +5,13 @@ use std::time::Duration;
 use api::agent::{Drain, KillTask, TaskOf};
 use libproc::env;
 use libproc::prelude::*;
+use serde::{Deserialize, Serialize};
 use types::{DrainConfig, FrameworkCapability, KillPolicy, Reason, TaskState, TaskStatus};
 
 use crate::agent::Agent;
 
 /// How an agent is being drained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Draining {
     pub(crate) config: DrainConfig,
     pub(crate) since_ms: u64,
@@ -39,6 +40,7 @@ impl Agent {
             config,
             since_ms: env::unix_ms(),
         });
+        self.agent_changed();
         for (of, kill_policy) in tasks {
             let TaskOf {
                 framework_id,
@@ -55,12 +57,15 @@ impl Agent {
 
     /// With its last task, acknowledged, an agent is drained, and takes others if it is sent any.
     pub(crate) fn end_drain_when_empty(&mut self) {
-        let mut executors = self.books.frameworks();
-        let busy = executors.any(|(_, framework)| {
-            let mut executors = framework.executors.values();
-            executors.any(|executor| !executor.tasks.is_empty())
-        });
+        let busy = {
+            let mut frameworks = self.books.frameworks();
+            frameworks.any(|(_, framework)| {
+                let mut executors = framework.executors.values();
+                executors.any(|executor| !executor.tasks.is_empty())
+            })
+        };
         if !busy && self.draining.take().is_some() {
+            self.agent_changed();
             tracing::info!("drained");
         }
     }

@@ -6,13 +6,11 @@ use std::time::Duration;
 
 use executor::environment as ours;
 use libproc::Upid;
-use types::{AgentId, ContainerId, ExecutorInfo, FrameworkId, FrameworkInfo};
+use types::{AgentId, ContainerId, ExecutorInfo, FrameworkId};
 
 /// Whose home and name must not pass to another user.
 const PERSONAL: [&str; 4] = ["HOME", "USER", "LOGNAME", "SHELL"];
 
-/// How long an executor that lost its agent may wait for it, as long as Apache Mesos says.
-const RECOVERY_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// The longest pause between two of its attempts to subscribe again.
 const SUBSCRIPTION_BACKOFF_MAX: Duration = Duration::from_secs(2);
 
@@ -21,11 +19,12 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) agent: &'a Upid,
     pub(crate) agent_id: &'a AgentId,
     pub(crate) framework_id: &'a FrameworkId,
-    pub(crate) framework: &'a FrameworkInfo,
     pub(crate) executor: &'a ExecutorInfo,
     pub(crate) container_id: &'a ContainerId,
     pub(crate) sandbox: &'a Path,
     pub(crate) grace: Duration,
+    /// How long it waits for another agent; none if it ends with this one.
+    pub(crate) recovery_timeout: Option<Duration>,
     /// The program of the agent.
     pub(crate) executable: Option<&'a Path>,
     /// The user it becomes, when that is not the agent's own.
@@ -64,6 +63,9 @@ impl Surroundings<'_> {
         if let Some(executable) = self.executable {
             variables.push((ours::TEPUI, executable.display().to_string()));
         }
+        if let Some(timeout) = self.recovery_timeout {
+            variables.push((ours::RECOVERY_TIMEOUT_MS, timeout.as_millis().to_string()));
+        }
         variables
     }
 
@@ -84,7 +86,7 @@ impl Surroundings<'_> {
             ("MESOS_SANDBOX", sandbox),
             (
                 "MESOS_CHECKPOINT",
-                u8::from(self.framework.checkpoint).to_string(),
+                u8::from(self.recovery_timeout.is_some()).to_string(),
             ),
             (
                 "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD",
@@ -94,10 +96,10 @@ impl Surroundings<'_> {
             ("LIBPROCESS_IP", address.ip().to_string()),
             ("LIBPROCESS_PORT", "0".to_owned()),
         ];
-        if self.framework.checkpoint {
+        if let Some(timeout) = self.recovery_timeout {
             let duration = types::format_duration;
             variables.extend([
-                ("MESOS_RECOVERY_TIMEOUT", duration(RECOVERY_TIMEOUT)),
+                ("MESOS_RECOVERY_TIMEOUT", duration(timeout)),
                 (
                     "MESOS_SUBSCRIPTION_BACKOFF_MAX",
                     duration(SUBSCRIPTION_BACKOFF_MAX),
@@ -123,14 +125,11 @@ mod tests {
             agent: &"agent@10.0.0.2:5051".parse().unwrap(),
             agent_id: &AgentId::new("S1").unwrap(),
             framework_id: &FrameworkId::new("F1").unwrap(),
-            framework: &FrameworkInfo {
-                checkpoint: true,
-                ..FrameworkInfo::new("f")
-            },
             executor: &executor,
             container_id: &ContainerId::new("c").unwrap(),
             sandbox: Path::new("/work/run"),
             grace: Duration::from_secs(5),
+            recovery_timeout: Some(Duration::from_secs(15 * 60)),
             executable: Some(Path::new("/usr/bin/tepui")),
             user: Some("nobody"),
         };

@@ -5,7 +5,7 @@ use libproc::Context;
 use types::{ContainerId, ExecutorKind, TaskInfo, Uri};
 
 use crate::agent::Agent;
-use crate::books::{Batch, Executor, Phase};
+use crate::books::{Executor, Phase};
 use crate::fetcher::{Request, SUFFIX};
 use crate::launcher::{Destroy, ExitStatus, LaunchRequest, What};
 
@@ -18,7 +18,7 @@ pub(crate) fn wanted(executor: &Executor, first: &TaskInfo) -> Vec<Uri> {
     let uris = |task: &TaskInfo| task.command.clone().unwrap_or_default().uris;
     match executor.info.kind {
         ExecutorKind::Default => {
-            let groups = executor.queued.iter().flat_map(Batch::tasks);
+            let groups = executor.queued.iter().flat_map(|(_, batch)| batch.tasks());
             groups.flat_map(uris).collect()
         }
         ExecutorKind::Command | ExecutorKind::Custom => uris(first),
@@ -40,6 +40,7 @@ impl Agent {
         let start = Request { uris }.to_bytes();
         let fetch = LaunchRequest {
             container_id: format!("{container_id}{SUFFIX}"),
+            outlives_agent: false,
             what: What::Builtin { start },
             ..request.clone()
         };

@@ -1,9 +1,12 @@
 //! What executors say.
 
+use std::collections::BTreeMap;
+
 use api::agent::{ExecutorUpdate, RegisterExecutor, TaskOf, ToFramework};
 use api::executor::{Acknowledged, Executing, Launch, LaunchGroup, Registered, Shutdown};
 use libproc::prelude::*;
-use types::{ExecutorId, ExecutorKind, FrameworkId, Source, TaskState, TaskStatus};
+use types::TaskStatus;
+use types::{ExecutorId, ExecutorKind, FrameworkId, Reason, Role, Source, TaskId, TaskState};
 
 use crate::agent::Agent;
 use crate::books::{Batch, Executor, Phase};
@@ -30,6 +33,7 @@ impl Agent {
             executor_id,
             container_id,
             executor,
+            tasks: known,
         } = message;
         let registered =
             self.books
@@ -46,13 +50,67 @@ impl Agent {
         };
         tracing::info!(framework = %framework_id, executor = %executor_id, "executor registered");
         self.welcome(&framework_id, &executor_id, &executor, ctx);
-        if let Some(queued) = queued {
-            self.hand_over(&framework_id, &executor_id, &executor, queued, ctx);
+        let awaited = self.came_back(&container_id, ctx);
+        match queued {
+            Some(queued) => {
+                let whose = (framework_id, executor_id);
+                self.hand_over_once_written(whose, executor, queued, known, ctx);
+            }
+            None if awaited => {
+                self.drop_tasks_that_never_arrived(&framework_id, &executor_id, known, ctx);
+            }
+            None => {}
+        }
+    }
+
+    /// Gives an executor what has waited for it, but for the tasks it knows from an agent before.
+    pub(crate) fn hand_over_once_written(
+        &mut self,
+        (framework_id, executor_id): (FrameworkId, ExecutorId),
+        process: Pid<Executing>,
+        mut queued: Vec<Batch>,
+        known: Vec<TaskId>,
+        ctx: &mut Context<Self>,
+    ) {
+        queued.retain(|batch| !known.iter().any(|task_id| batch.has(task_id)));
+        self.once_written(ctx, move |agent, ctx| {
+            agent.hand_over(&framework_id, &executor_id, &process, queued, ctx);
+        });
+    }
+
+    /// Tasks were sent over a connection that broke, or by an agent that did not live to send them,
+    /// and their executor knows nothing of them.
+    pub(crate) fn drop_tasks_that_never_arrived(
+        &mut self,
+        framework_id: &FrameworkId,
+        executor_id: &ExecutorId,
+        known: Vec<TaskId>,
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(executor) = self.books.executor(framework_id, executor_id) else {
+            return;
+        };
+        let staging = executor
+            .tasks
+            .values()
+            .filter(|task| task.state == TaskState::Staging);
+        let lost: Vec<TaskId> = staging
+            .map(|task| task.task_id.clone())
+            .filter(|task_id| !known.contains(task_id))
+            .collect();
+        for task_id in lost {
+            let of = TaskOf {
+                framework_id: framework_id.clone(),
+                task_id,
+            };
+            let message = "Task launched while its executor was not connected";
+            let (state, reason) = (TaskState::Dropped, Reason::AgentRestarted);
+            self.own_update(&of, state, reason, message, ctx);
         }
     }
 
     /// Gives an executor that has just registered, and was told so, the tasks that waited for it.
-    pub(crate) fn hand_over(
+    fn hand_over(
         &mut self,
         framework_id: &FrameworkId,
         executor_id: &ExecutorId,
@@ -67,13 +125,19 @@ impl Agent {
         // All that was for it may have been killed meanwhile.
         let idle = executor.info.kind != ExecutorKind::Command
             && executor.tasks.values().all(|task| task.state.is_terminal());
+        let roles = executor.tasks.iter();
+        let roles = roles.map(|(id, task)| (id.clone(), task.role.clone()));
+        let roles: BTreeMap<TaskId, Role> = roles.collect();
         if let Some(timer) = self.timeouts.remove(&container_id) {
             ctx.cancel(timer);
         }
         for batch in queued {
+            let first = batch.tasks().first();
+            let role = first.and_then(|task| roles.get(&task.task_id));
+            let role = role.cloned().unwrap_or_default();
             match batch {
-                Batch::Task(task) => ctx.tell(process, Launch { task }),
-                Batch::Group(tasks) => ctx.tell(process, LaunchGroup { tasks }),
+                Batch::Task(task) => ctx.tell(process, Launch { task, role }),
+                Batch::Group(tasks) => ctx.tell(process, LaunchGroup { tasks, role }),
             }
         }
         if idle {
@@ -100,6 +164,7 @@ impl Agent {
             framework: framework.info.clone(),
             agent: self.info.clone(),
             container_id: executor.container_id.clone(),
+            role: executor.role(),
         };
         ctx.tell(process, registered);
     }
@@ -125,7 +190,8 @@ impl Agent {
         };
         let taken = self.take_executor_update(&of, &executor_id, status, ctx);
         if let (true, Some(update_id), Some(process)) = (taken, update_id, process) {
-            ctx.tell(&process, Acknowledged { task_id, update_id });
+            let word = Acknowledged { task_id, update_id };
+            self.once_written(ctx, move |_, ctx| ctx.tell(&process, word));
         }
         taken
     }

@@ -10,6 +10,7 @@ use crate::agent::Agent;
 use crate::books::{Ended, Fate};
 use crate::fetcher::SUFFIX;
 use crate::launcher::{ExitStatus, LauncherEvent};
+use crate::stopping::Leaving;
 
 impl Agent {
     /// Has what the launcher says come to [`launcher_said`](Agent::launcher_said).
@@ -46,7 +47,7 @@ impl Agent {
             LauncherEvent::ZygoteDied => {
                 // An agent that takes tasks and fails them all draws the whole cluster's.
                 tracing::error!("launcher is gone, and without it the agent is of no use");
-                self.begin_to_stop(false, ctx);
+                self.begin_to_stop(Leaving::ForNow, ctx);
             }
         }
     }
@@ -68,7 +69,7 @@ impl Agent {
             ctx.node().terminate(process.upid());
         }
         let Some(ended) = self.books.ended(container_id) else {
-            return;
+            return self.launch.settled(container_id.as_str());
         };
         self.counters.executors_terminated += 1;
         let how = status.map_or_else(|| "was not launched".to_owned(), |how| how.to_string());
@@ -91,10 +92,13 @@ impl Agent {
             };
             self.own_update(&of, fate.state, fate.reason, fate.message.clone(), ctx);
         }
-        // The master knows no executors but the frameworks' own.
-        if let (ExecutorKind::Custom | ExecutorKind::Default, Some(agent_id)) =
-            (kind, self.info.id.clone())
-        {
+        // The master knows no executors but the frameworks' own; one that is to come learns from the
+        // registration which are there.
+        if let (ExecutorKind::Custom | ExecutorKind::Default, Some(agent_id), true) = (
+            kind,
+            self.info.id.clone(),
+            self.registration.is_registered(),
+        ) {
             let (framework_id, executor_id) = (framework_id.clone(), executor_id.clone());
             let exit = status.map_or(Exit::Unknown, exit);
             let message = ExecutorExited {
@@ -105,8 +109,11 @@ impl Agent {
             };
             ctx.tell(&self.options.master, message);
         }
+        let written = container_id.to_string();
+        self.once_written(ctx, move |agent, _| agent.launch.settled(&written));
         self.discard(&sandbox, kind);
         self.books.settle(&framework_id, &executor_id);
+        self.write_down();
         self.stop_when_empty(ctx);
     }
 }

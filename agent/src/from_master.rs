@@ -13,6 +13,7 @@ use types::{AgentId, MasterInfo, Reason, TaskState};
 use crate::agent::Agent;
 use crate::books::{Killing, Phase};
 use crate::launcher::Destroy;
+use crate::stopping::Leaving;
 
 /// The shortest silence after which a master may count as lost, whatever it asks for.
 const SILENCE_MIN: Duration = Duration::from_secs(1);
@@ -50,6 +51,7 @@ impl Agent {
         if self.info.id.is_none() {
             self.collect_former(&agent_id);
             self.info.id = Some(agent_id.clone());
+            self.agent_changed();
         }
         tracing::info!(agent = %agent_id, master = %master.address, "registered with master");
         self.leader = ctx.sender().cloned();
@@ -76,13 +78,12 @@ impl Agent {
         tracing::info!(framework = %of.framework_id, task = %of.task_id, ?killing, "killing task");
         match killing {
             Killing::Tell(process) => {
-                ctx.tell(
-                    &process,
-                    Kill {
-                        task_id: of.task_id,
-                        kill_policy,
-                    },
-                );
+                let kill = Kill {
+                    task_id: of.task_id,
+                    kill_policy,
+                };
+                // Not before the task, should that wait for the disk.
+                self.once_written(ctx, move |_, ctx| ctx.tell(&process, kill));
             }
             Killing::Destroy(container_id) => {
                 self.destroy(&container_id, Destroy::Now);
@@ -176,7 +177,7 @@ impl Handler<Refused> for Agent {
     fn handle(&mut self, Refused { reason }: Refused, ctx: &mut Context<Self>) {
         if self.is_from_master(ctx) {
             tracing::error!(reason, "master refuses the agent");
-            self.begin_to_stop(false, ctx);
+            self.begin_to_stop(Leaving::Refused, ctx);
         }
     }
 }
@@ -247,6 +248,7 @@ impl Handler<AcknowledgeUpdate> for Agent {
             self.books.acknowledged(&of);
             self.end_drain_when_empty();
         }
+        self.write_down();
         self.set_alarm(ctx);
     }
 }
@@ -263,6 +265,7 @@ impl Handler<ShutdownFramework> for Agent {
         for container_id in self.books.end_framework(&framework_id) {
             self.shut_down(&container_id, ctx);
         }
+        self.write_down();
     }
 }
 

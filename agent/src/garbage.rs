@@ -133,6 +133,21 @@ impl Agent {
         }
     }
 
+    /// Sandboxes that the agent before left, of what ended, are not in use any more.
+    pub(crate) fn collect_left(&mut self, agent_id: &AgentId) {
+        let now = self.now();
+        let frameworks = self.options.work_dir.join("slaves").join(agent_id.as_str());
+        let executors = entries(&frameworks.join("frameworks"))
+            .flat_map(|framework| entries(&framework.join("executors")));
+        let used: Vec<PathBuf> = self.books.sandboxes();
+        let is_used = |executor: &PathBuf| used.iter().any(|used| used.starts_with(executor));
+        let mut left: Vec<PathBuf> = executors.filter(|executor| !is_used(executor)).collect();
+        left.sort();
+        for executor in left {
+            self.garbage.discard(&executor, now);
+        }
+    }
+
     pub(crate) fn collect_garbage_later(&mut self, ctx: &mut Context<Self>) {
         ctx.after(CHECK, Self::collect_garbage);
     }
@@ -168,6 +183,11 @@ impl Agent {
             },
         );
     }
+}
+
+fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten(); // none, if it is not there
+    entries.flatten().map(|entry| entry.path())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use api::agent::TaskOf;
-use types::{ContainerId, ExecutorInfo, FrameworkId, FrameworkInfo, Task};
+use types::{ContainerId, ExecutorInfo, FrameworkId, FrameworkInfo, Role, Task};
 
 use crate::books::Executor;
 
@@ -38,6 +38,14 @@ pub(crate) struct Completed {
     pub(crate) container_id: ContainerId,
     pub(crate) sandbox: PathBuf,
     pub(crate) tasks: VecDeque<Task>,
+}
+
+impl Completed {
+    /// The role its resources were offered to: that of its tasks.
+    pub(crate) fn role(&self) -> Role {
+        let first = self.tasks.front();
+        first.map(|task| task.role.clone()).unwrap_or_default()
+    }
 }
 
 impl From<Executor> for Completed {

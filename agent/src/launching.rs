@@ -46,7 +46,17 @@ impl Agent {
             framework = %framework_id, executor = %executor_id, container = %container_id,
             "launching executor"
         );
-        self.launch_with(uris, request, container_id, ctx);
+        self.once_written(ctx, |agent, ctx| {
+            let executor = agent.books.in_container(&container_id);
+            // One that somebody else runs may have registered by now.
+            let wanted = |executor: &mut Executor| {
+                matches!(executor.phase, Phase::Starting | Phase::Running)
+            };
+            match executor.is_some_and(wanted) {
+                true => agent.launch_with(uris, request, container_id, ctx),
+                false => agent.container_ended(&container_id, None, ctx), // killed meanwhile
+            }
+        });
     }
 
     /// Starts an executor whose sandbox has all it wants.
@@ -57,9 +67,7 @@ impl Agent {
         ctx: &mut Context<Self>,
     ) {
         let timeout = self.options.executor_registration_timeout;
-        let late = container_id.clone();
-        let timer = ctx.after(timeout, move |agent, ctx| agent.not_registered(&late, ctx));
-        self.timeouts.insert(container_id.clone(), timer);
+        self.expect_registration(container_id.clone(), timeout, ctx);
         let launching = self.launch.launch(request);
         ctx.defer(launching, move |agent, result, ctx| match result {
             Ok(pid) => {
@@ -69,6 +77,18 @@ impl Agent {
             }
             Err(error) => agent.not_launched(&container_id, error.to_string(), ctx),
         });
+    }
+
+    /// Ends an executor that does not register in time.
+    pub(crate) fn expect_registration(
+        &mut self,
+        container_id: ContainerId,
+        timeout: Duration,
+        ctx: &mut Context<Self>,
+    ) {
+        let late = container_id.clone();
+        let timer = ctx.after(timeout, move |agent, ctx| agent.not_registered(&late, ctx));
+        self.timeouts.insert(container_id, timer);
     }
 
     fn launch_request(
@@ -95,14 +115,15 @@ impl Agent {
             agent: ctx.upid(),
             agent_id,
             framework_id,
-            framework,
             executor: &executor.info,
             container_id: &executor.container_id,
             sandbox: sandbox.directory(),
             grace,
+            recovery_timeout: self.recovery_timeout(framework, ctx),
             executable: self.options.executable.as_deref(),
             user: user.as_deref(),
         };
+        let recovery_timeout = self.recovery_timeout(framework, ctx);
         let credentials = ctx.node().delegate(executor.container_id.as_str());
         let credentials = credentials.map_err(explain)?;
         let mut environment = surroundings.variables(&self.options.environment);
@@ -137,6 +158,10 @@ impl Agent {
                     credentials,
                     ctx,
                 );
+                let start = Start {
+                    recovery_timeout,
+                    ..start
+                };
                 What::Builtin {
                     start: start.to_bytes(),
                 }
@@ -148,8 +173,21 @@ impl Agent {
             sandbox: sandbox.directory().to_owned(),
             user,
             limits: Vec::new(),
+            outlives_agent: recovery_timeout.is_some(),
             what,
         })
+    }
+
+    /// How long an executor waits for another agent; none if it ends with this one. What a node gives
+    /// to executors where there are certificates is of no use to its successor.
+    fn recovery_timeout(
+        &self,
+        framework: &FrameworkInfo,
+        ctx: &Context<Self>,
+    ) -> Option<Duration> {
+        let known = !ctx.node().security().is_tls();
+        let lasts = self.checkpoints.last() && framework.checkpoint && known;
+        lasts.then_some(self.options.recovery_timeout)
     }
 
     /// The user to become; none to stay the agent's own.
@@ -272,6 +310,7 @@ fn start(
         executor_id: executor.info.executor_id.clone(),
         container_id: executor.container_id.clone(),
         grace,
+        recovery_timeout: None,
         killing_state: if told {
             KillingState::Told
         } else {

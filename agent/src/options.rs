@@ -55,6 +55,16 @@ pub struct Options {
     pub registration_backoff_factor: Duration,
     /// How long an executor may take to register; 1 min unless given.
     pub executor_registration_timeout: Duration,
+    /// How long an executor may take to come back to an agent that was restarted; 15 s unless
+    /// given.
+    pub executor_reregistration_timeout: Duration,
+    /// How long executors that outlive an agent wait for the next one; 15 min unless given.
+    pub recovery_timeout: Duration,
+    /// Whether an agent that cannot read all that the one before wrote down does not start; yes
+    /// unless given.
+    pub strict: bool,
+    /// Which start of the machine this is; what the system says, unless given.
+    pub boot_id: Option<String>,
     /// How long an executor may take to end, unless it has a grace period of its own; 5 s unless
     /// given.
     pub executor_shutdown_grace_period: Duration,
@@ -111,6 +121,10 @@ impl Options {
             domain: None,
             registration_backoff_factor: Duration::from_secs(1),
             executor_registration_timeout: Duration::from_secs(60),
+            executor_reregistration_timeout: Duration::from_secs(15),
+            recovery_timeout: Duration::from_secs(15 * 60),
+            strict: true,
+            boot_id: boot_id(),
             executor_shutdown_grace_period: Duration::from_secs(5),
             gc_delay: Duration::from_secs(7 * 24 * 60 * 60),
             switch_user: geteuid().is_root(),
@@ -136,7 +150,7 @@ impl Options {
         let info = AgentInfo {
             attributes: self.attributes.clone(),
             domain: self.domain.clone(),
-            checkpoint: false, // tasks end with their agent
+            checkpoint: false, // unless it is started to recover
             ..AgentInfo::new(hostname, address.port(), resources)
         };
         info.validate()?;
@@ -173,6 +187,12 @@ pub fn fill_in(resources: Resources, work_dir: &Path) -> Result<Resources, Agent
         filled = filled.ports(u64::from(ports.0)..=u64::from(ports.1));
     }
     Ok(filled)
+}
+
+/// Which start of the machine this is, by the kernel of Linux.
+fn boot_id() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().to_owned())
 }
 
 fn inherited() -> BTreeMap<String, String> {

@@ -3,12 +3,14 @@
 //! Each task has a stream of its own. The first update of a stream that is not acknowledged is
 //! sent, and sent again with growing pauses; the next one follows its acknowledgement. Nothing is
 //! sent while there is no master to send to. The rules are those of Mesos
-//! (`src/slave/task_status_update_manager.cpp`), without its files.
+//! (`src/slave/task_status_update_manager.cpp`), but for its files: a stream is one record.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use api::agent::TaskOf;
 use types::{FrameworkId, TaskState, TaskStatus, UpdateId};
+
+use crate::checkpoints::{Key, StreamRecord, encode};
 
 /// Pause before an update is sent again for the first time; it doubles from there.
 pub(crate) const RETRY_MIN_MS: u64 = 10_000;
@@ -27,6 +29,8 @@ pub(crate) struct StatusUpdates {
     /// When what is to be sent again.
     due: BTreeSet<(u64, TaskOf)>,
     sending: bool,
+    /// What is not any more as it was when this was last taken.
+    changed: BTreeSet<Key>,
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +99,7 @@ impl StatusUpdates {
         if stream.seen.len() >= SEEN_MAX {
             stream.seen.pop_front();
         }
+        self.changed.insert(Key::Stream(of.clone()));
         stream.seen.push_back(update_id);
         stream.ended = status.state.is_terminal();
         stream.pending.push_back(status);
@@ -103,6 +108,40 @@ impl StatusUpdates {
             Taken::Fresh,
             first.then(|| self.send(of, RETRY_MIN_MS, now_ms)).flatten(),
         )
+    }
+
+    /// The streams that these records were made of. Nothing is sent yet.
+    pub(crate) fn restored(records: Vec<StreamRecord>) -> StatusUpdates {
+        let streams = records.into_iter().map(|record| {
+            let stream = Stream {
+                pending: record.pending.into(),
+                seen: record.seen.into(),
+                pause_ms: 0,
+                due_ms: None,
+                ended: record.ended,
+            };
+            (record.of, stream)
+        });
+        StatusUpdates {
+            streams: streams.collect(),
+            ..StatusUpdates::default()
+        }
+    }
+
+    /// Takes the keys of everything that has changed.
+    pub(crate) fn take_changed(&mut self) -> BTreeSet<Key> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// The record of a task's stream; none if there is nothing to tell of it.
+    pub(crate) fn record_of(&self, of: &TaskOf) -> Option<Vec<u8>> {
+        let stream = self.streams.get(of)?;
+        Some(encode(&StreamRecord {
+            of: of.clone(),
+            pending: stream.pending.iter().cloned().collect(),
+            seen: stream.seen.iter().copied().collect(),
+            ended: stream.ended,
+        }))
     }
 
     /// Whether an update is known, so that its executor only has to be told once more.
@@ -129,6 +168,7 @@ impl StatusUpdates {
             return None;
         }
         let status = stream.pending.pop_front()?;
+        self.changed.insert(Key::Stream(of.clone()));
         if let Some(due_ms) = stream.due_ms.take() {
             self.due.remove(&(due_ms, of.clone()));
         }
@@ -199,8 +239,12 @@ impl StatusUpdates {
 
     /// Forgets all of a framework that is gone.
     pub(crate) fn forget_framework(&mut self, framework_id: &FrameworkId) {
-        self.streams
-            .retain(|of, _| of.framework_id != *framework_id);
+        let streams = std::mem::take(&mut self.streams);
+        let (gone, rest): (BTreeMap<_, _>, BTreeMap<_, _>) = streams
+            .into_iter()
+            .partition(|(of, _)| of.framework_id == *framework_id);
+        self.streams = rest;
+        self.changed.extend(gone.into_keys().map(Key::Stream));
         self.due.retain(|(_, of)| of.framework_id != *framework_id);
     }
 

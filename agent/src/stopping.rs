@@ -1,4 +1,4 @@
-//! The end of an agent: its executors first, then itself.
+//! The end of an agent: its executors first, but for those that outlive it, then itself.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use api::agent::Stop;
 use api::executor::Shutdown;
 use api::master::Unregister;
 use libproc::prelude::*;
+use types::ContainerId;
 
 use crate::agent::Agent;
 use crate::launcher::Destroy;
@@ -13,23 +14,33 @@ use crate::launcher::Destroy;
 /// How long after their grace period executors may take to be gone.
 const SLACK: Duration = Duration::from_secs(2);
 
+/// Whether the agent comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// Another may go on where it was.
+    ForNow,
+    /// It does not, and tells the master so. Whoever is started in its place is another agent.
+    ForGood,
+    /// Neither does it, because its master wants nothing of it.
+    Refused,
+}
+
 /// An agent that is about to end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stopping {
-    /// Whether the master is told that it will not come back.
-    unregister: bool,
+    leaving: Leaving,
 }
 
 impl Agent {
-    /// Ends all executors, and the agent when they are gone.
-    pub(crate) fn begin_to_stop(&mut self, unregister: bool, ctx: &mut Context<Self>) {
+    /// Ends executors, and the agent when they are gone.
+    pub(crate) fn begin_to_stop(&mut self, leaving: Leaving, ctx: &mut Context<Self>) {
         if self.stopping.is_some() {
             return;
         }
-        tracing::info!(unregister, "stopping");
-        self.stopping = Some(Stopping { unregister });
+        tracing::info!(?leaving, "stopping");
+        self.stopping = Some(Stopping { leaving });
         let mut longest = self.options.executor_shutdown_grace_period;
-        for container_id in self.books.containers() {
+        for container_id in self.containers_to_end() {
             if let Some(executor) = self.books.in_container(&container_id) {
                 longest = longest.max(executor.info.shutdown_grace.unwrap_or_default());
             }
@@ -39,24 +50,37 @@ impl Agent {
         self.stop_when_empty(ctx);
     }
 
+    /// What ends with the agent.
+    fn containers_to_end(&self) -> Vec<ContainerId> {
+        let for_now = self.stopping.is_none_or(|it| it.leaving == Leaving::ForNow);
+        match for_now && self.checkpoints.last() {
+            true => self.books.bound_and_lasting().0,
+            false => self.books.containers(),
+        }
+    }
+
     pub(crate) fn stop_when_empty(&mut self, ctx: &mut Context<Self>) {
-        if self.stopping.is_some() && self.books.containers().is_empty() {
+        if self.stopping.is_some() && self.containers_to_end().is_empty() {
             self.finish(ctx);
         }
     }
 
     fn finish(&mut self, ctx: &mut Context<Self>) {
-        let unregister = self.stopping.is_some_and(|stopping| stopping.unregister);
-        if let (true, Some(agent_id)) = (unregister, self.info.id.clone()) {
+        let leaving = self.stopping.map(|stopping| stopping.leaving);
+        if let (Some(Leaving::ForGood), Some(agent_id)) = (leaving, self.info.id.clone()) {
             ctx.tell(&self.options.master, Unregister { agent_id });
         }
-        ctx.terminate();
+        match leaving {
+            Some(Leaving::ForGood | Leaving::Refused) => self.forget_everything(),
+            Some(Leaving::ForNow) | None => {}
+        }
+        self.once_written(ctx, |_, ctx| ctx.terminate());
     }
 
-    /// The last word, when the process ends: whatever runs is to end without it.
+    /// The last word, when the process ends: whatever does not outlive it is to end without it.
     pub(crate) fn abandon_executors(&mut self, ctx: &mut Context<Self>) {
         let grace = self.options.executor_shutdown_grace_period;
-        for container_id in self.books.containers() {
+        for container_id in self.containers_to_end() {
             if let Some(executor) = self.books.in_container(&container_id)
                 && let Some(process) = &executor.process
             {
@@ -75,6 +99,10 @@ impl Handler<Stop> for Agent {
         if let Some(from) = ctx.sender() {
             return tracing::warn!(%from, "stop by a stranger ignored");
         }
-        self.begin_to_stop(unregister, ctx);
+        let leaving = match unregister {
+            true => Leaving::ForGood,
+            false => Leaving::ForNow,
+        };
+        self.begin_to_stop(leaving, ctx);
     }
 }

@@ -27,15 +27,23 @@ impl Agent {
             return self.refuse_task(&framework, &of, &Refusal::Draining, ctx);
         }
         let container_id = self.container_id();
-        let admission = self
-            .books
-            .admit(&framework, &framework_id, &task, role, &container_id);
+        let admission = self.books.admit(
+            &framework,
+            &framework_id,
+            &task,
+            role.clone(),
+            &container_id,
+        );
         match admission {
             Ok(Admission::Start(executor_id)) => {
                 self.start_executor(&framework, &framework_id, &executor_id, &task, ctx);
             }
-            Ok(Admission::Wait) => {}
-            Ok(Admission::Send(process)) => ctx.tell(&process, LaunchTask { task }),
+            Ok(Admission::Wait) => self.write_down(),
+            Ok(Admission::Send(process)) => {
+                self.once_written(ctx, move |_, ctx| {
+                    ctx.tell(&process, LaunchTask { task, role })
+                });
+            }
             Err(refusal) => {
                 let task_id = task.task_id;
                 self.refuse_task(
@@ -81,8 +89,12 @@ impl Agent {
             Ok(Admission::Start(executor_id)) => {
                 self.start_executor(&framework, &framework_id, &executor_id, &first, ctx);
             }
-            Ok(Admission::Wait) => {}
-            Ok(Admission::Send(process)) => ctx.tell(&process, LaunchGroup { tasks }),
+            Ok(Admission::Wait) => self.write_down(),
+            Ok(Admission::Send(process)) => {
+                self.once_written(ctx, move |_, ctx| {
+                    ctx.tell(&process, LaunchGroup { tasks, role })
+                });
+            }
             Err(refusal) => {
                 for task_id in names {
                     let framework_id = framework_id.clone();

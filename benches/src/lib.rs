@@ -5,7 +5,9 @@
 pub mod actors;
 pub mod allocation;
 pub mod api;
+pub mod jobs;
 pub mod log;
+pub mod masters;
 pub mod measure;
 pub mod remote;
 pub mod tasks;

@@ -71,6 +71,7 @@ struct Readme;
 mod adapter;
 mod ask;
 mod bind;
+mod blob;
 mod blocking;
 mod body;
 mod cluster;
@@ -117,6 +118,7 @@ use std::future::Future;
 pub use adapter::Bridge;
 pub use ask::{AskError, Asked, Deferred};
 pub use bind::NodeBuilder;
+pub use blob::Blob;
 pub use blocking::blocking;
 pub use context::{Context, Local};
 pub use dead::{DeadLetter, DeadLetterOffice, DeadReason};
@@ -131,7 +133,7 @@ pub use reply::{Answer, Later, Reply};
 pub use security::{Denied, Security, SecurityError};
 pub use spawn_on::{SpawnOnError, Spawnable, SpawnedOn};
 pub use timer::Timer;
-pub use transport::Backlog;
+pub use transport::{Backlog, fits_in_a_message};
 
 // Across hosts: the cluster, discovery, placement, supervision.
 pub use groups::{ENTRIES_MAX as GROUP_ENTRIES_MAX, GROUP_NAME_MAX, GroupError, GroupEvent};

@@ -224,6 +224,7 @@ fn new_span_id() -> u64 {
 }
 
 /// The context of the letter being handled on this thread: its trace, and its own span.
+#[inline]
 #[must_use]
 pub fn current() -> Option<TraceContext> {
     CURRENT.get()

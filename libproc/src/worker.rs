@@ -48,7 +48,7 @@ const MEASURE_TURNS: u32 = 16;
 const DEAR: Duration = Duration::from_micros(30);
 /// Turns of more letters than this are timed one by one; shorter ones by samples.
 const TIMED_LETTERS: usize = 16;
-/// Most processes that an empty run queue keeps room for: 64 KiB.
+/// Most processes that an empty queue of them keeps room for: 64 KiB, or 256 of what waits for any worker.
 const QUEUE_KEPT: usize = 16_384;
 /// Marks a process in a run queue that only this worker may run: indices need 31 bits.
 const PINNED: u32 = 1 << 31;
@@ -63,6 +63,9 @@ pub(crate) struct Host {
 impl Actor for Host {
     type Context = actix::Context<Self>;
     fn started(&mut self, ctx: &mut Self::Context) {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return; // its runtime ended before it began: actix starts it even so
+        }
         ctx.spawn(Worker::new(self.node.clone(), self.worker).into_actor(self));
     }
 }
@@ -176,6 +179,7 @@ impl Worker {
             return false;
         }
         let jobs: Vec<Job> = injected.drain(..taken).collect();
+        trim(&mut injected);
         drop(injected);
         pool.injected_len.fetch_sub(taken, Ordering::SeqCst);
         for job in jobs {
@@ -324,10 +328,15 @@ impl Worker {
         self.here.polling.set(false);
         let mut queue = queue.borrow_mut();
         desk.queue.store(queue.len(), Ordering::Relaxed);
-        if queue.is_empty() && queue.capacity() > QUEUE_KEPT {
-            *queue = VecDeque::new(); // what a burst of spawns took
-        }
+        trim(&mut queue);
         desk.handled.store(self.handled, Ordering::Relaxed);
+    }
+}
+
+/// Gives back what a burst took, of a queue that is empty again.
+fn trim<T>(queue: &mut VecDeque<T>) {
+    if queue.is_empty() && queue.capacity() > QUEUE_KEPT {
+        *queue = VecDeque::new();
     }
 }
 

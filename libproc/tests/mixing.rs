@@ -230,3 +230,9 @@ fn a_node_that_drains_handles_what_waits_and_takes_no_new_processes() {
         assert_eq!(node.process_count(), 0);
     });
 }
+
+#[test]
+fn a_runtime_may_end_before_its_node_has_begun() {
+    let bound = libproc::run_alone(async { Node::bind("127.0.0.1:0").await.map(drop) });
+    assert!(bound.is_ok());
+}

@@ -62,6 +62,11 @@ pub use candidate::{Stand, master_of, stand};
 pub use options::Options;
 pub use registrar::RecoveryError;
 
+/// What may wait for one agent, in bytes, where a framework brings large tasks: as many as one call
+/// can launch. To be given to [`libproc::NodeBuilder::peer_buffer`] for the node of a master or an
+/// agent; with less, what does not fit is lost.
+pub const PEER_BUFFER: usize = 64 << 20;
+
 /// Starts a master and its allocator on `node`, and makes it the node's front page.
 ///
 /// # Panics

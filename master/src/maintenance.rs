@@ -212,7 +212,7 @@ impl MasterProcess {
     }
 }
 
-fn not_stored(error: &crate::registrar::RegistrarError) -> Refusal {
+pub(crate) fn not_stored(error: &crate::registrar::RegistrarError) -> Refusal {
     let text = format!("the registry did not take it: {error}");
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)
 }

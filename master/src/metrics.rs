@@ -6,7 +6,7 @@ use serde::Serialize;
 use types::TaskState;
 
 /// Counters of a master.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Clone, Serialize)]
 pub(crate) struct Metrics {
     /// Tasks that ended, by state.
     pub(crate) tasks_ended: BTreeMap<String, u64>,

@@ -44,8 +44,6 @@ pub(crate) struct MasterProcess {
     pub(crate) watchers: http::Watchers,
     /// Writes long pages.
     pub(crate) clerk: http::Clerk,
-    /// Counts how often the log was turned up: the end of an earlier time is void.
-    pub(crate) log_turns: u64,
     /// Agents that are about to be declared gone: the registry has been told.
     pub(crate) marking_gone: BTreeSet<AgentId>,
     /// Agents that an earlier master admitted, and that have not come back to this one.
@@ -88,7 +86,6 @@ impl MasterProcess {
             watchers: http::Watchers::default(),
             clerk: http::Clerk::default(),
             admitting: BTreeSet::new(),
-            log_turns: 0,
             marking_gone: BTreeSet::new(),
             recovered: Shelf::new(),
             returning: BTreeSet::new(),

@@ -2,10 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use libproc::fits_in_a_message;
 use types::TaskInfo;
 use types::{ExecutorId, ExecutorInfo, InvalidInfo, MAX_TASK_DATA_BYTES, Resources, TaskId};
 
 use crate::books::{Agent, Executor, Framework};
+
+/// What is sent beside a task and its framework, to the agent and on to the executor, takes at most so
+/// many bytes: ids, the role, what the agent has.
+const BESIDE_BYTES: usize = 1 << 20;
 
 /// Why a task is not launched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +43,11 @@ pub(crate) enum Fault {
         /// What is left of the offer.
         left: Resources,
     },
+    /// It could not be sent to its agent.
+    #[error(
+        "the {0} with all that is said of it is larger than the 16 MiB that can be sent to an agent"
+    )]
+    TooLong(&'static str),
     /// An executor by this name runs, and is another one.
     #[error("the executor {0} differs from the one that runs")]
     OtherExecutor(ExecutorId),
@@ -67,6 +77,9 @@ impl Ground<'_> {
         task.validate(&self.framework.id, &self.agent.id)?;
         if self.framework.may_run(&task.task_id) || self.launched.contains(&task.task_id) {
             return Err(Fault::Duplicate(task.task_id.clone()));
+        }
+        if !fits_in_a_message(&(&self.framework.info, task), BESIDE_BYTES) {
+            return Err(Fault::TooLong("task"));
         }
         let executor = match &task.executor {
             Some(executor) => self.new_executor(executor)?,
@@ -115,6 +128,9 @@ impl Ground<'_> {
                 length: data,
                 max: MAX_TASK_DATA_BYTES,
             }));
+        }
+        if !fits_in_a_message(&(&self.framework.info, executor, tasks), BESIDE_BYTES) {
+            return Err(Fault::TooLong("group"));
         }
         let uses: Resources = tasks.iter().map(|task| &task.resources).sum();
         let all = &uses + &executor.resources;

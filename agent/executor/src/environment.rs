@@ -16,6 +16,9 @@ pub const CONTAINER_ID: &str = "TEPUI_CONTAINER_ID";
 pub const SANDBOX: &str = "TEPUI_SANDBOX";
 /// How long the executor has to end when it is told to, in milliseconds.
 pub const SHUTDOWN_GRACE_MS: &str = "TEPUI_SHUTDOWN_GRACE_MS";
+/// How long the executor waits for its agent to be started again, in milliseconds. Without it, the
+/// executor ends with its agent.
+pub const RECOVERY_TIMEOUT_MS: &str = "TEPUI_RECOVERY_TIMEOUT_MS";
 /// The file with what the executor shows to its agent, if the agent asks for that. Only the
 /// executor's own user can read it; [`run`](crate::run) reads and removes it.
 pub const CREDENTIALS_FILE: &str = "TEPUI_CREDENTIALS_FILE";

@@ -45,11 +45,13 @@ pub fn run<E: Executor>(executor: E) -> Result<(), ExecutorError> {
         executor_id: read(environment::EXECUTOR_ID)?,
         container_id: read(environment::CONTAINER_ID)?,
     };
+    let recovery = read(environment::RECOVERY_TIMEOUT_MS).ok();
     let grace = read(environment::SHUTDOWN_GRACE_MS).map_or(GRACE, Duration::from_millis);
     let security = security()?;
     libproc::run_alone(async move {
         let node = bind_near(agent.upid().address(), security).await?;
-        let process = ExecutorProcess::new(executor, identity, agent, grace);
+        let process = ExecutorProcess::new(executor, identity, agent, grace)
+            .recovering(recovery.map(Duration::from_millis));
         let pid = node.spawn(EXECUTOR, process);
         node.exit_of(pid.upid()).await;
         node.shutdown().await; // what was told last leaves before the program does

@@ -36,6 +36,9 @@ pub struct Start {
     pub container_id: ContainerId,
     /// How long it has to end when it is told to.
     pub grace: Duration,
+    /// How long it waits for another agent when this one is gone; none if it ends with it.
+    #[serde(default)]
+    pub recovery_timeout: Option<Duration>,
     /// Whether the framework is told that the task is being killed.
     pub killing_state: KillingState,
     /// What to run.
@@ -94,6 +97,7 @@ async fn run_start(start: Start, environment: BTreeMap<String, String>) -> io::R
         executor_id,
         container_id,
         grace,
+        recovery_timeout,
         killing_state,
         work,
         credentials,
@@ -116,12 +120,15 @@ async fn run_start(start: Start, environment: BTreeMap<String, String>) -> io::R
     };
     let exit = match (command, work) {
         (Some(executor), Work::Command(task)) => {
-            let process = ExecutorProcess::new(executor, identity, agent, grace).with_task(*task);
+            let process = ExecutorProcess::new(executor, identity, agent, grace)
+                .recovering(recovery_timeout)
+                .with_task(*task);
             node.exit_of(node.spawn(EXECUTOR, process).upid())
         }
         (_, _) => {
             let executor = GroupExecutor::new(environment, killing_state);
-            let process = ExecutorProcess::new(executor, identity, agent, grace);
+            let process =
+                ExecutorProcess::new(executor, identity, agent, grace).recovering(recovery_timeout);
             node.exit_of(node.spawn(EXECUTOR, process).upid())
         }
     };

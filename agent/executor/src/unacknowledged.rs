@@ -21,9 +21,16 @@ impl Unacknowledged {
         self.0.push_back(status);
     }
 
-    pub(crate) fn acknowledge(&mut self, task_id: &TaskId, update_id: UpdateId) {
-        self.0
-            .retain(|status| status.update_id != Some(update_id) || status.task_id != *task_id);
+    /// Forgets an update. True if it was the end of its task.
+    pub(crate) fn acknowledge(&mut self, task_id: &TaskId, update_id: UpdateId) -> bool {
+        let is_it =
+            |status: &TaskStatus| status.update_id == Some(update_id) && status.task_id == *task_id;
+        let ended = self
+            .0
+            .iter()
+            .any(|status| is_it(status) && status.state.is_terminal());
+        self.0.retain(|status| !is_it(status));
+        ended
     }
 
     pub(crate) fn is_empty(&self) -> bool {

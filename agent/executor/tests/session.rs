@@ -81,6 +81,7 @@ fn identity() -> Identity {
 fn registered() -> Registered {
     let executor_id = identity().executor_id;
     Registered {
+        role: Default::default(),
         executor: ExecutorInfo::custom(executor_id, CommandInfo::shell("executor")),
         framework: FrameworkInfo::new("f"),
         agent: AgentInfo::new("host", 5051, Resources::new()),
@@ -169,8 +170,20 @@ fn an_update_is_told_again_until_it_is_acknowledged() {
         drop(rig);
         rig = Rig::registered(Echo::default()).await;
         rig.agent.expect::<ToFramework>().await;
-        rig.node.tell(&rig.executor, Launch { task: task("t") });
-        rig.node.tell(&rig.executor, Launch { task: task("u") });
+        rig.node.tell(
+            &rig.executor,
+            Launch {
+                task: task("t"),
+                role: Default::default(),
+            },
+        );
+        rig.node.tell(
+            &rig.executor,
+            Launch {
+                task: task("u"),
+                role: Default::default(),
+            },
+        );
         let (first, second) = (rig.update().await, rig.update().await);
         assert_eq!(
             (first.task_id.as_str(), second.task_id.as_str()),
@@ -212,7 +225,13 @@ fn words_and_kills_reach_the_author() {
             },
         );
         assert_eq!(rig.agent.expect::<ToFramework>().await.data, b"words");
-        rig.node.tell(&rig.executor, Launch { task: task("t") });
+        rig.node.tell(
+            &rig.executor,
+            Launch {
+                task: task("t"),
+                role: Default::default(),
+            },
+        );
         let running = rig.update().await;
         rig.acknowledge(&running);
         let task_id = running.task_id;
@@ -232,14 +251,26 @@ fn an_executor_that_is_done_leaves_when_its_last_update_is_acknowledged() {
     paused(async {
         let mut rig = Rig::registered(Echo::default()).await;
         rig.agent.expect::<ToFramework>().await;
-        rig.node.tell(&rig.executor, Launch { task: task("t") });
+        rig.node.tell(
+            &rig.executor,
+            Launch {
+                task: task("t"),
+                role: Default::default(),
+            },
+        );
         let running = rig.update().await;
         rig.acknowledge(&running);
         rig.node.tell(&rig.executor, Shutdown {});
         let killed = rig.update().await;
         assert_eq!(killed.state, TaskState::Killed);
         // Nothing comes to one that is about to leave.
-        rig.node.tell(&rig.executor, Launch { task: task("u") });
+        rig.node.tell(
+            &rig.executor,
+            Launch {
+                task: task("u"),
+                role: Default::default(),
+            },
+        );
         let exited = rig.node.exit_of(rig.executor.upid());
         rig.acknowledge(&killed);
         let left = Instant::now();
@@ -275,6 +306,46 @@ fn an_executor_that_loses_its_agent_ends() {
             let seconds = if silent { 5 } else { 0 };
             assert_eq!(lost.elapsed().as_secs(), seconds);
         }
+    });
+}
+
+#[test]
+fn an_executor_goes_on_without_its_agent_and_tells_the_next_one_what_is_new() {
+    paused(async {
+        let lasting = Some(Duration::from_secs(900));
+        let mut rig = Rig::start_with(Echo::default(), |process| process.recovering(lasting)).await;
+        let first = rig.agent.expect::<RegisterExecutor>().await;
+        assert_eq!(first.tasks, []);
+        rig.node.tell(&rig.executor, registered());
+        rig.agent.expect::<ToFramework>().await;
+        rig.node.tell(&rig.executor, Launch { task: task("t") });
+        let running = rig.agent.expect::<ExecutorUpdate>().await.status;
+        let name = rig.agent.pid().upid().id().to_owned();
+        let exited = rig.node.exit_of(rig.agent.pid().upid());
+        drop(std::mem::replace(&mut rig.agent, rig.node.probe("nobody")));
+        exited.await;
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        rig.agent = rig.node.probe(&name);
+        let again = rig.agent.expect::<RegisterExecutor>().await;
+        assert_eq!(again.tasks, [TaskId::new("t").unwrap()]);
+        rig.node.tell(&rig.executor, registered());
+        let told = rig.agent.expect::<ExecutorUpdate>().await.status;
+        assert_eq!(told, running);
+    });
+}
+
+#[test]
+fn an_executor_gives_up_when_no_agent_comes_in_time() {
+    paused(async {
+        let lasting = Some(Duration::from_secs(900));
+        let mut rig = Rig::start_with(Echo::default(), |process| process.recovering(lasting)).await;
+        rig.agent.expect::<RegisterExecutor>().await;
+        let since = Instant::now();
+        let exited = rig.node.exit_of(rig.executor.upid());
+        drop(std::mem::replace(&mut rig.agent, rig.node.probe("nobody")));
+        exited.await;
+        let waited = since.elapsed();
+        assert!(waited >= Duration::from_secs(900) && waited < Duration::from_secs(910));
     });
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use api::agent::TaskOf;
 use api::executor::Executing;
 use libproc::Pid;
 use types::{CommandInfo, ContainerId, ExecutorId, ExecutorInfo, ExecutorKind, FrameworkId};
 use types::{FrameworkInfo, ResourceQuantities, Resources, Role, Task, TaskInfo};
 
 use super::{Batch, Books, Executor, Framework, Phase};
+use crate::checkpoints::Key;
 
 /// What to do with a task that was taken into the books.
 #[derive(Debug, PartialEq)]
@@ -159,10 +161,17 @@ impl Books {
                 tasks: HashMap::new(),
             });
         entry.info = framework.clone();
+        self.changed.insert(Key::Framework(framework_id.clone()));
         let executor_id = info.executor_id.clone();
         for record in &records {
             let task_id = record.task_id.clone();
-            entry.tasks.insert(task_id, executor_id.clone());
+            entry.tasks.insert(task_id.clone(), executor_id.clone());
+            let framework_id = framework_id.clone();
+            let of = TaskOf {
+                framework_id,
+                task_id,
+            };
+            self.changed.insert(Key::Task(of));
         }
         let mut admission = Admission::Wait;
         let executor = entry
@@ -178,11 +187,16 @@ impl Books {
         match &executor.process {
             Some(process) => admission = Admission::Send(process.clone()),
             // A command executor is started with its task and never waits for it.
-            None if executor.info.kind != ExecutorKind::Command => executor.queued.push_back(batch),
+            None if executor.info.kind != ExecutorKind::Command => {
+                self.batches += 1;
+                executor.queued.push_back((self.batches, batch));
+            }
             None => {}
         }
         if matches!(admission, Admission::Start(_)) {
             let whose = (framework_id, executor_id);
+            self.changed
+                .insert(Key::Executor(whose.0.clone(), whose.1.clone()));
             self.containers.insert(container_id.clone(), whose);
         }
         admission

@@ -8,6 +8,7 @@ use types::{ContainerId, ExecutorId, ExecutorKind, FrameworkId, Reason, Task, Ta
 use std::path::PathBuf;
 
 use super::{Books, Executor, Fate, Phase};
+use crate::checkpoints::Key;
 use crate::history::Completed;
 
 /// What to do about a task that is to be killed.
@@ -56,10 +57,11 @@ impl Books {
         match (executor.phase, &executor.process) {
             (Phase::Running, Some(process)) => Killing::Tell(process.clone()),
             (Phase::Starting, _) if executor.info.kind != ExecutorKind::Command => {
-                let waiting = executor.queued.iter().find(|batch| batch.has(&of.task_id));
+                let mut waiting = executor.queued.iter().map(|(_, batch)| batch);
+                let waiting = waiting.find(|batch| batch.has(&of.task_id));
                 let names = waiting.map(|batch| batch.tasks().iter().map(|t| t.task_id.clone()));
                 let names = names.map_or_else(|| vec![of.task_id.clone()], Iterator::collect);
-                executor.queued.retain(|batch| !batch.has(&of.task_id));
+                executor.queued.retain(|(_, batch)| !batch.has(&of.task_id));
                 Killing::Dequeued(names)
             }
             (Phase::Starting, _) => {
@@ -81,6 +83,7 @@ impl Books {
             return Vec::new();
         };
         framework.ending = true;
+        self.changed.insert(Key::Framework(framework_id.clone()));
         let (gone, living): (Vec<_>, Vec<_>) = framework
             .executors
             .iter()
@@ -104,6 +107,8 @@ impl Books {
         let (framework_id, executor_id) = self.containers.remove(container_id)?;
         let framework = self.frameworks.get_mut(&framework_id)?;
         let executor = framework.executors.get_mut(&executor_id)?;
+        let key = Key::Executor(framework_id.clone(), executor_id.clone());
+        self.changed.insert(key);
         executor.phase = Phase::Gone;
         executor.queued.clear();
         self.used -= &executor.info.resources;
@@ -133,6 +138,7 @@ impl Books {
         let Some(executor_id) = framework.tasks.remove(&of.task_id) else {
             return;
         };
+        self.changed.insert(Key::Task(of.clone()));
         let Some(executor) = framework.executors.get_mut(&executor_id) else {
             return;
         };
@@ -154,9 +160,17 @@ impl Books {
         if !framework.executors.get(executor_id).is_some_and(settled) {
             return false;
         }
+        self.changed.insert(Key::Framework(framework_id.clone()));
+        let key = Key::Executor(framework_id.clone(), executor_id.clone());
+        self.changed.insert(key);
         if let Some(mut executor) = framework.executors.remove(executor_id) {
             for (task_id, mut task) in std::mem::take(&mut executor.tasks) {
                 framework.tasks.remove(&task_id);
+                let of = TaskOf {
+                    framework_id: framework_id.clone(),
+                    task_id,
+                };
+                self.changed.insert(Key::Task(of));
                 if !task.state.is_terminal() {
                     task.state = TaskState::Killed; // with its framework
                 }

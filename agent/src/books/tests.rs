@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use types::{AgentId, CommandInfo, Role, Source};
 
 use super::*;
+use crate::checkpoints::{Records, Snapshot};
 
 fn task_info(id: u8, own_executor: bool) -> TaskInfo {
     let task_id = TaskId::new(format!("t{id}")).unwrap();
@@ -31,7 +32,7 @@ fn framework_id(number: u8) -> FrameworkId {
 
 /// Something that happens to an agent's books.
 #[derive(Debug, Clone)]
-enum Event {
+pub(crate) enum Event {
     Run {
         framework: u8,
         task: u8,
@@ -61,7 +62,7 @@ enum Event {
     },
 }
 
-fn event() -> impl Strategy<Value = Event> {
+pub(crate) fn event() -> impl Strategy<Value = Event> {
     let (framework, task) = (0..2u8, 0..6u8);
     let of = (framework.clone(), task);
     let states = [
@@ -92,7 +93,7 @@ fn of(framework: u8, task: u8) -> TaskOf {
     }
 }
 
-fn apply(books: &mut Books, number: usize, event: Event) {
+pub(crate) fn apply(books: &mut Books, number: usize, event: Event) {
     let status = |of: &TaskOf, state| TaskStatus::new(of.task_id.clone(), state, Source::Agent, 1);
     match event {
         Event::Run {
@@ -171,7 +172,7 @@ fn count(books: &Books) -> Resources {
     executors + tasks.map(|task| &task.resources).sum::<Resources>()
 }
 
-fn check(books: &Books) {
+pub(crate) fn check(books: &Books) {
     assert_eq!(books.used, count(books));
     assert!(books.total.contains(&books.used));
     let mut containers = 0;
@@ -196,7 +197,13 @@ fn check(books: &Books) {
                 assert_eq!(framework.tasks.get(task_id), Some(executor_id));
             }
             let known = |task: &TaskInfo| executor.tasks.contains_key(&task.task_id);
-            assert!(executor.queued.iter().flat_map(Batch::tasks).all(known));
+            assert!(
+                executor
+                    .queued
+                    .iter()
+                    .flat_map(|(_, batch)| batch.tasks())
+                    .all(known)
+            );
         }
         let tasks: usize = framework.executors.values().map(|e| e.tasks.len()).sum();
         assert_eq!(framework.tasks.len(), tasks);
@@ -204,7 +211,41 @@ fn check(books: &Books) {
     assert_eq!(books.containers.len(), containers);
 }
 
+/// Writes down what has changed, and only that.
+pub(crate) fn write_down(books: &mut Books, records: &mut Records) {
+    for key in books.take_changed() {
+        match books.record_of(&key) {
+            Some(record) => drop(records.insert(key.stored(), record)),
+            None => drop(records.remove(&key.stored())),
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn what_is_written_down_is_the_books_at_any_moment(
+        events in prop::collection::vec(event(), 0..80),
+    ) {
+        let mut books = Books::new(Resources::new().cpus(4.0).mem_mib(100));
+        let mut records = Records::new();
+        for (number, event) in events.into_iter().enumerate() {
+            apply(&mut books, number, event);
+            write_down(&mut books, &mut records);
+            let snapshot = Snapshot::of(&records);
+            prop_assert!(snapshot.damaged.is_empty());
+            let keys = snapshot.keys();
+            let Snapshot { frameworks, executors, tasks, .. } = snapshot;
+            let restored = Books::restored(books.total.clone(), frameworks, executors, tasks);
+            check(&restored);
+            prop_assert_eq!(&restored.used, &books.used);
+            prop_assert_eq!(&restored.containers, &books.containers);
+            prop_assert_eq!(keys.len(), records.len());
+            for key in keys {
+                prop_assert_eq!(restored.record_of(&key), books.record_of(&key));
+            }
+        }
+    }
+
     #[test]
     fn the_books_balance_whatever_happens(events in prop::collection::vec(event(), 0..80)) {
         let mut books = Books::new(Resources::new().cpus(4.0).mem_mib(100));

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use api::v1::agent::call::SetLoggingLevel;
 use api::v1::authentication::Realm;
-use libproc::http::{Answer, Request, Respond as _, Response};
+use api::v1::verbosity::toggled;
+use libproc::http::{Answer, Request, Respond as _, Response, StatusCode};
 use libproc::prelude::*;
 use serde_json::{Value, json};
 use types::format_duration;
 
-use super::page;
+use super::operator::logging_level;
+use super::{Refusal, empty, page};
 use crate::agent::Agent;
 
 pub(super) fn health(_: &mut Agent, _: Request, _: &mut Context<Agent>) -> Answer {
@@ -24,6 +27,21 @@ pub(super) fn version(_: &mut Agent, request: Request, _: &mut Context<Agent>) -
 
 pub(super) fn flags(agent: &mut Agent, request: Request, _: &mut Context<Agent>) -> Answer {
     page(&request, &json!({"flags": agent.flags()}))
+}
+
+/// What the level of the log is, or another for some time.
+pub(super) fn toggle(agent: &mut Agent, request: Request, ctx: &mut Context<Agent>) -> Answer {
+    let asked = toggled(request.uri().query().unwrap_or_default());
+    let turned = match asked.map_err(Refusal::bad) {
+        Ok(None) => return Response::text(format!("{}\n", logging_level())).into(),
+        Ok(Some((level, duration))) => {
+            agent.set_logging_level(SetLoggingLevel { level, duration }, ctx)
+        }
+        Err(refusal) => Err(refusal),
+    };
+    turned
+        .map_or_else(Response::from, |()| empty(StatusCode::OK))
+        .into()
 }
 
 impl Agent {

@@ -3,7 +3,7 @@
 //! SUBSCRIBE is answered with a stream of events, any other call with 202. A call is good while
 //! its executor is subscribed; the connection it comes over does not matter.
 
-use api::agent::{ExecutorUpdate, TaskOf};
+use api::agent::ExecutorUpdate;
 use api::v1::body::Encoding;
 use api::v1::convert::{ExecutorCall, Subscription, Unfit};
 use api::v1::executor::{Call, CallType, EventBody, call};
@@ -11,7 +11,7 @@ use api::v1::negotiate::response_encoding;
 use api::v1::{StatusSource, TaskState};
 use libproc::http::{Answer, Body, Request, Respond as _, Response, StatusCode, header};
 use libproc::prelude::*;
-use types::{ExecutorId, ExecutorKind, FrameworkId, Reason, TaskId};
+use types::{ExecutorId, ExecutorKind, FrameworkId};
 
 use super::gate::check_claims;
 use super::{Refusal, empty, only_post, stream, text};
@@ -152,10 +152,14 @@ impl Agent {
             }
         };
         tracing::info!(framework = %framework_id, executor = %executor_id, "executor subscribed");
-        if let Subscribed::Again(former) = &subscribed {
+        if let Subscribed::Again(Some(former)) = &subscribed {
             ctx.node().terminate(former.upid());
         }
         self.welcome(&framework_id, &executor_id, &process, ctx);
+        let executor = self.books.executor(&framework_id, &executor_id);
+        if let Some(container_id) = executor.map(|executor| executor.container_id.clone()) {
+            self.came_back(&container_id, ctx);
+        }
         for status in updates {
             let (framework_id, executor_id) = (framework_id.clone(), executor_id.clone());
             // What is not taken is not acknowledged, and comes again.
@@ -168,46 +172,17 @@ impl Agent {
                 ctx,
             );
         }
+        let known = tasks.into_iter().map(|task| task.task_id).collect();
         match subscribed {
             Subscribed::First(queued) => {
-                self.hand_over(&framework_id, &executor_id, &process, queued, ctx);
+                let whose = (framework_id, executor_id);
+                self.hand_over_once_written(whose, process, queued, known, ctx);
             }
             Subscribed::Again(_) => {
-                let known = tasks.into_iter().map(|task| task.task_id).collect();
                 self.drop_tasks_that_never_arrived(&framework_id, &executor_id, known, ctx);
             }
         }
         Ok(events(encoding, body))
-    }
-
-    /// Tasks were sent over a connection that broke, and their executor knows nothing of them.
-    fn drop_tasks_that_never_arrived(
-        &mut self,
-        framework_id: &FrameworkId,
-        executor_id: &ExecutorId,
-        known: Vec<TaskId>,
-        ctx: &mut Context<Self>,
-    ) {
-        let Some(executor) = self.books.executor(framework_id, executor_id) else {
-            return;
-        };
-        let staging = executor
-            .tasks
-            .values()
-            .filter(|task| task.state == types::TaskState::Staging);
-        let lost: Vec<TaskId> = staging
-            .map(|task| task.task_id.clone())
-            .filter(|task_id| !known.contains(task_id))
-            .collect();
-        for task_id in lost {
-            let of = TaskOf {
-                framework_id: framework_id.clone(),
-                task_id,
-            };
-            let message = "Task launched while its executor was not connected";
-            let (state, reason) = (types::TaskState::Dropped, Reason::AgentRestarted);
-            self.own_update(&of, state, reason, message, ctx);
-        }
     }
 }
 

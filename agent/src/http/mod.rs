@@ -41,6 +41,8 @@ struct Page {
 
 /// The realm of pages that tell what the agent knows.
 const TELLS: Option<Realm> = Some(Realm::AgentReadOnly);
+/// The realm of pages that change something.
+const ACTS: Option<Realm> = Some(Realm::AgentReadWrite);
 /// That of the calls of operators.
 const OPERATES: Option<Realm> = Some(Realm::AgentReadWrite);
 /// That of the calls of executors.
@@ -56,6 +58,7 @@ const PAGES: &[Page] = &[
     Page::new("files/read", TELLS, files::read),
     Page::new("flags", TELLS, about::flags),
     Page::new("health", None, about::health),
+    Page::new("logging/toggle", ACTS, about::toggle),
     Page::new(METRICS, TELLS, metrics::serve),
     Page::new("monitor/statistics", TELLS, containers::statistics),
     Page::new("state", TELLS, state::serve),

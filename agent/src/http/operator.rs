@@ -2,8 +2,9 @@
 
 use api::v1::agent::{Call, CallBody, Response as Reply, ResponseBody, call, response};
 use api::v1::body::Encoding;
+use api::v1::convert::{executor_of, told};
 use api::v1::negotiate::{Form, request_form, response_form};
-use api::v1::verbosity::lasting;
+use api::v1::verbosity::{LogFault, LogSwitch};
 use api::v1::{Flag, Message as _, Metric, VersionInfo};
 use libproc::http::{Answer, HeaderMap, Request, Respond as _, Response, StatusCode, header};
 use libproc::prelude::*;
@@ -45,7 +46,10 @@ impl Agent {
                 check_timeout(&call)?;
                 ResponseBody::GetMetrics(self.get_metrics(ctx))
             }
-            CallBody::GetLoggingLevel => ResponseBody::GetLoggingLevel(logging_level()),
+            CallBody::GetLoggingLevel => {
+                let level = logging_level();
+                ResponseBody::GetLoggingLevel(response::GetLoggingLevel { level })
+            }
             CallBody::ListFiles(call) => {
                 let found = self.found(&call.path)?;
                 return Ok(later(self, ctx, move || list_files(&found, encoding)));
@@ -114,28 +118,29 @@ impl Agent {
     }
 
     /// Turns the log up for some time.
-    fn set_logging_level(
-        &mut self,
+    pub(super) fn set_logging_level(
+        &self,
         call: call::SetLoggingLevel,
         ctx: &mut Context<Self>,
     ) -> Result<(), Refusal> {
-        let lasting = lasting(call.duration).map_err(|text| {
-            let whole = "Failed to validate agent::Call: 'set_logging_level.duration'";
-            Refusal::bad(format!("{whole} {text}"))
+        let log = self.options.log.as_ref();
+        let turned = LogSwitch::turn_up(log, call.level, call.duration).map_err(|fault| {
+            let text = fault.to_string();
+            match fault {
+                LogFault::Lasting(_) => {
+                    let whole = "Failed to validate agent::Call: 'set_logging_level.duration'";
+                    Refusal::bad(format!("{whole} {text}"))
+                }
+                LogFault::Fixed => {
+                    let text = "The log of this agent cannot be turned up";
+                    Refusal::new(StatusCode::NOT_IMPLEMENTED, text)
+                }
+                LogFault::Failed(_) => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text),
+            }
         })?;
-        let Some(log) = self.options.log.clone() else {
-            let text = "The log of this agent cannot be turned up";
-            return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, text));
-        };
-        let failed = |text: String| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text);
-        log.set(call.level).map_err(failed)?;
-        tracing::info!(level = call.level, ?lasting, "logging level set");
-        self.log_turns += 1;
-        let turn = self.log_turns;
-        ctx.after(lasting, move |agent, _| {
-            if agent.log_turns == turn
-                && let Err(error) = log.revert()
-            {
+        tracing::info!(level = call.level, lasting = ?turned.lasting(), "logging level set");
+        ctx.after(turned.lasting(), |_, _| {
+            if let Err(error) = turned.end() {
                 tracing::error!(error, "logging level could not be reverted");
             }
         });
@@ -179,16 +184,20 @@ impl Agent {
     }
 
     fn get_executors(&self) -> response::GetExecutors {
-        let executor = |info: &types::ExecutorInfo| response::Executor {
-            executor_info: info.into(),
+        let executor = |info, role: &types::Role| response::Executor {
+            executor_info: executor_of(info, role),
         };
         let living = self.books.frameworks();
         let living = living.flat_map(|(_, framework)| framework.executors.values());
         let ended = self.books.history.frameworks();
         let ended = ended.flat_map(|past| past.executors.iter());
         response::GetExecutors {
-            executors: living.map(|living| executor(&living.info)).collect(),
-            completed_executors: ended.map(|ended| executor(&ended.info)).collect(),
+            executors: living
+                .map(|living| executor(&living.info, &living.role()))
+                .collect(),
+            completed_executors: ended
+                .map(|ended| executor(&ended.info, &ended.role()))
+                .collect(),
         }
     }
 
@@ -197,20 +206,20 @@ impl Agent {
         let executors = self.books.frameworks();
         for executor in executors.flat_map(|(_, framework)| framework.executors.values()) {
             for (task_id, task) in &executor.tasks {
-                let queued = executor.queued.iter().any(|batch| batch.has(task_id));
-                let message = api::v1::Task::from(&self.report(task));
+                let queued = executor.queued.iter().any(|(_, batch)| batch.has(task_id));
+                let message = told(&self.report(task));
                 match (task.state.is_terminal(), queued) {
                     (true, _) => tasks.terminated_tasks.push(message),
                     (false, true) => tasks.queued_tasks.push(message),
                     (false, false) => tasks.launched_tasks.push(message),
                 }
             }
-            let ended = executor.ended.iter().map(api::v1::Task::from);
+            let ended = executor.ended.iter().map(told);
             tasks.completed_tasks.extend(ended);
         }
         let past = self.books.history.frameworks();
         for executor in past.flat_map(|past| past.executors.iter()) {
-            let ended = executor.tasks.iter().map(api::v1::Task::from);
+            let ended = executor.tasks.iter().map(told);
             tasks.completed_tasks.extend(ended);
         }
         tasks
@@ -263,14 +272,12 @@ fn version() -> response::GetVersion {
 }
 
 /// The level that is logged, as glog counts: 0 is what an operator wants to know.
-fn logging_level() -> response::GetLoggingLevel {
-    let current = LevelFilter::current();
-    let level = match current {
+pub(super) fn logging_level() -> u32 {
+    match LevelFilter::current() {
         LevelFilter::TRACE => 2,
         LevelFilter::DEBUG => 1,
         _ => 0,
-    };
-    response::GetLoggingLevel { level }
+    }
 }
 
 fn check_timeout(call: &call::GetMetrics) -> Result<(), Refusal> {

@@ -107,7 +107,7 @@ fn framework(
 fn executor(executor: &Executor) -> Value {
     let waits = |task: &&Task| {
         let mut queued = executor.queued.iter();
-        queued.any(|batch| batch.has(&task.task_id))
+        queued.any(|(_, batch)| batch.has(&task.task_id))
     };
     let (queued, launched): (Vec<_>, Vec<_>) = executor.tasks.values().partition(waits);
     let mut used = executor.info.resources.clone();
@@ -115,11 +115,7 @@ fn executor(executor: &Executor) -> Value {
     for task in living.filter(|task| !task.state.is_terminal()) {
         used += &task.resources;
     }
-    let mut page = describe(
-        &executor.info,
-        &used,
-        executor.tasks.values().chain(&executor.ended).next(),
-    );
+    let mut page = describe(&executor.info, &used, &executor.role());
     page["container"] = json!(executor.container_id);
     page["directory"] = json!(executor.sandbox);
     page["tasks"] = launched.into_iter().map(task).collect();
@@ -130,7 +126,7 @@ fn executor(executor: &Executor) -> Value {
 
 fn completed(executor: &Completed) -> Value {
     let info = &executor.info;
-    let mut page = describe(info, &info.resources, executor.tasks.front());
+    let mut page = describe(info, &info.resources, &executor.role());
     page["container"] = json!(executor.container_id);
     page["directory"] = json!(executor.sandbox);
     page["tasks"] = json!([]);
@@ -139,13 +135,13 @@ fn completed(executor: &Completed) -> Value {
     page
 }
 
-fn describe(info: &ExecutorInfo, used: &Resources, of: Option<&Task>) -> Value {
+fn describe(info: &ExecutorInfo, used: &Resources, role: &Role) -> Value {
     let mut page = json!({
         "id": info.executor_id,
         "name": info.name,
         "source": info.source,
         "resources": amounts(used.iter()),
-        "role": of.map_or("*", |task| task.role.as_str()),
+        "role": role,
     });
     match info.kind {
         ExecutorKind::Command => {}

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use api::executor::{Acknowledged, Executing, FromFramework, Kill, Launch, LaunchGroup};
-use api::executor::{Registered, Shutdown};
+use api::executor::{Reconnect, Registered, Shutdown};
 use api::recordio;
 use api::v1::Encoding;
 use api::v1::executor::{Event, EventBody};
@@ -172,6 +172,13 @@ events! {
     Acknowledged,
     FromFramework,
     Shutdown,
+}
+
+impl Handler<Reconnect> for ExecutorStream {
+    type Result = ();
+    fn handle(&mut self, _: Reconnect, _: &mut Context<Self>) {
+        // Its connection broke with the agent before this one, so it comes back by itself.
+    }
 }
 
 impl Handler<Exited> for ExecutorStream {

@@ -6,6 +6,7 @@ use std::{
     io::{self, ErrorKind, Read},
     mem,
     os::fd::{AsFd, AsRawFd, BorrowedFd},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -16,8 +17,8 @@ use nix::{
 use tracing::warn;
 
 use super::{
-    Destroy, LaunchRequest, child::Prepared, descriptors, processes, raw, strays::Strays,
-    wire::Report, zygote::RunExecutor,
+    Destroy, ExitStatus, LaunchRequest, child::Prepared, descriptors, processes, raw,
+    strays::Strays, wire::Report, zygote::RunExecutor,
 };
 
 /// How often to look again at strays that do not die.
@@ -38,7 +39,9 @@ pub(super) struct Brood {
     /// Executors to kill, by when.
     deadlines: BTreeSet<(Instant, Pid)>,
     /// Executors that died while strays are left, their own or another's.
-    leaving: Vec<Report>,
+    leaving: Vec<Leaving>,
+    /// How executors that outlive agents ended, until an agent has written it down.
+    kept: BTreeMap<String, Leaving>,
     strays: Strays,
     child_died: bool,
     reports: Vec<Report>,
@@ -46,9 +49,21 @@ pub(super) struct Brood {
 
 struct Executor {
     container_id: String,
+    sandbox: PathBuf,
+    outlives_agent: bool,
     kill_at: Option<Instant>,
     /// Its program could not be executed, so nobody is to hear of its end.
     refused: bool,
+}
+
+/// An executor that has died.
+#[derive(Clone)]
+struct Leaving {
+    container_id: String,
+    pid: Pid,
+    sandbox: PathBuf,
+    outlives_agent: bool,
+    status: ExitStatus,
 }
 
 struct Starting {
@@ -57,20 +72,71 @@ struct Starting {
 }
 
 impl Brood {
-    /// An empty one. `inherited` are the descriptors children must close.
-    pub(super) fn new(run: RunExecutor, inherited: Vec<i32>) -> Brood {
+    /// An empty one.
+    pub(super) fn new(run: RunExecutor) -> Brood {
         Brood {
             run,
-            inherited,
+            inherited: Vec::new(),
             executors: BTreeMap::new(),
             by_container: HashMap::new(),
             starting: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             leaving: Vec::new(),
+            kept: BTreeMap::new(),
             strays: Strays::open(),
             child_died: false,
             reports: Vec::new(),
         }
+    }
+
+    /// Names the zygote's descriptors that children must close.
+    pub(super) fn set_inherited(&mut self, inherited: Vec<i32>) {
+        self.inherited = inherited;
+    }
+
+    /// Whether there is anything that a later agent wants to know of.
+    pub(super) fn outlives_agent(&self) -> bool {
+        let mut running = self.executors.values();
+        !self.kept.is_empty()
+            || self.leaving.iter().any(|leaving| leaving.outlives_agent)
+            || running.any(|executor| executor.outlives_agent && !executor.refused)
+    }
+
+    /// Tells an agent what outlived those before it, and then how some of it ended.
+    pub(super) fn introduce(&mut self) {
+        let runs = |id: &String, pid: Pid, sandbox: &PathBuf| Report::Runs {
+            container_id: id.clone(),
+            pid: pid.as_raw() as u32,
+            sandbox: sandbox.clone(),
+        };
+        let running = self.executors.iter();
+        let running = running.filter(|(_, executor)| executor.outlives_agent && !executor.refused);
+        let running =
+            running.map(|(pid, executor)| runs(&executor.container_id, *pid, &executor.sandbox));
+        let dead = self.leaving.iter().filter(|dead| dead.outlives_agent);
+        let dead = dead.chain(self.kept.values());
+        let dead = dead.map(|dead| runs(&dead.container_id, dead.pid, &dead.sandbox));
+        let mut reports: Vec<Report> = running.chain(dead).collect();
+        reports.push(Report::Introduced);
+        reports.extend(self.kept.values().map(Leaving::report));
+        // What was for the agent before is in there, or was about launches of its own.
+        self.reports = reports;
+    }
+
+    /// An agent has written down how a container ended.
+    pub(super) fn settled(&mut self, container_id: &str) {
+        self.kept.remove(container_id);
+    }
+
+    /// The agent is gone: asks all that does not outlive it to end, and kills it after `grace`.
+    pub(super) fn abandon(&mut self, now: Instant, grace: Duration) {
+        let bound = self.executors.iter();
+        let bound = bound.filter(|(_, executor)| !executor.outlives_agent);
+        let bound: BTreeSet<Pid> = bound.map(|(pid, _)| *pid).collect();
+        for pid in &bound {
+            self.kill_by(*pid, now + grace);
+        }
+        terminate(bound);
     }
 
     /// Whether no executor and no process of one is left.
@@ -113,6 +179,7 @@ impl Brood {
         if self.by_container.contains_key(&container_id) {
             return Err(format!("container {container_id} runs already"));
         }
+        let (sandbox, outlives_agent) = (request.sandbox.clone(), request.outlives_agent);
         let prepared = Prepared::new(request)?;
         let (answer, question) = match prepared.executes() {
             true => descriptors::answer_pipe().map(|(read, write)| (Some(read), Some(write))),
@@ -144,6 +211,8 @@ impl Brood {
             pid,
             Executor {
                 container_id,
+                sandbox,
+                outlives_agent,
                 kill_at: None,
                 refused: false,
             },
@@ -156,22 +225,26 @@ impl Brood {
         let Some(pid) = self.by_container.get(container_id) else {
             return; // it died by itself, and its report is under way
         };
-        let Some(executor) = self.executors.get_mut(pid) else {
-            return;
-        };
+        let pid = *pid;
         match how {
-            Destroy::Now => processes::signal(*pid, Signal::SIGKILL),
+            Destroy::Now => processes::signal(pid, Signal::SIGKILL),
             Destroy::After { grace } => {
-                processes::signal(*pid, Signal::SIGTERM);
-                let kill_at = executor
-                    .kill_at
-                    .map_or(now + grace, |at| at.min(now + grace));
-                if let Some(before) = executor.kill_at.replace(kill_at) {
-                    self.deadlines.remove(&(before, *pid));
-                }
-                self.deadlines.insert((kill_at, *pid));
+                processes::signal(pid, Signal::SIGTERM);
+                self.kill_by(pid, now + grace);
             }
         }
+    }
+
+    /// Kills an executor at `kill_at`, if that is not to happen before.
+    fn kill_by(&mut self, pid: Pid, kill_at: Instant) {
+        let Some(executor) = self.executors.get_mut(&pid) else {
+            return;
+        };
+        let kill_at = executor.kill_at.map_or(kill_at, |at| at.min(kill_at));
+        if let Some(before) = executor.kill_at.replace(kill_at) {
+            self.deadlines.remove(&(before, pid));
+        }
+        self.deadlines.insert((kill_at, pid));
     }
 
     /// Kills the executors whose grace is over.
@@ -187,23 +260,9 @@ impl Brood {
         }
     }
 
-    /// Asks every process of every executor to end. A pid in the table just read might belong to
-    /// another by the time of the signal only if all pids had been used in between.
+    /// Asks every process of every executor to end.
     pub(super) fn terminate(&self) {
-        let roots: BTreeSet<Pid> = self.executors.keys().copied().collect();
-        if roots.is_empty() {
-            return;
-        }
-        let family = match processes::scan() {
-            Ok(table) => processes::family(&table, &roots),
-            Err(error) => {
-                warn!(%error, "only executors are asked to end, not their tasks");
-                roots
-            }
-        };
-        for pid in family {
-            let _ = kill(pid, Signal::SIGTERM); // gone already
-        }
+        terminate(self.executors.keys().copied().collect());
     }
 
     /// Kills every executor.
@@ -237,7 +296,12 @@ impl Brood {
             .strays
             .kill(|pid| executors.contains_key(&pid), Instant::now())?
         {
-            self.reports.append(&mut self.leaving);
+            for leaving in mem::take(&mut self.leaving) {
+                self.reports.push(leaving.report());
+                if leaving.outlives_agent {
+                    self.kept.insert(leaving.container_id.clone(), leaving);
+                }
+            }
         }
         Ok(())
     }
@@ -248,6 +312,8 @@ impl Brood {
             self.take_answer(pid);
             let Some(Executor {
                 container_id,
+                sandbox,
+                outlives_agent,
                 kill_at,
                 refused,
             }) = self.executors.remove(&pid)
@@ -259,9 +325,11 @@ impl Brood {
             }
             if !refused {
                 self.by_container.remove(&container_id);
-                self.leaving.push(Report::Exited {
+                self.leaving.push(Leaving {
                     container_id,
-                    pid: pid.as_raw() as u32,
+                    pid,
+                    sandbox,
+                    outlives_agent,
                     status,
                 });
             }
@@ -295,5 +363,33 @@ impl Brood {
             self.by_container.remove(&executor.container_id);
         }
         self.reports.push(Report::Refused { token, error });
+    }
+}
+
+impl Leaving {
+    fn report(&self) -> Report {
+        Report::Exited {
+            container_id: self.container_id.clone(),
+            pid: self.pid.as_raw() as u32,
+            status: self.status,
+        }
+    }
+}
+
+/// Asks these executors to end, and every process of theirs. A pid in the table just read might
+/// belong to another by the time of the signal only if all pids had been used in between.
+fn terminate(roots: BTreeSet<Pid>) {
+    if roots.is_empty() {
+        return;
+    }
+    let family = match processes::scan() {
+        Ok(table) => processes::family(&table, &roots),
+        Err(error) => {
+            warn!(%error, "only executors are asked to end, not their tasks");
+            roots
+        }
+    };
+    for pid in family {
+        let _ = kill(pid, Signal::SIGTERM); // gone already
     }
 }

@@ -1,12 +1,13 @@
 //! The agent's end: starts the zygote, asks it for executors, hears what became of them.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     io,
     os::{fd::OwnedFd, unix::net},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::{
@@ -21,7 +22,9 @@ use tokio::{
 use tracing::{error, warn};
 
 use super::{
-    Destroy, ExitStatus, Launch, LaunchError, LaunchRequest, LauncherEvent, Launching, sweep,
+    Destroy, ExitStatus, Launch, LaunchError, LaunchRequest, LauncherEvent, Launching, door,
+    former::{self, Former},
+    sweep,
     wire::{FRAME_BYTES_MAX, Frames, Report, Request, WireError, encode},
 };
 
@@ -29,14 +32,37 @@ use super::{
 const LAUNCHES_WAITING_MAX: usize = 16 * 1024;
 /// Frames written with one system call, in bytes.
 const WRITE_BYTES: usize = 64 * 1024;
+/// How long a zygote may take to start, on a machine that is busy.
+const ZYGOTE_START_MAX: Duration = Duration::from_secs(60);
 
 /// Launches executors through a zygote of its own. Clones share it; when the last is dropped the
-/// zygote ends every executor, and itself.
+/// zygote ends every executor that does not outlive its agent, and itself with the last.
 #[derive(Clone, Debug)]
 pub struct Launcher {
+    line: Line,
+    /// To zygotes of agents that were here before.
+    former: Vec<Line>,
+    zygote: u32,
+}
+
+/// What makes executors outlive their agent.
+#[derive(Clone, Debug)]
+pub struct Survival {
+    /// Where a later agent finds them. Made unless it is there; nobody else's.
+    pub directory: PathBuf,
+    /// How long a later agent may take to come before everything is ended after all.
+    pub patience: Duration,
+}
+
+/// The containers that outlived former agents, with the processes that lead them. Of those that
+/// have ended meanwhile, an event tells.
+pub type Survivors = BTreeMap<String, u32>;
+
+/// A connection to a zygote.
+#[derive(Clone, Debug)]
+struct Line {
     frames: mpsc::UnboundedSender<Vec<u8>>,
     books: Arc<Mutex<Books>>,
-    zygote: u32,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +71,10 @@ struct Books {
     waiting: HashMap<u64, Waiting>,
     running: HashMap<String, Running>,
     zygote_died: bool,
+    /// Executors may outlive this agent.
+    surviving: bool,
+    /// The launcher was dropped: what goes on does so without this agent.
+    let_go: bool,
 }
 
 #[derive(Debug)]
@@ -73,28 +103,69 @@ impl Launcher {
         executable: &Path,
         arguments: &[&str],
     ) -> io::Result<(Launcher, mpsc::UnboundedReceiver<LauncherEvent>)> {
-        let (ours, theirs) = net::UnixStream::pair()?;
-        ours.set_nonblocking(true)?;
-        let (reader, writer) = UnixStream::from_std(ours)?.into_split();
-        let child = Command::new(executable)
-            .args(arguments)
-            .env("LD_BIND_NOW", "1") // functions found on first use are found again in each fork
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .spawn()?;
-        let zygote = child.id();
-        let (frames, frames_receiver) = mpsc::unbounded_channel();
-        let (events, events_receiver) = mpsc::unbounded_channel();
-        let books = Arc::<Mutex<Books>>::default();
-        task::spawn_local(write(writer, frames_receiver));
-        task::spawn_local(read(reader, child, Arc::clone(&books), events));
-        Ok((
-            Launcher {
-                frames,
-                books,
-                zygote,
-            },
-            events_receiver,
-        ))
+        let (child, socket) = spawn_zygote(executable, arguments)?;
+        let (events, receiver) = mpsc::unbounded_channel();
+        let launcher = Launcher::of(child, (socket, Frames::default()), None, events)?;
+        Ok((launcher, receiver))
+    }
+
+    /// Does as [`start`](Launcher::start), and lets executors outlive this agent as they have those
+    /// before it. For one agent at a time.
+    ///
+    /// # Errors
+    /// As above, or when the directory is not to be used.
+    pub fn start_surviving(
+        executable: &Path,
+        arguments: &[&str],
+        survival: &Survival,
+    ) -> io::Result<(Launcher, mpsc::UnboundedReceiver<LauncherEvent>, Survivors)> {
+        door::make_directory(&survival.directory)?;
+        let former = former::find(&survival.directory)?;
+        let survivors = former.iter().flat_map(|former| &former.executors);
+        let survivors = survivors.map(|known| (known.container_id.clone(), known.pid));
+        let survivors = survivors.collect();
+        let (child, mut socket) = spawn_zygote(executable, arguments)?;
+        let frames = await_agents(&mut socket, survival)?;
+        let (events, receiver) = mpsc::unbounded_channel();
+        let launcher = Launcher::of(child, (socket, frames), Some(former), events)?;
+        Ok((launcher, receiver, survivors))
+    }
+
+    fn of(
+        child: Child,
+        (socket, frames): (net::UnixStream, Frames),
+        former: Option<Vec<Former>>,
+        events: mpsc::UnboundedSender<LauncherEvent>,
+    ) -> io::Result<Launcher> {
+        let (zygote, surviving) = (child.id(), former.is_some());
+        let mut lines = Vec::new();
+        for Former {
+            socket,
+            frames,
+            executors,
+        } in former.into_iter().flatten()
+        {
+            let running = executors.into_iter().map(|known| {
+                let (pid, sandbox) = (known.pid, known.sandbox);
+                (known.container_id, Running { pid, sandbox })
+            });
+            let books = Books {
+                running: running.collect(),
+                surviving,
+                ..Books::default()
+            };
+            lines.push(Line::open(socket, frames, books, None, events.clone())?);
+        }
+        let books = Books {
+            surviving,
+            ..Books::default()
+        };
+        let line = Line::open(socket, frames, books, Some(child), events)?;
+        Ok(Launcher {
+            line,
+            former: lines,
+            zygote,
+        })
     }
 
     /// The zygote's process id.
@@ -107,7 +178,7 @@ impl Launcher {
         request: LaunchRequest,
     ) -> Result<oneshot::Receiver<Result<u32, LaunchError>>, LaunchError> {
         let (container_id, sandbox) = (request.container_id.clone(), request.sandbox.clone());
-        let mut books = lock(&self.books);
+        let mut books = lock(&self.line.books);
         if books.zygote_died {
             return Err(LaunchError::ZygoteDied);
         }
@@ -132,10 +203,67 @@ impl Launcher {
                 answer,
             },
         );
-        self.frames
+        self.line
+            .frames
             .send(frame)
             .map_err(|_| LaunchError::ZygoteDied)?;
         Ok(receiver)
+    }
+
+    /// Tells all zygotes; those that know nothing of it ignore it.
+    fn tell_all(&self, request: &Request) {
+        match encode(request) {
+            // Without a zygote nothing is left.
+            Ok(frame) => self.former.iter().chain([&self.line]).for_each(|line| {
+                let _ = line.frames.send(frame.clone());
+            }),
+            Err(error) => warn!(%error, "a container with such an id cannot have been launched"),
+        }
+    }
+}
+
+impl Line {
+    fn open(
+        socket: net::UnixStream,
+        frames: Frames,
+        books: Books,
+        zygote: Option<Child>,
+        events: mpsc::UnboundedSender<LauncherEvent>,
+    ) -> io::Result<Line> {
+        socket.set_nonblocking(true)?;
+        let (reader, writer) = UnixStream::from_std(socket)?.into_split();
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let books = Arc::new(Mutex::new(books));
+        task::spawn_local(write(writer, receiver, Arc::clone(&books)));
+        task::spawn_local(read((reader, frames), zygote, Arc::clone(&books), events));
+        let frames = sender;
+        Ok(Line { frames, books })
+    }
+}
+
+/// Starts a zygote, with a socket to it that blocks.
+fn spawn_zygote(executable: &Path, arguments: &[&str]) -> io::Result<(Child, net::UnixStream)> {
+    let (ours, theirs) = net::UnixStream::pair()?;
+    let child = Command::new(executable)
+        .args(arguments)
+        .env("LD_BIND_NOW", "1") // functions found on first use are found again in each fork
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .spawn()?;
+    Ok((child, ours))
+}
+
+/// Has a zygote wait for later agents, and waits until it does.
+fn await_agents(socket: &mut net::UnixStream, survival: &Survival) -> io::Result<Frames> {
+    let name = uuid::Builder::from_random_bytes(rand::Rng::random(&mut libproc::env::rng()));
+    let path = survival.directory.join(name.into_uuid().to_string());
+    let patience = survival.patience;
+    socket.set_read_timeout(Some(ZYGOTE_START_MAX))?;
+    former::say(socket, &Request::Listen { path, patience })?;
+    let mut frames = Frames::default();
+    match former::hear(socket, &mut frames)? {
+        Report::Listening { error: None } => Ok(frames),
+        Report::Listening { error: Some(error) } => Err(io::Error::other(error)),
+        _ => Err(io::ErrorKind::InvalidData.into()), // it has nothing else to tell
     }
 }
 
@@ -146,14 +274,13 @@ impl Launch for Launcher {
     }
 
     fn destroy(&self, container_id: &str, how: Destroy) {
-        let request = Request::Destroy {
-            container_id: container_id.to_string(),
-            how,
-        };
-        match encode(&request) {
-            Ok(frame) => drop(self.frames.send(frame)), // without a zygote nothing is left to end
-            Err(error) => warn!(%error, "a container with such an id cannot have been launched"),
-        }
+        let container_id = container_id.to_string();
+        self.tell_all(&Request::Destroy { container_id, how });
+    }
+
+    fn settled(&self, container_id: &str) {
+        let container_id = container_id.to_string();
+        self.tell_all(&Request::Settled { container_id });
     }
 }
 
@@ -163,7 +290,11 @@ fn lock(books: &Mutex<Books>) -> MutexGuard<'_, Books> {
 
 /// Writes frames, as many together as have come, until the last launcher is dropped; then closes
 /// this direction, which tells the zygote to end.
-async fn write(mut socket: OwnedWriteHalf, mut frames: mpsc::UnboundedReceiver<Vec<u8>>) {
+async fn write(
+    mut socket: OwnedWriteHalf,
+    mut frames: mpsc::UnboundedReceiver<Vec<u8>>,
+    books: Arc<Mutex<Books>>,
+) {
     while let Some(mut bytes) = frames.recv().await {
         while bytes.len() < WRITE_BYTES
             && let Ok(more) = frames.try_recv()
@@ -174,22 +305,34 @@ async fn write(mut socket: OwnedWriteHalf, mut frames: mpsc::UnboundedReceiver<V
             return; // the reader hears of it too, and says so
         }
     }
+    lock(&books).let_go = true;
 }
 
-/// Reads reports until the zygote is gone, then settles what it left open.
+/// Reads reports until the zygote is gone, then settles what it left open. One of a former agent
+/// is no child of ours, and goes when it has nothing left.
 async fn read(
-    mut socket: OwnedReadHalf,
-    mut zygote: Child,
+    (mut socket, mut frames): (OwnedReadHalf, Frames),
+    zygote: Option<Child>,
     books: Arc<Mutex<Books>>,
     events: mpsc::UnboundedSender<LauncherEvent>,
 ) {
-    if let Err(error) = read_reports(&mut socket, &books, &events).await {
+    if let Err(error) = read_reports((&mut socket, &mut frames), &books, &events).await {
         error!(%error, "the zygote sent nonsense");
     }
     // It closed its end by ending, or is of no use. Either way this waits for no longer than
     // the kernel needs to take it down.
-    let _ = zygote.kill();
-    let _ = zygote.wait();
+    let (surviving, let_go) = {
+        let books = lock(&books);
+        (books.surviving, books.let_go)
+    };
+    if surviving && let_go {
+        return; // it waits for the next agent
+    }
+    let own = zygote.is_some();
+    if let Some(mut zygote) = zygote {
+        let _ = zygote.kill();
+        let _ = zygote.wait();
+    }
     let (waiting, running) = {
         let mut books = lock(&books);
         books.zygote_died = true;
@@ -218,16 +361,17 @@ async fn read(
             status,
         });
     }
-    let _ = events.send(LauncherEvent::ZygoteDied);
+    if own {
+        let _ = events.send(LauncherEvent::ZygoteDied);
+    }
 }
 
 async fn read_reports(
-    socket: &mut OwnedReadHalf,
+    (socket, frames): (&mut OwnedReadHalf, &mut Frames),
     books: &Mutex<Books>,
     events: &mpsc::UnboundedSender<LauncherEvent>,
 ) -> Result<(), WireError> {
-    let mut frames = Frames::default();
-    while let Ok(1..) = socket.read_buf(frames.buffer()).await {
+    loop {
         while let Some(report) = frames.next()? {
             match report {
                 Report::Launched { token, pid } => lock(books).launched(token, pid),
@@ -245,10 +389,14 @@ async fn read_reports(
                         status,
                     });
                 }
+                // Said once, before there is anybody to read here.
+                Report::Listening { .. } | Report::Runs { .. } | Report::Introduced => {}
             }
         }
+        let Ok(1..) = socket.read_buf(frames.buffer()).await else {
+            return Ok(());
+        };
     }
-    Ok(())
 }
 
 impl Books {

@@ -6,13 +6,20 @@
 //! the forked image; any other one is executed from there. The zygote is the parent of every
 //! executor, so it alone waits for them, ends what they leave behind, and reports.
 //!
+//! A zygote that is given a [`Survival`] goes on without its agent as long as executors do that are
+//! to outlive it. A later agent finds it, hears what runs and what has ended meanwhile, and
+//! starts what is new through a zygote of its own: one that is of its own version.
+//!
 //! [`Launcher`] is the agent's end of the socket between the two. [`Launch`] is what the agent
 //! asks for, so that a simulation can start executors its own way.
 
 mod brood;
 mod child;
 mod descriptors;
+mod door;
+mod former;
 mod handle;
+mod line;
 mod processes;
 mod raw;
 mod strays;
@@ -20,7 +27,9 @@ mod sweep;
 mod wire;
 pub mod zygote;
 
-pub use handle::Launcher;
+pub(crate) use sweep::kill_all as end_orphans;
+
+pub use handle::{Launcher, Survival, Survivors};
 
 use std::{collections::BTreeMap, fmt, future::Future, path::PathBuf, pin::Pin, time::Duration};
 
@@ -40,6 +49,9 @@ pub struct LaunchRequest {
     pub environment: BTreeMap<String, String>,
     /// Limits set before the executor runs; those not named stay the agent's.
     pub limits: Vec<Limit>,
+    /// Whether it goes on without its agent, and waits for another one to come. Only under a
+    /// launcher that can be found again.
+    pub outlives_agent: bool,
     /// What to run.
     pub what: What,
 }
@@ -199,4 +211,8 @@ pub trait Launch: Send + Sync {
     /// Ends a container; its `Exited` follows. A container that is unknown, because it is gone, is
     /// left alone.
     fn destroy(&self, container_id: &str, how: Destroy);
+
+    /// It is written down how a container that outlives agents ended, so that a later agent need
+    /// not hear of it.
+    fn settled(&self, _container_id: &str) {}
 }

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 ///
 /// An executor's pid may be another's by the time it is dead. It is trusted while a process of
 /// its session has the sandbox as its working directory.
-pub(super) async fn kill_all(executors: Vec<(u32, &Path)>) {
+pub(crate) async fn kill_all(executors: Vec<(u32, &Path)>) {
     if executors.is_empty() {
         return;
     }

@@ -1,6 +1,6 @@
 //! What passes between agent and zygote: length-prefixed MessagePack, bounded in size.
 
-use std::io;
+use std::{io, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -19,6 +19,12 @@ pub(super) enum Request {
     Launch { token: u64, request: LaunchRequest },
     /// End a container.
     Destroy { container_id: String, how: Destroy },
+    /// Let later agents find you at `path`, and keep what outlives this one for that long.
+    Listen { path: PathBuf, patience: Duration },
+    /// I am the agent now: tell me what there is.
+    Adopt,
+    /// It is written down how this one ended: it need not be told again.
+    Settled { container_id: String },
 }
 
 /// From the zygote to the agent.
@@ -34,6 +40,16 @@ pub(super) enum Report {
         pid: u32,
         status: ExitStatus,
     },
+    /// Later agents are awaited, unless there is an `error`.
+    Listening { error: Option<String> },
+    /// This executor outlives agents; it may have ended, which is then told after the introduction.
+    Runs {
+        container_id: String,
+        pid: u32,
+        sandbox: PathBuf,
+    },
+    /// These were all.
+    Introduced,
 }
 
 /// Bytes that are not what the other end may send.

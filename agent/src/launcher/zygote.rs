@@ -3,16 +3,14 @@
 //! One thread, no runtime, one loop around `poll(2)`: a fork copies only the calling thread, so
 //! this must be all there is. Its memory is copied with it, so this must be small.
 //!
-//! The agent's end of the socket is its life line. When that closes the agent is gone, and nobody
-//! would know of the executors: they are asked to end, then killed, and the zygote leaves.
+//! The agent's end of the socket is its life line. When that closes the agent is gone. Executors
+//! are asked to end, then killed, and the zygote leaves; unless some are to outlive the agent: these
+//! go on, and the zygote waits behind its [`Door`] for the next one.
 
 use std::{
-    fs,
-    io::{self, ErrorKind, Write},
-    os::{
-        fd::{AsFd, AsRawFd},
-        unix::net::UnixStream,
-    },
+    fs, io,
+    os::fd::{AsFd, AsRawFd},
+    path::Path,
     process,
     time::{Duration, Instant},
 };
@@ -26,14 +24,17 @@ use nix::{
         signalfd::{SfdFlags, SignalFd},
         stat::{Mode, umask},
     },
-    unistd::setsid,
+    unistd::{dup2_stderr, dup2_stdout, setsid},
 };
 
 use super::{
     ExecutorStart,
     brood::Brood,
-    descriptors, raw,
-    wire::{Frames, Request, WireError, encode},
+    descriptors,
+    door::Door,
+    line::{Heard, Line},
+    raw,
+    wire::{Report, Request, WireError},
 };
 
 /// A built-in executor. It gets a process of its own with one thread, and may start more and a
@@ -45,8 +46,6 @@ const AGENT_GONE_GRACE: Duration = Duration::from_secs(2);
 /// How long after that the zygote waits for killed processes to be gone: somewhat longer than it
 /// waits for any single one.
 const KILLED_GRACE: Duration = Duration::from_secs(6);
-/// Reports kept for an agent that does not read them, in bytes, before requests are left unread.
-const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Why a zygote failed.
 #[derive(Debug, thiserror::Error)]
@@ -78,10 +77,13 @@ pub fn main(run_executor: RunExecutor) -> ! {
 }
 
 struct Zygote {
-    socket: UnixStream,
+    /// The connection to the agent, while there is one.
+    line: Option<Line>,
+    /// Where later agents come, and how long they are waited for.
+    door: Option<(Door, Duration)>,
+    /// Its agent is a later one: when nothing runs any more, nothing will.
+    adopted: bool,
     signals: SignalFd,
-    requests: Frames,
-    output: Vec<u8>,
     brood: Brood,
     phase: Phase,
 }
@@ -89,6 +91,10 @@ struct Zygote {
 /// Whether there is an agent to serve.
 enum Phase {
     Serving,
+    /// The agent is gone, and not all that runs was to end with it: it has until then to come back.
+    Waiting {
+        until: Instant,
+    },
     /// The agent is gone: everything is to end, by itself until `kill_at`, by force until
     /// `leave_at`.
     Ending {
@@ -127,17 +133,25 @@ impl Zygote {
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         let signals = SignalFd::with_flags(&signals, flags).map_err(system("take signals"))?;
         prctl::set_child_subreaper(true).map_err(system("become a subreaper"))?;
-        let inherited = vec![socket.as_raw_fd(), signals.as_fd().as_raw_fd()];
-        let brood = Brood::new(run_executor, inherited);
-        let (requests, output, phase) = (Frames::default(), Vec::new(), Phase::Serving);
-        Ok(Zygote {
-            socket,
+        let mut zygote = Zygote {
+            line: Some(Line::new(socket)),
+            door: None,
+            adopted: false,
             signals,
-            requests,
-            output,
-            brood,
-            phase,
-        })
+            brood: Brood::new(run_executor),
+            phase: Phase::Serving,
+        };
+        zygote.update_inherited();
+        Ok(zygote)
+    }
+
+    /// Names all that is open here: children close it.
+    fn update_inherited(&mut self) {
+        let line = self.line.iter().map(Line::descriptor);
+        let door = self.door.iter().map(|(door, _)| door.descriptor());
+        let signals = self.signals.as_fd().as_raw_fd();
+        self.brood
+            .set_inherited(line.chain(door).chain([signals]).collect());
     }
 
     fn run(mut self) -> Result<(), ZygoteError> {
@@ -147,6 +161,7 @@ impl Zygote {
             self.brood
                 .reap()
                 .map_err(|error| ZygoteError::System("wait for children", error))?;
+            self.open_door();
             self.read_requests();
             self.brood.expire(Instant::now());
             self.write_reports();
@@ -159,20 +174,25 @@ impl Zygote {
                 failure: Some(failure),
                 ..
             } => Err(failure),
-            Phase::Ending { failure: None, .. } | Phase::Serving => Ok(()),
+            Phase::Ending { failure: None, .. } | Phase::Serving | Phase::Waiting { .. } => Ok(()),
         }
     }
 
     /// Sleeps until there is something to do.
     fn wait(&self) -> Result<(), ZygoteError> {
-        let mut wanted = PollFlags::empty();
-        if matches!(self.phase, Phase::Serving) {
-            wanted.set(PollFlags::POLLIN, self.output.len() < OUTPUT_BYTES_MAX);
-        }
-        wanted.set(PollFlags::POLLOUT, !self.output.is_empty());
         let mut files = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-        if !wanted.is_empty() {
-            files.push(PollFd::new(self.socket.as_fd(), wanted));
+        if let Some(line) = &self.line {
+            let mut wanted = line.wanted();
+            if matches!(self.phase, Phase::Ending { .. }) {
+                wanted.remove(PollFlags::POLLIN);
+            }
+            if !wanted.is_empty() {
+                files.push(PollFd::new(line.as_fd(), wanted));
+            }
+        }
+        if let (Some((door, _)), Phase::Serving | Phase::Waiting { .. }) = (&self.door, &self.phase)
+        {
+            files.push(PollFd::new(door.as_fd(), PollFlags::POLLIN));
         }
         files.extend(
             self.brood
@@ -181,6 +201,7 @@ impl Zygote {
         );
         let deadline = match self.phase {
             Phase::Serving => self.brood.deadline(),
+            Phase::Waiting { until } => self.brood.deadline().into_iter().chain([until]).min(),
             Phase::Ending {
                 kill_at, leave_at, ..
             } => [self.brood.deadline(), kill_at, Some(leave_at)]
@@ -213,56 +234,90 @@ impl Zygote {
         }
     }
 
+    /// Lets an agent in that has come. Two at once there are not: each holds the lock on what it
+    /// has written down, so whoever was here before is gone.
+    fn open_door(&mut self) {
+        let (Some((door, _)), Phase::Serving | Phase::Waiting { .. }) = (&self.door, &self.phase)
+        else {
+            return;
+        };
+        if let Some(socket) = door.accept() {
+            self.line = Some(Line::new(socket));
+            self.phase = Phase::Serving;
+            self.update_inherited();
+        }
+    }
+
     fn read_requests(&mut self) {
-        while matches!(self.phase, Phase::Serving) && self.output.len() < OUTPUT_BYTES_MAX {
-            match self.requests.read_from(&mut self.socket) {
-                Ok(0) => return self.end(None),
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(_) => return self.end(None), // reset: the agent died with reports unread
-            }
-            loop {
-                match self.requests.next() {
-                    Ok(Some(Request::Launch { token, request })) => {
-                        self.brood.launch(token, request);
-                    }
-                    Ok(Some(Request::Destroy { container_id, how })) => {
-                        self.brood.destroy(&container_id, how, Instant::now());
-                    }
-                    Ok(None) => break,
-                    Err(error) => return self.end(Some(ZygoteError::Nonsense(error))),
-                }
+        while let (Phase::Serving, Some(line)) = (&self.phase, &mut self.line) {
+            match line.hear() {
+                Heard::Request(request) => self.carry_out(request),
+                Heard::Nothing => return,
+                Heard::Gone => return self.agent_gone(),
+                Heard::Nonsense(error) => return self.end(Some(ZygoteError::Nonsense(error))),
             }
             self.write_reports();
         }
     }
 
-    /// Sends what there is to report, as far as the agent takes it. An agent that is gone takes
-    /// nothing, which shows when reading.
-    fn write_reports(&mut self) {
-        for report in self.brood.take_reports() {
-            let frame = match encode(&report) {
-                Ok(frame) => frame,
-                // Only an executor with an absurd name; its launch did not fit a frame either.
-                Err(_) => continue,
-            };
-            self.output.extend_from_slice(&frame);
-        }
-        while !self.output.is_empty() {
-            match self.socket.write(&self.output) {
-                Ok(length) => drop(self.output.drain(..length)),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(_) => self.output.clear(),
+    fn carry_out(&mut self, request: Request) {
+        match request {
+            Request::Launch { token, request } => self.brood.launch(token, request),
+            Request::Destroy { container_id, how } => {
+                self.brood.destroy(&container_id, how, Instant::now());
+            }
+            Request::Settled { container_id } => self.brood.settled(&container_id),
+            Request::Listen { path, patience } => {
+                let error = self.listen(&path, patience).err();
+                if let Some(line) = &mut self.line {
+                    let error = error.map(|error| error.to_string());
+                    line.say(vec![Report::Listening { error }]);
+                }
+            }
+            Request::Adopt => {
+                self.adopted = true;
+                self.brood.introduce();
             }
         }
     }
 
-    /// The agent is gone, or as good as gone. Executors do not outlive it: whoever lets them must
-    /// first have another agent find this zygote, and begins here.
+    fn listen(&mut self, path: &Path, patience: Duration) -> io::Result<()> {
+        self.door = Some((Door::open(path)?, patience));
+        self.update_inherited();
+        Ok(())
+    }
+
+    fn write_reports(&mut self) {
+        let Some(line) = &mut self.line else {
+            return; // what is worth keeping is kept, and told with the introduction
+        };
+        line.say(self.brood.take_reports());
+    }
+
+    /// The agent is gone: what outlives it waits for the next one, all else ends.
+    fn agent_gone(&mut self) {
+        let Some((_, patience)) = &self.door else {
+            return self.end(None);
+        };
+        if !self.brood.outlives_agent() {
+            return self.end(None);
+        }
+        let now = Instant::now();
+        self.phase = Phase::Waiting {
+            until: now + *patience,
+        };
+        self.line = None;
+        self.update_inherited();
+        self.brood.abandon(now, AGENT_GONE_GRACE);
+        // Whoever reads what the agent printed is not to wait for this process.
+        if let Ok(nowhere) = fs::File::options().write(true).open("/dev/null") {
+            let _ = dup2_stdout(&nowhere).and_then(|()| dup2_stderr(&nowhere));
+        }
+    }
+
+    /// Everything is to end, and then the zygote.
     fn end(&mut self, failure: Option<ZygoteError>) {
-        if matches!(self.phase, Phase::Serving) {
+        if !matches!(self.phase, Phase::Ending { .. }) {
             let kill_at = Instant::now() + AGENT_GONE_GRACE;
             let leave_at = kill_at + KILLED_GRACE;
             self.brood.terminate();
@@ -276,17 +331,28 @@ impl Zygote {
 
     /// Carries out what is left of an ending; true when nothing is.
     fn is_done(&mut self) -> bool {
-        let Phase::Ending {
-            kill_at, leave_at, ..
-        } = &mut self.phase
-        else {
-            return false;
-        };
         let now = Instant::now();
-        if kill_at.is_some_and(|kill_at| now >= kill_at) {
-            *kill_at = None;
-            self.brood.kill();
+        let said = self.line.as_ref().is_none_or(Line::is_empty);
+        match &mut self.phase {
+            Phase::Serving => {
+                let idle = self.brood.is_empty() && !self.brood.outlives_agent();
+                self.adopted && idle && said
+            }
+            Phase::Waiting { until } => {
+                if now >= *until || !self.brood.outlives_agent() {
+                    self.end(None);
+                }
+                false
+            }
+            Phase::Ending {
+                kill_at, leave_at, ..
+            } => {
+                if kill_at.is_some_and(|kill_at| now >= kill_at) {
+                    *kill_at = None;
+                    self.brood.kill();
+                }
+                (self.brood.is_empty() && said) || now >= *leave_at
+            }
         }
-        (self.brood.is_empty() && self.output.is_empty()) || now >= *leave_at
     }
 }

@@ -79,7 +79,7 @@ pub(crate) fn subscribe(body: Value) -> Value {
     call("SUBSCRIBE", "subscribe", body)
 }
 
-fn status(task: &str, state: &str, uuid: &str) -> Value {
+pub(crate) fn status(task: &str, state: &str, uuid: &str) -> Value {
     json!({
         "task_id": {"value": task},
         "state": state,

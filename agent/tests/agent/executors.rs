@@ -37,7 +37,7 @@ fn tasks_wait_for_their_executor_and_reach_it_in_order() {
         assert_eq!(registered.framework.id, Some(framework_id()));
         rig.run(custom("d"));
         for id in ["c", "a", "b", "d"] {
-            let Launch { task } = executor.probe.expect().await;
+            let Launch { task, .. } = executor.probe.expect().await;
             assert_eq!(task.task_id.as_str(), id);
         }
         assert!(rig.launches.try_recv().is_err());
@@ -229,6 +229,7 @@ fn executors_that_nobody_waits_for_are_sent_away() {
             executor_id: executor.executor_id.clone(),
             container_id: executor.container_id.clone(),
             executor: stranger.pid(),
+            tasks: vec![],
         };
         let container_id = ContainerId::new("unknown").unwrap();
         let unknown = RegisterExecutor {

@@ -14,6 +14,7 @@ mod files;
 mod groups;
 mod operator_api;
 mod pages;
+mod recovery;
 mod registration;
 mod rig;
 mod simulated;

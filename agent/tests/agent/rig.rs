@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use agent::Options;
+use agent::checkpoints::Store;
 use agent::launcher::{
-    Destroy, ExitStatus, Launch, LaunchError, LaunchRequest, LauncherEvent, Launching,
+    Destroy, ExitStatus, Launch, LaunchError, LaunchRequest, LauncherEvent, Launching, Survivors,
 };
+use agent::{AgentError, Options};
 use api::agent::{
     AcknowledgeUpdate, Agenting, ExecutorUpdate, KillTask, RegisterExecutor, Registered, RunTask,
 };
@@ -29,7 +30,7 @@ pub(crate) struct Rig {
     pub(crate) launches: mpsc::UnboundedReceiver<Launched>,
     pub(crate) destroyed: mpsc::UnboundedReceiver<(String, Destroy)>,
     pub(crate) events: mpsc::UnboundedSender<LauncherEvent>,
-    _work_dir: tempfile::TempDir,
+    work_dir: tempfile::TempDir,
 }
 
 /// A launch that was asked for.
@@ -83,17 +84,7 @@ impl Rig {
     pub(crate) fn start_on(node: Node, change: impl FnOnce(Options) -> Options) -> Rig {
         let master = node.probe::<Mastering>("master");
         let work_dir = tempfile::tempdir().unwrap();
-        let options = Options {
-            resources: Some(
-                Resources::new()
-                    .cpus(4.0)
-                    .mem_mib(1024)
-                    .ports(31000..=31009),
-            ),
-            hostname: Some("host".to_owned()),
-            seed: Some(1),
-            ..Options::new(master.pid(), work_dir.path())
-        };
+        let options = options(&master, &work_dir);
         let (launches, launched) = mpsc::unbounded_channel();
         let (destroys, destroyed) = mpsc::unbounded_channel();
         let (events, heard) = mpsc::unbounded_channel();
@@ -110,8 +101,45 @@ impl Rig {
             launches,
             destroyed,
             events,
-            _work_dir: work_dir,
+            work_dir,
         }
+    }
+
+    /// An agent that writes down into `store` what the next one must know, and is registered.
+    pub(crate) async fn lasting(store: &Store) -> Rig {
+        let mut rig = Rig::start().await;
+        rig.master.expect::<Register>().await;
+        rig.restart(store, &Survivors::new(), |options| options)
+            .await
+            .unwrap();
+        rig.master.expect::<Register>().await;
+        rig.node.tell(&rig.agent, registered(SILENCE));
+        rig.settle().await;
+        rig
+    }
+
+    /// The agent ends without a word, and another one starts where these containers are.
+    pub(crate) async fn restart(
+        &mut self,
+        store: &Store,
+        survivors: &Survivors,
+        change: impl FnOnce(Options) -> Options,
+    ) -> Result<(), AgentError> {
+        let exited = self.node.exit_of(self.agent.upid());
+        self.node.terminate(self.agent.upid());
+        exited.await;
+        let (launches, launched) = mpsc::unbounded_channel();
+        let (destroys, destroyed) = mpsc::unbounded_channel();
+        let (events, heard) = mpsc::unbounded_channel();
+        let launch = Box::new(FakeLaunch {
+            launches,
+            destroyed: destroys,
+        });
+        (self.launches, self.destroyed, self.events) = (launched, destroyed, events);
+        let options = change(options(&self.master, &self.work_dir));
+        let launch = (launch as Box<dyn Launch>, survivors);
+        self.agent = agent::recover(&self.node, options, launch, heard, store.clone())?;
+        Ok(())
     }
 
     /// An agent that is registered.
@@ -132,6 +160,23 @@ impl Rig {
                 role,
             },
         );
+    }
+
+    /// Has a task run whose framework wants that it outlives the agent.
+    pub(crate) fn run_lasting(&self, task: TaskInfo) {
+        let (role, framework) = (
+            Role::any(),
+            FrameworkInfo {
+                checkpoint: true,
+                ..framework()
+            },
+        );
+        let run = RunTask {
+            framework,
+            task,
+            role,
+        };
+        self.node.tell(&self.agent, run);
     }
 
     pub(crate) fn kill(&self, task: &str) {
@@ -176,11 +221,20 @@ impl Rig {
     }
 
     pub(crate) fn register(&self, executor: &StandIn) {
+        self.register_with(executor, &[]);
+    }
+
+    /// An executor registers that has been given these tasks.
+    pub(crate) fn register_with(&self, executor: &StandIn, tasks: &[&str]) {
         let message = RegisterExecutor {
             framework_id: framework_id(),
             executor_id: executor.executor_id.clone(),
             container_id: executor.container_id.clone(),
             executor: executor.probe.pid(),
+            tasks: tasks
+                .iter()
+                .map(|task| TaskId::new(*task).unwrap())
+                .collect(),
         };
         self.node.tell(&self.agent, message);
     }
@@ -274,6 +328,19 @@ impl Launched {
         self.answer
             .send(Err(LaunchError::Refused(text.to_owned())))
             .unwrap();
+    }
+}
+
+fn options(master: &Probe<Mastering>, work_dir: &tempfile::TempDir) -> Options {
+    let resources = Resources::new()
+        .cpus(4.0)
+        .mem_mib(1024)
+        .ports(31000..=31009);
+    Options {
+        resources: Some(resources),
+        hostname: Some("host".to_owned()),
+        seed: Some(1),
+        ..Options::new(master.pid(), work_dir.path())
     }
 }
 

@@ -4,6 +4,7 @@
 mod alone;
 mod ending;
 mod starting;
+mod surviving;
 
 use std::{
     fs::{self, File},
@@ -31,6 +32,7 @@ use tokio::{runtime, sync::mpsc, task, time};
 use alone::*;
 use ending::*;
 use starting::*;
+use surviving::*;
 
 /// The longest any test may take: far more than all of them together do.
 const TEST_MAX: Duration = Duration::from_secs(60);
@@ -71,6 +73,9 @@ tests! {
     garbage_ends_the_zygote_and_its_executors
     a_killed_zygote_takes_its_executors_along
     a_zygote_without_an_agent_refuses_to_start
+    what_outlives_an_agent_is_found_by_the_next
+    an_end_nobody_saw_is_told_until_it_is_written_down
+    a_zygote_that_dies_is_not_found
 }
 
 /// The built-in executor of these tests: does what its start says.
@@ -144,6 +149,7 @@ impl Cluster {
             user,
             environment,
             limits,
+            outlives_agent: false,
             what,
         }
     }

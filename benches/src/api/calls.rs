@@ -13,10 +13,11 @@ use api::v1::scheduler::Call;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::Output;
 use super::client::{Client, request};
 use super::hello::Hello;
 use super::master::Master;
-use super::print;
+use crate::measure::progress::Progress;
 use crate::measure::reading::median;
 
 const PATH: &str = "POST /api/v1/scheduler";
@@ -38,9 +39,9 @@ pub struct Args {
     /// Rounds, of which medians are taken
     #[arg(long, default_value_t = 5)]
     pub rounds: usize,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    /// Where the report goes
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// What was measured: medians over the rounds.
@@ -83,17 +84,25 @@ pub fn run(tepui: &Path, args: &Args) -> anyhow::Result<()> {
     let protobuf = requests(&calls, PROTOBUF, &stream_id)?;
 
     let (mut ours, mut theirs, mut limit) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..args.rounds.max(1) {
-        eprintln!("round {}", round + 1);
-        for (requests, rates) in [(&json, &mut ours), (&protobuf, &mut theirs)] {
+    let progress = Progress::new(3 * args.rounds.max(1));
+    for _ in 0..args.rounds.max(1) {
+        for (encoding, requests, rates) in [
+            ("JSON", &json, &mut ours),
+            ("protobuf", &protobuf, &mut theirs),
+        ] {
+            progress.next(encoding);
             let cpu = master.cpu_seconds()?;
             let per_second = storm(master.address(), requests, args)?;
             rates.push((per_second, master.cpu_seconds()? - cpu));
+            progress.done();
         }
+        progress.next("hyper alone");
         let hello = Hello::start()?;
         let per_second = storm(hello.address, &json, args)?;
         limit.push((per_second, hello.end()?));
+        progress.done();
     }
+    drop(progress);
     let row = |what, rounds: Vec<(f64, f64)>| {
         let (rates, cpu): (Vec<f64>, Vec<f64>) = rounds.into_iter().unzip();
         Row {
@@ -106,7 +115,7 @@ pub fn run(tepui: &Path, args: &Args) -> anyhow::Result<()> {
         rows: vec![row("JSON", ours), row("protobuf", theirs)],
         limit: row("hyper alone", limit),
     };
-    print(&report, args.json)
+    args.output.show(&report)
 }
 
 /// DECLINE of an offer and ACKNOWLEDGE of an update that are long gone, as happens all the time.

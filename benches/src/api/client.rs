@@ -11,29 +11,29 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes read at once.
 const READ_BYTES: usize = 256 << 10;
 
-pub(super) struct Client {
+pub(crate) struct Client {
     stream: BufReader<TcpStream>,
     line: String,
     /// The last body that was read.
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// An answer whose body is still to be read.
-pub(super) struct Head {
-    pub(super) status: u16,
-    pub(super) stream_id: Option<String>,
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    pub(crate) stream_id: Option<String>,
     /// The length of the body; in chunks, if none.
     length: Option<usize>,
 }
 
 /// How an answer came.
-pub(super) struct Came {
-    pub(super) first_byte: Duration,
-    pub(super) whole: Duration,
+pub(crate) struct Came {
+    pub(crate) first_byte: Duration,
+    pub(crate) whole: Duration,
 }
 
 /// A request, as it goes over the wire.
-pub(super) fn request(line: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+pub(crate) fn request(line: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut head = format!("{line} HTTP/1.1\r\nHost: master\r\n");
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
@@ -43,7 +43,7 @@ pub(super) fn request(line: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<
 }
 
 impl Client {
-    pub(super) fn connect(address: SocketAddr) -> anyhow::Result<Client> {
+    pub(crate) fn connect(address: SocketAddr) -> anyhow::Result<Client> {
         let stream = TcpStream::connect(address).context("could not connect")?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -54,7 +54,7 @@ impl Client {
         })
     }
 
-    pub(super) fn send(&mut self, request: &[u8]) -> anyhow::Result<()> {
+    pub(crate) fn send(&mut self, request: &[u8]) -> anyhow::Result<()> {
         Ok(self.stream.get_mut().write_all(request)?)
     }
 
@@ -65,7 +65,7 @@ impl Client {
         Ok(self.line.trim_end())
     }
 
-    pub(super) fn head(&mut self) -> anyhow::Result<Head> {
+    pub(crate) fn head(&mut self) -> anyhow::Result<Head> {
         let first = self.line()?;
         let status = first.split(' ').nth(1).and_then(|code| code.parse().ok());
         let mut head = Head {
@@ -87,7 +87,7 @@ impl Client {
     }
 
     /// Reads the next chunk behind what is there of the body; false when there is none.
-    pub(super) fn chunk(&mut self) -> anyhow::Result<bool> {
+    pub(crate) fn chunk(&mut self) -> anyhow::Result<bool> {
         let length = usize::from_str_radix(self.line()?, 16)?;
         self.take(length)?;
         self.line()?;
@@ -102,7 +102,7 @@ impl Client {
     }
 
     /// Sends a request and reads its answer into [`Self::body`].
-    pub(super) fn get(&mut self, request: &[u8]) -> anyhow::Result<Came> {
+    pub(crate) fn get(&mut self, request: &[u8]) -> anyhow::Result<Came> {
         let began = Instant::now();
         self.send(request)?;
         let head = self.head()?;

@@ -22,17 +22,23 @@ const FRAMEWORKS: usize = 10;
 /// Long enough for a run.
 const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 /// Nothing takes longer than this.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What waits for the master, in bytes: all agents share one connection, and say at once what runs on
+/// them; it is a kilobyte a task.
+const PEER_BUFFER: usize = 1 << 30;
 
 /// How many there are.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Size {
-    pub(super) agents: usize,
-    pub(super) tasks: usize,
+pub(crate) struct Size {
+    pub(crate) agents: usize,
+    pub(crate) tasks: usize,
 }
 
 /// A crowd, on a thread of its own; it goes when this is dropped.
-pub(super) struct Crowd {
+pub(crate) struct Crowd {
+    /// From the first agent that came to when all of them were in the books.
+    pub(crate) took: Duration,
     cycles: mpsc::Receiver<Duration>,
     over: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -41,21 +47,27 @@ pub(super) struct Crowd {
 impl Crowd {
     /// Gathers a crowd around a master; comes back when all of it is in the books. With `cycling`,
     /// a framework launches tasks without end.
-    pub(super) fn gather(to: &Upid, size: Size, cycling: bool) -> anyhow::Result<Crowd> {
+    pub(crate) fn gather(to: &Upid, size: Size, cycling: bool) -> anyhow::Result<Crowd> {
         let (over, end) = tokio::sync::oneshot::channel();
         let (cycled, cycles) = mpsc::channel();
         let (came, coming) = mpsc::channel();
+        let (began, beginning) = mpsc::channel();
         let to = Pid::<Mastering>::assume(to.clone());
         let thread = std::thread::spawn(move || {
             let ran = libproc::run_alone(async {
-                let node = Node::bind("127.0.0.1:0").await?;
-                for number in 0..size.agents {
-                    let agent = PretendedAgent {
+                let builder = Node::builder().peer_buffer(PEER_BUFFER);
+                let node = builder.bind("127.0.0.1:0").await?;
+                // What they say is made before, so that it takes no time from the master.
+                let agents: Vec<_> = (0..size.agents)
+                    .map(|number| PretendedAgent {
                         master: to.clone(),
-                        report: Some(Report { number, size }),
+                        report: Some(Report { number, size }.words(&node)),
                         came: came.clone(),
-                    };
-                    node.spawn(&format!("agent{number}"), agent);
+                    })
+                    .collect();
+                let _ = began.send(Instant::now());
+                for (number, agent) in agents.into_iter().enumerate() {
+                    node.spawn(&name(number), agent);
                 }
                 if cycling {
                     let cycler = Cycler::new(to.clone(), cycled);
@@ -73,24 +85,26 @@ impl Crowd {
             let came = coming.recv_timeout(PATIENCE);
             came.context("an agent did not get into the books")?;
         }
+        let began = beginning.recv().context("the agents did not come")?;
         Ok(Crowd {
+            took: began.elapsed(),
             cycles,
             over: Some(over),
             thread: Some(thread),
         })
     }
 
-    /// How long each of the next `count` cycles takes: from one offer to the next, in which its
-    /// task was accepted and heard of as running. In milliseconds.
-    pub(super) fn cycles(&self, count: usize) -> anyhow::Result<Vec<f64>> {
+    /// How long each cycle takes that ends within `time`, and at least one: from one offer to the
+    /// next, in which its task was accepted and heard of as running. In milliseconds.
+    pub(crate) fn cycles(&self, time: Duration) -> anyhow::Result<Vec<f64>> {
         while self.cycles.try_recv().is_ok() {}
-        let cycle = || {
+        let (began, mut cycles) = (Instant::now(), Vec::new());
+        while cycles.is_empty() || began.elapsed() < time {
             let cycle = self.cycles.recv_timeout(PATIENCE);
-            cycle.map_err(|_| anyhow!("no task was launched and ran"))
-        };
-        (0..count)
-            .map(|_| Ok(cycle()?.as_secs_f64() * 1e3))
-            .collect()
+            let cycle = cycle.map_err(|_| anyhow!("no task was launched and ran"))?;
+            cycles.push(cycle.as_secs_f64() * 1e3);
+        }
+        Ok(cycles)
     }
 }
 
@@ -107,6 +121,10 @@ struct Report {
     size: Size,
 }
 
+fn name(number: usize) -> String {
+    format!("agent{number}")
+}
+
 fn framework_id(number: usize) -> FrameworkId {
     FrameworkId::new(format!("framework-{number:04}")).expect("a name is an id")
 }
@@ -116,6 +134,26 @@ impl Report {
         let number = self.number;
         AgentId::new(format!("9b1e4cb2-6f27-4d0c-8c3a-7d0f6f3c1a55-S{number}"))
             .expect("a name is an id")
+    }
+
+    /// The words with which it comes to a master.
+    fn words(&self, node: &Node) -> master::Reregister {
+        let resources = Resources::new()
+            .cpus(64.0)
+            .mem_mib(64 << 10)
+            .disk_mib(1 << 20);
+        let upid = Upid::new(name(self.number), node.address()).expect("a name is an id");
+        master::Reregister {
+            info: AgentInfo {
+                id: Some(self.agent_id()),
+                ..AgentInfo::new("node.example.org", 5051, resources)
+            },
+            agent: Pid::assume(upid),
+            version: api::VERSION.to_owned(),
+            frameworks: self.frameworks(),
+            executors: Vec::new(),
+            tasks: self.tasks(),
+        }
     }
 
     fn frameworks(&self) -> Vec<FrameworkInfo> {
@@ -163,7 +201,7 @@ fn running(task_id: &TaskId) -> TaskStatus {
 /// An agent that pretends.
 struct PretendedAgent {
     master: Pid<Mastering>,
-    report: Option<Report>,
+    report: Option<master::Reregister>,
     came: mpsc::Sender<()>,
 }
 
@@ -171,26 +209,9 @@ impl Actor for PretendedAgent {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        let Some(report) = self.report.take() else {
-            return;
-        };
-        let resources = Resources::new()
-            .cpus(64.0)
-            .mem_mib(64 << 10)
-            .disk_mib(1 << 20);
-        let info = AgentInfo {
-            id: Some(report.agent_id()),
-            ..AgentInfo::new("node.example.org", 5051, resources)
-        };
-        let reregister = master::Reregister {
-            info,
-            agent: ctx.pid(),
-            version: api::VERSION.to_owned(),
-            frameworks: report.frameworks(),
-            executors: Vec::new(),
-            tasks: report.tasks(),
-        };
-        ctx.tell(&self.master, reregister);
+        if let Some(report) = self.report.take() {
+            ctx.tell(&self.master, report);
+        }
     }
 }
 

@@ -5,23 +5,40 @@
 //! stands around it, agents that pretend and clients that ask, lives here and shares the machine.
 
 pub mod calls;
-mod client;
-mod crowd;
+pub(crate) mod client;
+pub(crate) mod crowd;
+mod cycles;
 mod hello;
 mod master;
 pub mod schedulers;
 pub mod state;
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
-/// Prints a report, for people or as JSON.
-fn print<R: Serialize + std::fmt::Display>(report: &R, json: bool) -> anyhow::Result<()> {
-    if json {
-        println!("{}", serde_json::to_string_pretty(report)?);
-    } else {
-        println!("{report}");
+use crate::measure::page::write_json;
+
+/// Where a report goes.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Output {
+    /// Write JSON to this file; to the standard output, in place of the text, when it is `-` or not
+    /// named
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    json: Option<PathBuf>,
+}
+
+impl Output {
+    /// Shows a report everywhere it is to go.
+    pub(crate) fn show<R: Serialize + std::fmt::Display>(&self, report: &R) -> anyhow::Result<()> {
+        if self.json.as_deref() != Some("-".as_ref()) {
+            println!("{report}");
+        }
+        match &self.json {
+            Some(path) => write_json(path, report),
+            None => Ok(()),
+        }
     }
-    Ok(())
 }
 
 /// The value below which this share of `values` lies.

@@ -12,7 +12,9 @@ use serde_json::json;
 use super::client::{Client, request};
 use super::crowd::{Crowd, Size};
 use super::master::Master;
-use super::{print, quantile};
+use super::{Output, quantile};
+use crate::measure::progress::Progress;
+use crate::measure::reading::median;
 
 const PATH: &str = "POST /api/v1/scheduler";
 
@@ -22,15 +24,19 @@ pub struct Args {
     /// Schedulers that are connected at once
     #[arg(long, default_value_t = 1_000)]
     pub schedulers: usize,
-    /// Subscriptions that are timed, one after the other
+    /// Subscriptions that are timed a round, one after the other
     #[arg(long, default_value_t = 100)]
     pub subscriptions: usize,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    /// Rounds, each with a master of its own, of which medians are taken
+    #[arg(long, default_value_t = 3)]
+    pub rounds: usize,
+    /// Where the report goes
+    #[command(flatten)]
+    pub output: Output,
 }
 
-/// What was measured.
+/// What was measured: the median of what each scheduler takes, and quantiles of the subscriptions of
+/// all rounds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     schedulers: usize,
@@ -49,36 +55,49 @@ pub struct Report {
 /// # Errors
 /// When the master does not start or does not answer as it should.
 pub fn run(tepui: &Path, args: &Args) -> anyhow::Result<()> {
-    print(&measure(tepui, args)?, args.json)
+    args.output.show(&measure(tepui, args)?)
 }
 
 fn measure(tepui: &Path, args: &Args) -> anyhow::Result<Report> {
-    let master = Master::start(tepui)?;
-    let (agents, tasks) = (1, 0);
-    let _crowd = Crowd::gather(&master.upid, Size { agents, tasks }, false)?;
-    let address = master.address();
-    let (mut offers, mut health) = (Vec::new(), Vec::new());
-    for _ in 0..args.subscriptions.max(1) {
-        offers.push(first_offers(address)?.as_secs_f64() * 1e3);
-        let began = Instant::now();
-        Client::connect(address)?.get(&request("GET /master/health", &[], b""))?;
-        health.push(began.elapsed().as_secs_f64() * 1e3);
+    let rounds = args.rounds.max(1);
+    let progress = Progress::new(2 * rounds);
+    let (mut offers, mut health, mut each) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        progress.next("subscriptions, one after the other");
+        let master = Master::start(tepui)?;
+        let (agents, tasks) = (1, 0);
+        let _crowd = Crowd::gather(&master.upid, Size { agents, tasks }, false)?;
+        let address = master.address();
+        for _ in 0..args.subscriptions.max(1) {
+            offers.push(first_offers(address)?.as_secs_f64() * 1e3);
+            let began = Instant::now();
+            Client::connect(address)?.get(&request("GET /master/health", &[], b""))?;
+            health.push(began.elapsed().as_secs_f64() * 1e3);
+        }
+        progress.done();
+        progress.next("schedulers that stay");
+        each.push(bytes_each(&master, args.schedulers.max(1))?);
+        progress.done();
     }
-    let before = master.resident_bytes()?;
-    let mut schedulers = Vec::new();
-    for number in 0..args.schedulers {
-        let mut client = Client::connect(address)?;
-        subscribe(&mut client, &format!("scheduler-{number}"))?;
-        schedulers.push(client);
-    }
-    let after = master.resident_bytes()?;
     Ok(Report {
         schedulers: args.schedulers,
-        bytes_each: (after - before) / args.schedulers.max(1) as f64,
+        bytes_each: median(each),
         first_offers_p50_ms: quantile(&mut offers, 0.5),
         first_offers_p99_ms: quantile(&mut offers, 0.99),
         health_p50_ms: quantile(&mut health, 0.5),
     })
+}
+
+/// By how much the master grows with each of `count` schedulers.
+fn bytes_each(master: &Master, count: usize) -> anyhow::Result<f64> {
+    let before = master.resident_bytes()?;
+    let mut schedulers = Vec::new();
+    for number in 0..count {
+        let mut client = Client::connect(master.address())?;
+        subscribe(&mut client, &format!("scheduler-{number}"))?;
+        schedulers.push(client);
+    }
+    Ok((master.resident_bytes()? - before) / count as f64)
 }
 
 /// Subscribes, and reads the first event.

@@ -6,21 +6,29 @@ use std::hint::black_box;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::Output;
 use super::client::{Client, request};
 use super::crowd::{Crowd, Size};
+use super::cycles::{Counted, Cycles, Readers};
 use super::master::Master;
-use super::{print, quantile};
+use crate::measure::progress::Progress;
 use crate::measure::reading::median;
 
 const MB: f64 = 1e6;
+
+/// What happens while cycles are counted: whether the state is read, and how long each reader rests
+/// between two pages.
+const MEANWHILE: [(&str, Option<Duration>); 3] = [
+    ("nobody reads", None),
+    ("each reads once a second", Some(Duration::from_secs(1))),
+    ("all read without end", Some(Duration::ZERO)),
+];
 
 /// How much to do.
 #[derive(Debug, Clone, clap::Args)]
@@ -35,20 +43,21 @@ pub struct Args {
     #[arg(long, default_value_t = 5)]
     pub rounds: usize,
     /// How often each page is read a round
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 10)]
     pub reads: usize,
-    /// Cycles of offer, accept and running a round, with and without readers
-    #[arg(long, default_value_t = 300)]
-    pub cycles: usize,
+    /// Seconds a round in which cycles of offer, accept and running are counted, each without
+    /// readers, with readers once a second, and with readers that never rest
+    #[arg(long, default_value_t = 2.0)]
+    pub seconds: f64,
     /// Clients that read the state meanwhile
     #[arg(long, default_value_t = 10)]
     pub readers: usize,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    /// Where the report goes
+    #[command(flatten)]
+    pub output: Output,
 }
 
-/// What was measured: medians over the rounds.
+/// What was measured: medians over the rounds, and quantiles of the cycles of all rounds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     agents: usize,
@@ -75,22 +84,12 @@ struct PageRead {
     mb_per_cpu_second: f64,
 }
 
-/// Cycles of offer, accept and running.
-#[derive(Debug, Clone, Serialize)]
-struct Cycles {
-    meanwhile: &'static str,
-    /// Pages that were read in a second, meanwhile.
-    pages_per_second: f64,
-    p50_ms: f64,
-    p99_ms: f64,
-}
-
 /// Measures what `args` say with the program `tepui` and prints it.
 ///
 /// # Errors
 /// When the master does not start or does not answer as it should.
 pub fn run(tepui: &Path, args: &Args) -> anyhow::Result<()> {
-    print(&measure(tepui, args)?, args.json)
+    args.output.show(&measure(tepui, args)?)
 }
 
 fn pages() -> [(&'static str, Vec<u8>); 4] {
@@ -113,51 +112,48 @@ fn pages() -> [(&'static str, Vec<u8>); 4] {
 
 fn measure(tepui: &Path, args: &Args) -> anyhow::Result<Report> {
     let Args { agents, tasks, .. } = *args;
+    let rounds = args.rounds.max(1);
+    let progress = Progress::new(1 + pages().len() + rounds * MEANWHILE.len());
+    progress.next(&format!("{agents} agents come, with {tasks} tasks"));
     let master = Master::start(tepui)?;
-    eprintln!("{agents} agents come, with {tasks} tasks");
     let crowd = Crowd::gather(&master.upid, Size { agents, tasks }, true)?;
+    progress.done();
     let mut client = Client::connect(master.address())?;
     let mut reads = Vec::new();
     for (page, request) in pages() {
-        eprintln!("{page}");
+        progress.next(page);
         reads.push(read(page, &request, &mut client, &master, args)?);
+        progress.done();
     }
-    client.get(&pages()[0].1)?;
-    let state = std::mem::take(&mut client.body);
-    let value: Value = serde_json::from_slice(&state)?;
-    let rounds = 0..args.rounds.max(1);
-    let sockets: Vec<f64> = rounds.clone().map(|_| bare_socket(&state)).collect();
-    let written: Vec<f64> = rounds.clone().map(|_| serde_json_alone(&value)).collect();
-    let mut cycles = [Vec::new(), Vec::new(), Vec::new()];
-    for round in rounds {
-        eprintln!("cycles, round {}", round + 1);
-        cycles[0].push(cycles_while(&crowd, &master, args, None)?);
-        let second = Some(Duration::from_secs(1));
-        cycles[1].push(cycles_while(&crowd, &master, args, second)?);
-        let at_once = Some(Duration::ZERO);
-        cycles[2].push(cycles_while(&crowd, &master, args, at_once)?);
-    }
-    let names = [
-        "nobody reads",
-        "each reads once a second",
-        "all read without end",
-    ];
-    let cycles = names.into_iter().zip(cycles).map(|(meanwhile, rounds)| {
-        let of = |which: fn(&(f64, f64, f64)) -> f64| median(rounds.iter().map(which).collect());
-        Cycles {
-            meanwhile,
-            p50_ms: of(|round| round.0),
-            p99_ms: of(|round| round.1),
-            pages_per_second: of(|round| round.2),
+    let [(_, state), ..] = pages();
+    client.get(&state)?;
+    let page = std::mem::take(&mut client.body);
+    let value: Value = serde_json::from_slice(&page)?;
+    let sockets: Vec<f64> = (0..rounds).map(|_| bare_socket(&page)).collect();
+    let written: Vec<f64> = (0..rounds).map(|_| serde_json_alone(&value)).collect();
+    let time = Duration::try_from_secs_f64(args.seconds)?;
+    let mut counted = [const { Counted::new() }; MEANWHILE.len()];
+    for _ in 0..rounds {
+        for ((meanwhile, pause), counted) in MEANWHILE.iter().zip(&mut counted) {
+            progress.next(&format!("cycles, {meanwhile}"));
+            let readers = match pause {
+                Some(pause) => Readers::start(args.readers, &state, master.address(), *pause)?,
+                None => Readers::none(),
+            };
+            counted.add(&crowd, readers, time)?;
+            progress.done();
         }
-    });
+    }
+    let cycles = MEANWHILE.iter().zip(counted);
     Ok(Report {
         agents,
         tasks,
         pages: reads,
         bare_socket_mb_per_second: median(sockets),
         serde_json_mb_per_second: median(written),
-        cycles: cycles.collect(),
+        cycles: cycles
+            .map(|((meanwhile, _), counted)| counted.finish(meanwhile))
+            .collect(),
     })
 }
 
@@ -192,48 +188,6 @@ fn read(
         mb_per_second: median(rates),
         mb_per_cpu_second: median(cpu_rates),
     })
-}
-
-/// p50, p99 and pages a second, of cycles while clients read the state: again after `pause`, or not
-/// at all.
-fn cycles_while(
-    crowd: &Crowd,
-    master: &Master,
-    args: &Args,
-    pause: Option<Duration>,
-) -> anyhow::Result<(f64, f64, f64)> {
-    let over = Arc::new(AtomicBool::new(false));
-    let pages = Arc::new(AtomicU64::new(0));
-    let readers = if pause.is_some() { args.readers } else { 0 };
-    let mut threads = Vec::new();
-    for number in 0..readers {
-        let (over, pages, pause) = (over.clone(), pages.clone(), pause.unwrap_or_default());
-        let mut client = Client::connect(master.address())?;
-        threads.push(thread::spawn(move || -> anyhow::Result<()> {
-            let [(_, request), ..] = self::pages();
-            // Not all at the same moment.
-            thread::sleep(pause * number as u32 / readers.max(1) as u32);
-            while !over.load(Ordering::Relaxed) {
-                client.get(&request)?;
-                pages.fetch_add(1, Ordering::Relaxed);
-                thread::sleep(pause);
-            }
-            Ok(())
-        }));
-    }
-    thread::sleep(Duration::from_millis(200));
-    let (began, before) = (Instant::now(), pages.load(Ordering::Relaxed));
-    let cycles = crowd.cycles(args.cycles.max(1));
-    let read = pages.load(Ordering::Relaxed) - before;
-    let rate = read as f64 / began.elapsed().as_secs_f64();
-    over.store(true, Ordering::Relaxed);
-    for thread in threads {
-        let ended = thread.join();
-        ended.map_err(|_| anyhow::anyhow!("a reader panicked"))??;
-    }
-    let mut cycles = cycles?;
-    let p99 = quantile(&mut cycles, 0.99);
-    Ok((quantile(&mut cycles, 0.5), p99, rate))
 }
 
 /// How fast these bytes go over loopback, written by one thread and read by another.
@@ -313,6 +267,7 @@ impl fmt::Display for Report {
         for cycles in &self.cycles {
             let Cycles {
                 meanwhile,
+                cycles,
                 p50_ms,
                 p99_ms,
                 pages_per_second,
@@ -320,8 +275,8 @@ impl fmt::Display for Report {
             let times = p99_ms / alone;
             writeln!(
                 f,
-                "  {meanwhile:<26} p50 {p50_ms:>6.2} ms, p99 {p99_ms:>6.2} ms ({times:.2} times), \
-                 {pages_per_second:.0} pages/s"
+                "  {meanwhile:<26} p50 {p50_ms:>6.2} ms, p99 {p99_ms:>6.2} ms ({times:.2} times) \
+                 of {cycles}, {pages_per_second:.0} pages/s"
             )?;
         }
         write!(

@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use libproc::Blob;
 use libproc::prelude::*;
-use serde_bytes::ByteBuf;
 use tokio::sync::oneshot;
 
 use super::case::{Case, Kind};
@@ -92,7 +92,7 @@ async fn one_way(node: &Node, case: Case, sinks: Vec<Pid<Sinking>>) -> io::Resul
     let (done, finished) = oneshot::channel();
     let window = WINDOW_BYTES / (case.bytes as u64 + OVERHEAD);
     let sender = Sender {
-        payload: ByteBuf::from(vec![7; case.bytes]),
+        payload: Blob::from(vec![7; case.bytes]),
         left: case.count,
         window: window.clamp(2 * BURST, WINDOW_MESSAGES),
         unheard: 0,
@@ -134,7 +134,7 @@ protocol! {
 
 /// Sends bursts, as far ahead of the receiver as its window allows.
 struct Sender {
-    payload: ByteBuf,
+    payload: Blob,
     sinks: Vec<Pid<Sinking>>,
     left: u64,
     window: u64,
@@ -220,7 +220,7 @@ struct Asked {
 /// Asks and asks again, or whenever it is told to.
 struct Asker {
     sink: Pid<Sinking>,
-    payload: ByteBuf,
+    payload: Blob,
     in_flight: u64,
     began: Instant,
     left: u64,
@@ -249,7 +249,7 @@ impl Asker {
         });
     }
 
-    fn answered(&mut self, answer: Result<ByteBuf, AskError>) {
+    fn answered(&mut self, answer: Result<Blob, AskError>) {
         self.unanswered -= 1;
         let ended = match answer {
             Err(error) => Err(error),
@@ -303,7 +303,7 @@ fn asker(
     let (done, finished) = oneshot::channel();
     let asker = Asker {
         sink: sink.clone(),
-        payload: ByteBuf::from(vec![7; case.bytes]),
+        payload: Blob::from(vec![7; case.bytes]),
         in_flight,
         began,
         left: case.count,

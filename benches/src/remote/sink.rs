@@ -1,8 +1,8 @@
 //! The processes of the serving side.
 
+use libproc::Blob;
 use libproc::prelude::*;
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
 
 use crate::measure::cpu::processor_time;
 
@@ -13,11 +13,11 @@ protocol! {
     /// What a sink accepts.
     pub(super) protocol Sinking {
         /// Counted, and dropped.
-        message Load { bytes: ByteBuf };
+        message Load { bytes: Blob };
         /// How many loads came, ever.
         message Count {} -> u64;
         /// Given back.
-        message Echo { bytes: ByteBuf } -> ByteBuf;
+        message Echo { bytes: Blob } -> Blob;
     }
 }
 
@@ -56,8 +56,8 @@ impl Handler<Count> for Sink {
 }
 
 impl Handler<Echo> for Sink {
-    type Result = Reply<ByteBuf>;
-    fn handle(&mut self, Echo { bytes }: Echo, _: &mut Context<Self>) -> Reply<ByteBuf> {
+    type Result = Reply<Blob>;
+    fn handle(&mut self, Echo { bytes }: Echo, _: &mut Context<Self>) -> Reply<Blob> {
         Reply(bytes)
     }
 }

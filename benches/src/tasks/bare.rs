@@ -7,14 +7,14 @@ use std::time::Instant;
 use anyhow::{Context, anyhow, ensure};
 
 /// How many `true` a second, one after the other.
-pub(super) fn one_after_the_other(count: u32) -> anyhow::Result<f64> {
+pub(crate) fn one_after_the_other(count: u32) -> anyhow::Result<f64> {
     let began = Instant::now();
     run(count)?;
     Ok(f64::from(count) / began.elapsed().as_secs_f64())
 }
 
 /// How many `true` a second by two threads.
-pub(super) fn two_at_a_time(count: u32) -> anyhow::Result<f64> {
+pub(crate) fn two_at_a_time(count: u32) -> anyhow::Result<f64> {
     let began = Instant::now();
     let other = thread::spawn(move || run(count / 2));
     run(count / 2)?;

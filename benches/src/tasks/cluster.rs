@@ -1,4 +1,4 @@
-//! A cluster of real processes: one master and one agent.
+//! A cluster of real processes: one master and its agents.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -11,17 +11,27 @@ use anyhow::{Context, bail};
 /// More than the machine has: what limits the rate shall be the work, not the books.
 const RESOURCES: &str = "cpus:1000;mem:1000000";
 
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     up: Child,
     master: String,
 }
 
 impl Cluster {
-    /// Starts one, on free ports.
-    pub(super) fn start(tepui: &Path) -> anyhow::Result<Cluster> {
-        let resources = format!("--agent-resources={RESOURCES}");
+    /// Starts one of one agent, on free ports.
+    pub(crate) fn start(tepui: &Path) -> anyhow::Result<Cluster> {
+        Cluster::start_with(tepui, 1, RESOURCES)
+    }
+
+    /// Starts one of agents that each say they have these resources, on free ports.
+    pub(crate) fn start_with(
+        tepui: &Path,
+        agents: u32,
+        resources: &str,
+    ) -> anyhow::Result<Cluster> {
+        let resources = format!("--agent-resources={resources}");
+        let agents = format!("--agents={agents}");
         let mut command = Command::new(tepui);
-        command.args(["up", "--port=0", "--agents=1", &resources]);
+        command.args(["up", "--port=0", &agents, &resources]);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -41,12 +51,12 @@ impl Cluster {
         bail!("tepui up ended before the cluster stood: {}", up.wait()?)
     }
 
-    pub(super) fn master(&self) -> &str {
+    pub(crate) fn master(&self) -> &str {
         &self.master
     }
 
     /// Resident memory of the master, and of the agent with its zygote.
-    pub(super) fn resident_mib(&self) -> anyhow::Result<(f64, f64)> {
+    pub(crate) fn resident_mib(&self) -> anyhow::Result<(f64, f64)> {
         let (mut master, mut agent) = (0.0, 0.0);
         for pid in children(self.up.id())? {
             let command = fs::read_to_string(format!("/proc/{pid}/cmdline"))?;

@@ -3,8 +3,8 @@
 //! A cluster of one agent stands while every measure is taken in turn, several rounds over, so
 //! that all of them meet the same machine.
 
-mod bare;
-mod cluster;
+pub(crate) mod bare;
+pub(crate) mod cluster;
 mod storm;
 
 use std::fmt;

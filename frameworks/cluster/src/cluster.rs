@@ -9,12 +9,17 @@ use std::time::Duration;
 
 use api::agent::{AgentReport, Agenting, GetAgent};
 use api::master::Mastering;
+use election::Detector;
 use libproc::sim::{World, turmoil};
 use libproc::{Accepts, AskError, ExitReason, Node, Pid, Wire};
-use sdk::{Calls, Framework, Remote};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use replog::store::MemoryDisk;
+use sdk::{Calls, Framework, Remote, Starting};
+use state::State;
 use types::FrameworkInfo;
 
-use crate::hosts::{MASTER_HOST, Shape};
+use crate::hosts::{Shape, Way};
 use crate::record::Record;
 use crate::simulation::node_at;
 use crate::tape::{Tape, Taped};
@@ -34,7 +39,14 @@ pub struct Cluster(Rc<Inner>);
 struct Inner {
     world: World,
     shape: Shape,
-    master: Pid<Mastering>,
+    /// To the master.
+    way: Way,
+    /// Who leads, as the script sees it.
+    leader: Detector,
+    /// Those of masters that are several.
+    disks: BTreeMap<String, MemoryDisk>,
+    /// What is left on a disk that lost its power.
+    chance: RefCell<StdRng>,
     record: Record,
     work_dir: tempfile::TempDir,
     node: Node,
@@ -52,12 +64,16 @@ struct Host {
 
 /// What the rest of this crate needs.
 impl Cluster {
-    pub(crate) fn new(world: World, node: Node, shape: Shape, master: Pid<Mastering>) -> Cluster {
+    pub(crate) fn new(world: World, node: Node, shape: Shape, way: Way) -> Cluster {
         let work_dir = tempfile::tempdir().expect("there is a directory for temporary files");
+        let disk = |host: String| (host, MemoryDisk::new());
         let cluster = Cluster(Rc::new(Inner {
+            chance: RefCell::new(StdRng::seed_from_u64(world.seed())),
+            disks: shape.master_hosts().into_iter().map(disk).collect(),
+            leader: way.from(&node),
             world,
             shape,
-            master,
+            way,
             record: Record::default(),
             work_dir,
             node,
@@ -70,9 +86,18 @@ impl Cluster {
     }
 
     pub(crate) fn fixed_hosts(&self) -> Vec<String> {
-        let mut hosts = vec![MASTER_HOST.to_owned()];
+        let mut hosts = self.0.shape.master_hosts();
         hosts.extend(self.0.shape.agent_hosts());
         hosts
+    }
+
+    pub(crate) fn way(&self) -> &Way {
+        &self.0.way
+    }
+
+    /// The disk of a master that is one of several.
+    pub(crate) fn disk(&self, host: &str) -> &MemoryDisk {
+        &self.0.disks[host]
     }
 
     pub(crate) fn record(&self) -> &Record {
@@ -117,12 +142,15 @@ impl Cluster {
         &self.0.shape
     }
 
-    /// The address of the master.
-    pub fn master(&self) -> &Pid<Mastering> {
-        &self.0.master
+    /// The host of the master that leads; none while none of several does.
+    pub fn leading_host(&self) -> Option<String> {
+        match self.0.shape.masters {
+            1 => self.0.shape.master_hosts().pop(),
+            _ => self.0.record.pages().leads.first().cloned(),
+        }
     }
 
-    /// All hosts: that of the master, those of the agents, those of frameworks.
+    /// All hosts: those of masters, of agents, and of frameworks.
     pub fn hosts(&self) -> Vec<String> {
         self.0.hosts.borrow().keys().cloned().collect()
     }
@@ -132,15 +160,16 @@ impl Cluster {
         &self.0.node
     }
 
-    /// Asks the master something an operator may ask.
+    /// Asks the master that leads something an operator may ask.
     ///
     /// # Errors
-    /// When the master is not there.
+    /// When none is there.
     pub async fn ask<M: Wire>(&self, message: M) -> Result<M::Result, AskError>
     where
         Mastering: Accepts<M>,
     {
-        self.node().ask(&self.0.master, message).await
+        let leader = self.0.leader.leader().ok_or(AskError::Unreachable)?;
+        self.node().ask(&leader.pid, message).await
     }
 
     /// What the agent on a host has in its books.
@@ -208,6 +237,21 @@ impl Cluster {
         info: FrameworkInfo,
         make: impl Fn() -> F + 'static,
     ) -> Scheduler<F> {
+        self.start_kept(name, info, None, make)
+    }
+
+    /// [`start`](Cluster::start) for a framework that keeps what must survive in `state`: its id as
+    /// well, so that a crash of its host takes only what it did not store.
+    ///
+    /// # Panics
+    /// When there is a host of that name.
+    pub fn start_kept<F: Framework>(
+        &self,
+        name: &str,
+        info: FrameworkInfo,
+        state: Option<State>,
+        make: impl Fn() -> F + 'static,
+    ) -> Scheduler<F> {
         let before = self
             .0
             .hosts
@@ -225,7 +269,7 @@ impl Cluster {
                 record: cluster.0.record.clone(),
             };
             let (cluster, slot) = (cluster.clone(), slot.clone());
-            cluster.run_framework(host.clone(), framework, info.clone(), slot)
+            cluster.run_framework(host.clone(), framework, info.clone(), state.clone(), slot)
         });
         scheduler
     }
@@ -235,15 +279,26 @@ impl Cluster {
         host: String,
         framework: Taped<F>,
         info: FrameworkInfo,
+        state: Option<State>,
         slot: Rc<RefCell<Option<Remote<Taped<F>>>>>,
     ) -> turmoil::Result {
         let node = node_at(&host, FRAMEWORK_PORT).await?;
         self.0.world.is_up(&host, &node);
-        let id = self
-            .tape(&host, |tape| tape.id().cloned())
-            .or(info.id.clone());
+        let id = match &state {
+            Some(_) => None, // it is kept there
+            None => self.tape(&host, |tape| tape.id().cloned()),
+        };
+        let id = id.or(info.id.clone());
         let info = FrameworkInfo { id, ..info };
-        let mut handle = sdk::start(&node, self.0.master.clone(), framework, info)?;
+        let starting = Starting {
+            state,
+            ..Starting::default()
+        };
+        let master: sdk::Master = match &self.0.way {
+            Way::To(master) => master.clone().into(),
+            Way::Among(_) => self.0.way.from(&node).into(),
+        };
+        let mut handle = sdk::start_with(&node, master, framework, info, starting)?;
         slot.replace(Some(handle.remote()));
         let ended = handle.ended().await;
         if let Err(sdk::Error::Crashed(ExitReason::Panicked(text))) = &ended {
@@ -277,6 +332,13 @@ pub struct Scheduler<F> {
     remote: Rc<RefCell<Option<Remote<Taped<F>>>>>,
 }
 
+impl<F> Clone for Scheduler<F> {
+    fn clone(&self) -> Self {
+        let remote = self.remote.clone();
+        Scheduler { remote }
+    }
+}
+
 impl<F: Framework> Scheduler<F> {
     /// Runs `visit` in a turn of the framework. False when it is not there.
     pub fn visit(&self, visit: impl FnOnce(&mut F, &mut Calls) + Send + 'static) -> bool {
@@ -284,6 +346,23 @@ impl<F: Framework> Scheduler<F> {
         remote
             .as_ref()
             .is_some_and(|remote| remote.visit(move |taped, calls| taped.visited(calls, visit)))
+    }
+
+    /// Runs `visit` in a turn of the framework, and gives what it gives once everything stored up
+    /// to then is kept. None when the framework is not there, or goes before.
+    pub async fn ask<R: Send + 'static>(
+        &self,
+        visit: impl FnOnce(&mut F, &mut Calls) -> R + Send + 'static,
+    ) -> Option<R> {
+        let remote = self.remote.borrow().clone()?;
+        let asked = remote.ask(move |taped, calls| {
+            let mut result = None;
+            taped.visited(calls, |framework, calls| {
+                result = Some(visit(framework, calls))
+            });
+            result
+        });
+        asked.await.flatten()
     }
 }
 
@@ -314,6 +393,9 @@ impl Cluster {
         if !self.0.world.is_crashed(host) {
             self.0.world.crash(host).await;
             self.0.record.crashed(host);
+            if let Some(disk) = self.0.disks.get(host) {
+                disk.crash(&mut *self.0.chance.borrow_mut());
+            }
         }
     }
 
@@ -329,6 +411,26 @@ impl Cluster {
     /// Cuts the link between two hosts: what is sent over it vanishes.
     pub fn cut(&self, a: &str, b: &str) {
         self.0.world.partition(a, b);
+    }
+
+    /// Cuts a host off from all others.
+    pub fn isolate(&self, host: &str) {
+        self.others(host)
+            .iter()
+            .for_each(|other| self.cut(host, other));
+    }
+
+    /// Undoes any cut between a host and all others.
+    pub fn rejoin(&self, host: &str) {
+        self.others(host)
+            .iter()
+            .for_each(|other| self.repair(host, other));
+    }
+
+    fn others(&self, host: &str) -> Vec<String> {
+        let mut hosts = self.hosts();
+        hosts.retain(|other| other != host);
+        hosts
     }
 
     /// Cuts one direction of a link.

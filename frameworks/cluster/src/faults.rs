@@ -34,6 +34,8 @@ pub enum Fault {
     Reset(String, String),
     /// A host crashes.
     Crash(String),
+    /// A host is cut off from all others.
+    Isolate(String),
 }
 
 /// A fault, when it comes, and when it is over.
@@ -53,20 +55,35 @@ impl fmt::Display for Episode {
     }
 }
 
-/// Makes up `count` episodes that begin within `length`, among these hosts. The first host is on one
-/// side of every link: all links of a cluster lead to its master.
-pub fn episodes(seed: u64, hosts: &[String], count: usize, length: Duration) -> Vec<Episode> {
+/// Makes up `count` episodes that begin within `length`, among masters and other hosts. A master is
+/// on one side of every link; one of several may be cut off as well.
+pub fn episodes(
+    seed: u64,
+    masters: &[String],
+    others: &[String],
+    count: usize,
+    length: Duration,
+) -> Vec<Episode> {
     let mut rng = StdRng::seed_from_u64(seed);
-    let Some((center, others)) = hosts.split_first() else {
+    let Some(first) = masters.first() else {
         return Vec::new();
     };
     let mut episode = || {
+        let center = match masters.len() {
+            1 => first,
+            _ => masters.choose(&mut rng).unwrap_or(first),
+        };
+        let mut others: Vec<&String> = others.iter().collect();
+        others.extend(masters.iter().filter(|master| *master != center));
         let at = length.mul_f64(rng.random());
         let (shortest, longest) = LASTING_MS;
         // As many short ones as long ones, by order of magnitude.
         let lasting_ms = shortest * (longest / shortest).powf(rng.random());
-        let other = others.choose(&mut rng).unwrap_or(center).clone();
-        let fault = fault(&mut rng, center.clone(), other);
+        let other = (*others.choose(&mut rng).unwrap_or(&center)).clone();
+        let fault = match masters.len() > 1 && rng.random_ratio(1, 5) {
+            true => Fault::Isolate(center.clone()),
+            false => fault(&mut rng, center.clone(), other),
+        };
         let lasting_ms = match &fault {
             Fault::Hold(..) if rng.random() => rng.random_range(REPEATING_MS.0..REPEATING_MS.1),
             _ => lasting_ms as u64,
@@ -133,6 +150,7 @@ impl Fault {
             Fault::Slow(a, b, longest) => cluster.slow_down(a, b, *longest).await,
             Fault::Reset(a, b) => cluster.reset(a, b),
             Fault::Crash(host) => cluster.crash(host).await,
+            Fault::Isolate(host) => cluster.isolate(host),
         }
     }
 
@@ -144,6 +162,7 @@ impl Fault {
             Fault::Slow(a, b, _) => cluster.speed_up(a, b).await,
             Fault::Reset(..) => {}
             Fault::Crash(host) => cluster.restart(host).await,
+            Fault::Isolate(host) => cluster.rejoin(host),
         }
     }
 }
@@ -154,11 +173,12 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_faults() {
-        let hosts: Vec<_> = ["master", "agent-1"].map(str::to_owned).into();
+        let (masters, others) = (["master".to_owned()], ["agent-1".to_owned()]);
         let length = Duration::from_secs(100);
-        let first = episodes(7, &hosts, 20, length);
-        assert_eq!(first, episodes(7, &hosts, 20, length));
-        assert_ne!(first, episodes(8, &hosts, 20, length));
+        let episodes = |seed| episodes(seed, &masters, &others, 20, length);
+        let first = episodes(7);
+        assert_eq!(first, episodes(7));
+        assert_ne!(first, episodes(8));
         assert!(first.iter().all(|episode| episode.at <= length));
     }
 }

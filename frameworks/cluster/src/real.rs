@@ -5,7 +5,7 @@ use libproc::{Node, Pid};
 use sdk::{Framework, Handle};
 use types::FrameworkInfo;
 
-use crate::hosts::{Shape, start_agent};
+use crate::hosts::{Shape, Way, start_agent};
 use crate::record::Record;
 use crate::truth::Truth;
 
@@ -44,7 +44,14 @@ pub async fn real(shape: Shape) -> Result<Real, RealError> {
     for host in shape.agent_hosts() {
         let node = alone().bind("127.0.0.1:0").await?;
         let (resources, directory) = (shape.resources.clone(), work_dir.path().join(&host));
-        start_agent(&node, &host, master.clone(), resources, directory, &record)?;
+        start_agent(
+            &node,
+            &host,
+            &Way::To(master.clone()),
+            resources,
+            directory,
+            &record,
+        )?;
         nodes.push(node);
     }
     Ok(Real {

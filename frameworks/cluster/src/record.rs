@@ -1,6 +1,6 @@
 //! The record of a run: what is true, what frameworks were told, and what must not have been.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use agent::simulated::Happening;
@@ -17,6 +17,8 @@ pub(crate) struct Record(Arc<Mutex<Pages>>);
 pub(crate) struct Pages {
     pub(crate) truth: Truth,
     pub(crate) tapes: BTreeMap<String, Tape>,
+    /// The hosts of which one master leads, of several.
+    pub(crate) leads: BTreeSet<String>,
     /// What must not be, in the order it was seen.
     pub(crate) violations: Vec<String>,
 }
@@ -37,7 +39,23 @@ impl Record {
     }
 
     pub(crate) fn crashed(&self, host: &str) {
-        self.pages().truth.crashed(host);
+        let mut pages = self.pages();
+        pages.truth.crashed(host);
+        pages.leads.remove(host);
+    }
+
+    /// The master on a host leads, or does so no longer. Of several only one may.
+    pub(crate) fn leads(&self, host: &str, leads: bool) {
+        let mut pages = self.pages();
+        match leads {
+            true => pages.leads.insert(host.to_owned()),
+            false => pages.leads.remove(host),
+        };
+        let all = pages.leads.clone();
+        drop(pages);
+        if all.len() > 1 {
+            self.violation(format!("several masters lead: {all:?}"));
+        }
     }
 
     pub(crate) fn happened(&self, host: &str, happening: Happening<'_>) {

@@ -4,11 +4,12 @@ use std::future::{Future, pending};
 use std::time::Duration;
 
 use api::master::GetAgents;
+use election::Ensemble;
 use libproc::sim::{History, Simulation, World, history, turmoil};
-use libproc::{ExitReason, Node};
+use libproc::{ExitReason, Node, Pid, Upid};
 
 use crate::cluster::Cluster;
-use crate::hosts::{MASTER_HOST, Shape, start_agent};
+use crate::hosts::{Shape, Way, place_of, replica, start_agent};
 use crate::trace;
 
 /// How often the books of the master are looked at.
@@ -58,16 +59,22 @@ where
 /// A cluster in `world`, whose hosts are about to start.
 async fn start(world: World, shape: Shape) -> Cluster {
     let node = world.here().await;
-    let address = turmoil::lookup(MASTER_HOST);
-    let master = format!("{}@{address}:{}", api::MASTER, api::MASTER_PORT);
-    let master = master.parse().expect("an address is a value");
-    let cluster = Cluster::new(world.clone(), node, shape, master);
+    let masters = shape.master_hosts();
+    let way = match &masters[..] {
+        [only] => {
+            let address = (turmoil::lookup(only.as_str()), api::MASTER_PORT).into();
+            let upid = Upid::new(api::MASTER, address).expect("an address is a value");
+            Way::To(Pid::assume(upid))
+        }
+        several => Way::Among(several.iter().map(|host| place_of(host)).collect()),
+    };
+    let cluster = Cluster::new(world.clone(), node, shape, way);
     for host in cluster.fixed_hosts() {
         let cluster = cluster.clone();
         let name = host.clone();
         world.machine(&host, move || run_host(cluster.clone(), name.clone()));
     }
-    world.node(MASTER_HOST).await; // all of them have started then
+    world.node(&masters[0]).await; // all of them have started then
     cluster
 }
 
@@ -94,9 +101,12 @@ pub(crate) async fn node_at(host: &str, port: u16) -> std::io::Result<Node> {
 
 /// What runs on the hosts that are there from the beginning.
 async fn run_host(cluster: Cluster, host: String) -> turmoil::Result {
-    if host == MASTER_HOST {
+    if cluster.shape().master_hosts().contains(&host) {
         let node = node_at(&host, api::MASTER_PORT).await?;
         cluster.world().is_up(&host, &node);
+        if cluster.shape().masters > 1 {
+            return stand(&cluster, &host, &node).await;
+        }
         let master = master::start(&node, cluster.shape().master.clone());
         let reason = node.exit_of(master.upid()).await;
         cluster
@@ -105,9 +115,9 @@ async fn run_host(cluster: Cluster, host: String) -> turmoil::Result {
     } else {
         let node = node_at(&host, api::AGENT_PORT).await?;
         cluster.world().is_up(&host, &node);
-        let (master, resources) = (cluster.master().clone(), cluster.shape().resources.clone());
+        let (way, resources) = (cluster.way(), cluster.shape().resources.clone());
         let work_dir = cluster.work_dir(&host);
-        let agent = start_agent(&node, &host, master, resources, work_dir, cluster.record())?;
+        let agent = start_agent(&node, &host, way, resources, work_dir, cluster.record())?;
         let reason = node.exit_of(agent.upid()).await;
         let panicked = matches!(reason, ExitReason::Panicked(_));
         if panicked || !cluster.may_end(&host) {
@@ -117,6 +127,23 @@ async fn run_host(cluster: Cluster, host: String) -> turmoil::Result {
         }
     }
     pending().await
+}
+
+/// One of several masters: it stands for election for as long as its host lives.
+async fn stand(cluster: &Cluster, host: &str, node: &Node) -> turmoil::Result {
+    let options = replica(cluster.shape(), host, cluster.disk(host));
+    let (contest, state) = Ensemble::open(node, options).await?;
+    let stand = master::stand(node, cluster.shape().master.clone(), contest, state);
+    let mut own = stand.own();
+    loop {
+        let leads = own.borrow_and_update().is_some();
+        cluster.record().leads(host, leads);
+        if own.changed().await.is_err() {
+            let what = format!("{host} stands for election no longer");
+            cluster.record().violation(what);
+            return pending().await;
+        }
+    }
 }
 
 /// Looks at the books of the master from time to time: nothing may be promised twice.

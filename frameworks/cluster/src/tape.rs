@@ -10,8 +10,11 @@
 //! Whatever ended is not running, and what FINISHED ended with exit status 0.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use sdk::{Calls, ExecutorMessage, Failure, Framework, Interrupt, Subscribed, TaskUpdate};
+use api::master::AgentSummary;
+use sdk::TaskUpdate;
+use sdk::{Calls, ExecutorMessage, FailedTask, Failure, Framework, Interrupt, Kept, Subscribed};
 use types::{AgentId, FrameworkId, Offer, OfferId, TaskId, TaskState};
 
 use crate::record::Record;
@@ -160,6 +163,32 @@ impl<F: Framework> Taped<F> {
 }
 
 impl<F: Framework> Framework for Taped<F> {
+    fn on_restored(&mut self, kept: Kept, calls: &mut Calls) -> Result<(), state::Error> {
+        self.framework.on_restored(kept, calls)
+    }
+
+    fn demand(&self) -> Option<u64> {
+        self.framework.demand()
+    }
+
+    fn watches_agents(&self) -> Option<Duration> {
+        self.framework.watches_agents()
+    }
+
+    fn on_agents(&mut self, agents: Vec<AgentSummary>, calls: &mut Calls) {
+        self.framework.on_agents(agents, calls);
+        self.note_calls(calls);
+    }
+
+    fn explains_failures(&self) -> bool {
+        self.framework.explains_failures()
+    }
+
+    fn on_failed(&mut self, failed: FailedTask, calls: &mut Calls) {
+        self.framework.on_failed(failed, calls);
+        self.note_calls(calls);
+    }
+
     fn on_subscribed(&mut self, subscribed: Subscribed, calls: &mut Calls) {
         self.record.tape_mut(&self.name, |tape, _| {
             tape.subscriptions += 1;

@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use api::MASTER_PORT;
 
+use election::Leader;
+
 use crate::error::Error;
 
 /// Where a master is said to be; its host may still have to be looked up.
@@ -37,6 +39,16 @@ impl MasterAddress {
         }
         let id = id.to_owned();
         Ok(MasterAddress { id, host, port })
+    }
+
+    /// Where a master is that leads.
+    pub(crate) fn of(leader: &Leader) -> MasterAddress {
+        let upid = leader.pid.upid();
+        MasterAddress {
+            id: upid.id().to_string(),
+            host: upid.address().ip().to_string(),
+            port: upid.address().port(),
+        }
     }
 
     /// The socket address, looked up if need be; IPv4 first, as most masters listen there.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+use state::Encoded;
 use types::{AgentId, ExecutorId, Filters, KillPolicy, Offer, OfferId, Operation, Role};
 use types::{TaskId, TaskInfo};
 
@@ -18,6 +20,7 @@ pub struct Calls {
     /// Opens the ids of tasks that were given none.
     prefix: String,
     launched: u64,
+    now_ms: u64,
 }
 
 /// One thing a framework wants done.
@@ -78,6 +81,23 @@ pub enum Call {
         /// Which.
         task_ids: Vec<TaskId>,
     },
+    /// Ask what became of these tasks, which were launched on these agents, or were about to be.
+    ReconcileOn {
+        /// Which, and where.
+        tasks: Vec<(TaskId, AgentId)>,
+    },
+    /// Keep a value under a name; what is called from here on waits until it is kept.
+    Store {
+        /// The name of the variable.
+        name: String,
+        /// Its value.
+        value: Encoded,
+    },
+    /// Keep a variable no longer.
+    Expunge {
+        /// The name of the variable.
+        name: String,
+    },
     /// Come back with a token.
     After {
         /// When.
@@ -112,6 +132,9 @@ impl Call {
             | Call::ShutdownExecutor { .. }
             | Call::Message { .. }
             | Call::Reconcile { .. }
+            | Call::ReconcileOn { .. }
+            | Call::Store { .. }
+            | Call::Expunge { .. }
             | Call::After { .. }
             | Call::Stop(_) => &[],
         };
@@ -144,7 +167,25 @@ impl Calls {
             list: Vec::new(),
             prefix,
             launched: 0,
+            now_ms: 0,
         }
+    }
+
+    /// The time of this turn, in milliseconds since 1970: a framework that asks nothing else for
+    /// it can be tested and simulated.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// The same calls in a turn at this time, in milliseconds since 1970.
+    #[must_use]
+    pub fn at(mut self, now_ms: u64) -> Calls {
+        self.now_ms = now_ms;
+        self
+    }
+
+    pub(crate) fn set_now(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
     }
 
     /// What was called so far, in order, and not taken.
@@ -296,6 +337,37 @@ impl Calls {
     pub fn reconcile(&mut self, task_ids: impl IntoIterator<Item = TaskId>) {
         let task_ids = task_ids.into_iter().collect();
         self.list.push(Call::Reconcile { task_ids });
+    }
+
+    /// [`reconcile`](Calls::reconcile) for who kept also where its tasks were to be launched: one
+    /// that never reached its agent is then told to be gone, where otherwise it is only unknown.
+    pub fn reconcile_on(&mut self, tasks: impl IntoIterator<Item = (TaskId, AgentId)>) {
+        let tasks = tasks.into_iter().collect();
+        self.list.push(Call::ReconcileOn { tasks });
+    }
+}
+
+/// What must survive.
+impl Calls {
+    /// Keeps a value under a name, for [`on_restored`](crate::Framework::on_restored) of whoever
+    /// comes after. Nothing that is called after it leaves before the value is kept: no launch, no
+    /// kill, no acknowledgement of the update that is being handled, no answer to a
+    /// [`Remote::ask`](crate::Remote::ask). All that one turn stores is kept together.
+    ///
+    /// A framework that runs without a [state](crate::Options::kept_in) keeps nothing, and goes on.
+    /// A value without an encoding ends the framework.
+    pub fn store<T: Serialize>(&mut self, name: impl Into<String>, value: &T) {
+        let name = name.into();
+        match Encoded::of(&name, value) {
+            Ok(value) => self.list.push(Call::Store { name, value }),
+            Err(error) => self.fail(error.to_string()),
+        }
+    }
+
+    /// Keeps a variable no longer.
+    pub fn expunge(&mut self, name: impl Into<String>) {
+        let name = name.into();
+        self.list.push(Call::Expunge { name });
     }
 }
 

@@ -71,9 +71,6 @@ pub enum Error {
     /// The secret or the certificate that the environment names cannot be used.
     #[error("could not use the secret or certificate of this program")]
     Security(#[from] crate::SecurityFilesError),
-    /// The cluster speaks TLS, and the framework is to speak HTTP.
-    #[error("a framework does not speak HTTP over TLS: leave out `--http`")]
-    HttpOverTls,
     /// The master can be reached but does not take the framework in.
     #[error("the master at {master} did not answer the subscription")]
     NoAnswer {
@@ -86,6 +83,18 @@ pub enum Error {
     /// The framework gave up, for this reason: see [`Calls::fail`](crate::Calls::fail).
     #[error("{0}")]
     Failed(String),
+    /// What was kept of the framework cannot be read.
+    #[error("could not begin where the framework was")]
+    Restore(#[source] crate::RestoreError),
+    /// What the framework keeps cannot be stored, or it is not known whether it is.
+    #[error("could not keep the state of the framework")]
+    State(#[source] state::Error),
+    /// Another instance of the framework has begun with the same state.
+    #[error("another instance of the framework has taken over")]
+    Superseded,
+    /// The framework could not stand for election.
+    #[error("could not stand for election")]
+    Election(#[source] election::ElectionError),
     /// The framework's own code panicked, or its node was shut down under it.
     #[error("the scheduler {0}")]
     Crashed(libproc::ExitReason),

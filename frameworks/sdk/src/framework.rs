@@ -1,9 +1,14 @@
 //! The trait an author writes: what to decide when something happens.
 
+use std::time::Duration;
+
+use api::master::AgentSummary;
 use types::{Offer, OfferId, TaskStatus};
 
 use crate::calls::Calls;
 use crate::error::ExitCode;
+use crate::keeping::Kept;
+use crate::post_mortem::FailedTask;
 
 pub use api::executor::Exit;
 pub use api::scheduler::{Failure, FromExecutor as ExecutorMessage, Subscribed};
@@ -22,6 +27,32 @@ pub type TaskUpdate = TaskStatus;
 /// [`on_update`](Framework::on_update) has seen, hiding repeated updates, reconciling, giving up
 /// offers when the master is lost.
 pub trait Framework: Send + Unpin + 'static {
+    /// What [`Calls::store`] kept in an earlier life of the framework: comes once, before
+    /// anything else, when it runs with a [state](crate::Options::kept_in).
+    ///
+    /// # Errors
+    /// What was kept cannot be understood: the framework ends.
+    fn on_restored(&mut self, _kept: Kept, _calls: &mut Calls) -> Result<(), state::Error> {
+        Ok(())
+    }
+
+    /// How many tasks wait for offers. Unless it is none, offers are suppressed while it is zero,
+    /// and revived when it grows, so that nobody else is kept from what is not wanted, and what was
+    /// declined comes again when there is something to run on it. It is asked after each turn.
+    fn demand(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether [`on_failed`](Framework::on_failed) is wanted.
+    fn explains_failures(&self) -> bool {
+        false
+    }
+
+    /// A task ended without success, and what is known of why, with the end of what it wrote on
+    /// its standard error. Comes some time after its [`on_update`](Framework::on_update), if
+    /// [`explains_failures`](Framework::explains_failures).
+    fn on_failed(&mut self, _failed: FailedTask, _calls: &mut Calls) {}
+
     /// The master took the framework in: the first time, or again after
     /// [`on_disconnected`](Framework::on_disconnected). Keep `framework_id` to come back after a
     /// restart of the framework.
@@ -40,6 +71,15 @@ pub trait Framework: Send + Unpin + 'static {
     /// Every task that was launched gets here sooner or later in a state that
     /// [is terminal](types::TaskState::is_terminal), also one that never reached its agent.
     fn on_update(&mut self, update: TaskUpdate, calls: &mut Calls);
+
+    /// How often [`on_agents`](Framework::on_agents) is wanted.
+    fn watches_agents(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The agents of the cluster and all that they have: when the framework has subscribed, and
+    /// from then on as often as [`watches_agents`](Framework::watches_agents) says. Not over HTTP.
+    fn on_agents(&mut self, _agents: Vec<AgentSummary>, _calls: &mut Calls) {}
 
     /// An agent was lost, or an executor. The tasks have their own updates.
     fn on_failure(&mut self, _failure: Failure, _calls: &mut Calls) {}

@@ -65,6 +65,11 @@
 //! told of partitions (`TaskState::Unreachable` is not the end) and of lost launches
 //! (`TaskState::Dropped`). Tasks without an id get one that no other run of the framework uses.
 //!
+//! # What must survive
+//! [`Calls::store`] keeps values under names, before anything that follows from them leaves; a
+//! framework that begins again gets them back, and its id: see [`Options::kept_in`] and
+//! `docs/FRAMEWORKS.md`, the manual.
+//!
 //! # Doors
 //! A framework speaks with its master by letters between actors, or over HTTP as schedulers of other
 //! languages do: [`Options::http`], or `--http` where [`run`] reads the arguments. Its code is the
@@ -77,14 +82,27 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+/// The examples of the manual are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/FRAMEWORKS.md")]
+pub struct Manual;
+
 mod address;
 mod calls;
+mod demand;
 mod error;
 mod framework;
 mod http;
+mod keeping;
+mod leading;
 mod line;
+pub mod placement;
+mod pool;
+mod post_mortem;
 mod process;
+pub mod retry;
 mod run;
+mod sandbox;
 pub mod security;
 mod session;
 mod start;
@@ -95,18 +113,22 @@ pub use calls::{Call, Calls, Stop};
 pub use error::{Error, ExitCode, Result};
 pub use framework::{ExecutorMessage, Exit, Failure, Framework, Interrupt, Subscribed, TaskUpdate};
 pub use http::HttpMaster;
+pub use keeping::{BadPlace, Kept, KeptIn, RestoreError};
 pub use libproc::Security;
 pub use line::Master;
+pub use pool::OfferPool;
+pub use post_mortem::{FailedTask, reason};
 pub use process::SchedulerProcess;
-pub use run::{Options, run, run_async, run_with};
+pub use run::{Options, run, run_async, run_beside, run_with};
+pub use sandbox::{Part, STDERR, STDOUT, Sandbox, SandboxError};
 pub use security::{SecurityFiles, SecurityFilesError};
-pub use start::{Handle, Remote, start, start_within};
+pub use start::{Handle, Remote, Starting, start, start_with, start_within};
 pub use task::Task;
 
 /// What the file of a framework imports.
 pub mod prelude {
-    pub use crate::{Call, Calls, ExecutorMessage, ExitCode, Failure, Framework, Interrupt};
-    pub use crate::{Stop, Subscribed, Task, TaskUpdate};
+    pub use crate::{Call, Calls, ExecutorMessage, ExitCode, FailedTask, Failure, Framework};
+    pub use crate::{Interrupt, Kept, Stop, Subscribed, Task, TaskUpdate};
     pub use types::{AgentId, CommandInfo, ExecutorId, ExecutorInfo, Filters, FrameworkId};
     pub use types::{FrameworkInfo, Labels, Offer, OfferId, Reason, Resources, Role, TaskId};
     pub use types::{TaskInfo, TaskState};

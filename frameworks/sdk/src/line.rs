@@ -53,7 +53,7 @@ pub(crate) enum Line {
         /// Why the last attempt to connect was denied, if it was.
         denied: Option<Denied>,
     },
-    Http(HttpLine),
+    Http(Box<HttpLine>),
 }
 
 impl fmt::Display for Line {
@@ -78,7 +78,7 @@ impl Line {
                 voice: None,
                 denied: None,
             },
-            Master::Http(master) => Line::Http(HttpLine::new(master)),
+            Master::Http(master) => Line::Http(Box::new(HttpLine::new(master))),
         }
     }
 
@@ -88,8 +88,9 @@ impl Line {
         leader: &Leader,
         ctx: &mut Context<SchedulerProcess<F>>,
     ) -> bool {
-        let Line::Letters { master, voice, .. } = self else {
-            return false;
+        let (master, voice) = match self {
+            Line::Letters { master, voice, .. } => (master, voice),
+            Line::Http(http) => return http.led_by(leader),
         };
         if *master == leader.pid {
             return false; // if it is another life of it, the link shows that
@@ -108,11 +109,28 @@ impl Line {
         }
     }
 
+    /// The process of the master, unless it is spoken to over HTTP.
+    pub(crate) fn pid(&self) -> Option<&Pid<Mastering>> {
+        match self {
+            Line::Letters { master, .. } => Some(master),
+            Line::Http(_) => None,
+        }
+    }
+
     /// The address of the master, for people.
     pub(crate) fn address(&self) -> String {
         match self {
             Line::Letters { master, .. } => master.upid().address().to_string(),
             Line::Http(http) => http.master().to_string(),
+        }
+    }
+
+    /// Tells which master leads, where somebody finds that out for this line.
+    pub(crate) fn detector_of(master: &Master) -> Option<Detector> {
+        match master {
+            Master::Process(_) => None,
+            Master::Elected(detector) => Some(detector.clone()),
+            Master::Http(master) => master.detector().cloned(),
         }
     }
 

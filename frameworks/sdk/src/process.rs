@@ -3,37 +3,55 @@
 
 use std::time::Duration;
 
+use api::master::GetAgents;
 use api::scheduler::{
     Failure, FromExecutor, Offers, Rejected, Rescind, Scheduling, Subscribed, Update,
 };
 use election::{Detector, Leader};
 use libproc::env;
 use libproc::prelude::*;
+use state::State;
 use tokio::sync::{mpsc, oneshot};
 use types::{FrameworkId, FrameworkInfo};
 
 use crate::calls::Calls;
+use crate::demand::{Demand, Wish};
 use crate::error::{Error, Result};
 use crate::framework::{Event, Framework};
 use crate::http::Listener;
+use crate::keeping::{Effect, Keeping};
 use crate::line::{Line, Master};
+use crate::post_mortem::Agents;
 use crate::session::{Ending, Input, Output, Session, Wake};
 
 /// How long a framework that is done waits for the master to have heard of it.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Something to do in the framework's turn, from outside.
-pub(crate) type Visit<F> = Box<dyn FnOnce(&mut F, &mut Calls) + Send>;
+///
+/// What comes back is for whoever asked, once everything that was stored is kept.
+pub(crate) type Visit<F> = Box<dyn FnOnce(&mut F, &mut Calls) -> Option<Answer> + Send>;
+
+/// Tells somebody outside what came of a visit.
+pub(crate) type Answer = Box<dyn FnOnce() + Send>;
 
 /// A framework as a process: speaks [`Scheduling`] with a master, or the v1 API.
 ///
 /// Made and spawned by [`start`](crate::start). Whoever wants another session implements
 /// [`Process`] with that protocol.
 pub struct SchedulerProcess<F> {
-    framework: F,
+    pub(crate) framework: F,
     calls: Calls,
-    session: Session,
+    pub(crate) session: Session,
     line: Line,
+    demand: Demand,
+    /// How often it was asked which agents there are.
+    surveys: u64,
+    pub(crate) agents: Agents,
+    /// Where what must survive is kept, once it was read.
+    pub(crate) keeping: Option<Keeping>,
+    /// The same before.
+    state: Option<State>,
     /// Tells which master leads, where that changes.
     detector: Option<Detector>,
     door: Option<Door<F>>,
@@ -51,6 +69,7 @@ struct Door<F> {
 /// What a [`SchedulerProcess`] is connected to.
 pub(crate) struct Wiring<F> {
     pub(crate) master: Master,
+    pub(crate) state: Option<State>,
     pub(crate) visits: mpsc::Receiver<Visit<F>>,
     pub(crate) end: oneshot::Sender<Result>,
 }
@@ -69,10 +88,12 @@ impl<F: Framework> SchedulerProcess<F> {
             framework,
             calls: Calls::with_prefix(prefix),
             session: Session::new(info, patience, env::rng()),
-            detector: match &wiring.master {
-                Master::Elected(detector) => Some(detector.clone()),
-                Master::Process(_) | Master::Http(_) => None,
-            },
+            demand: Demand::default(),
+            surveys: 0,
+            agents: Agents::default(),
+            keeping: None,
+            state: wiring.state,
+            detector: Line::detector_of(&wiring.master),
             line: Line::new(wiring.master),
             door: Some(Door { visits, closed }),
             _open: open,
@@ -81,15 +102,14 @@ impl<F: Framework> SchedulerProcess<F> {
     }
 
     /// Feeds the session and does what it says, in order.
-    fn run(&mut self, input: Input, ctx: &mut Context<Self>) {
+    pub(crate) fn run(&mut self, input: Input, ctx: &mut Context<Self>) {
+        self.step(input, ctx);
+        self.turn_over(ctx);
+    }
+
+    fn step(&mut self, input: Input, ctx: &mut Context<Self>) {
         for output in self.session.step(env::unix_ms(), input) {
             match output {
-                Output::Link => self.line.link(ctx),
-                Output::Tell(message) => {
-                    if let Some(listener) = self.line.tell(message, ctx) {
-                        Self::listen(listener, ctx);
-                    }
-                }
                 Output::Show(event) => self.show(event, ctx),
                 Output::Wake(after, wake) => {
                     ctx.after(after, move |this, ctx| this.woken(wake, ctx));
@@ -102,8 +122,24 @@ impl<F: Framework> SchedulerProcess<F> {
                         this.visit(|framework, calls| framework.on_timer(token, calls), ctx);
                     });
                 }
-                Output::End(teardown, ending) => self.farewell(teardown, ending, ctx),
+                Output::Link | Output::Tell(_) | Output::End(..) => {
+                    self.carry_out(Effect::Output(output), ctx);
+                }
             }
+        }
+    }
+
+    /// Does what others notice.
+    pub(crate) fn send(&mut self, output: Output, ctx: &mut Context<Self>) {
+        match output {
+            Output::Link => self.line.link(ctx),
+            Output::Tell(message) => {
+                if let Some(listener) = self.line.tell(message, ctx) {
+                    Self::listen(listener, ctx);
+                }
+            }
+            Output::End(teardown, ending) => self.farewell(teardown, ending, ctx),
+            Output::Show(_) | Output::Wake(..) | Output::Again(_) | Output::Timer(..) => {}
         }
     }
 
@@ -157,17 +193,87 @@ impl<F: Framework> SchedulerProcess<F> {
 
     fn show(&mut self, event: Event, ctx: &mut Context<Self>) {
         log(&event, &self.line);
-        self.visit(|framework, calls| event.show(framework, calls), ctx);
+        self.keep_id(&event);
+        let failed = match &event {
+            Event::Offers(offers) => {
+                self.agents.offered(offers);
+                None
+            }
+            Event::Update(update) if self.framework.explains_failures() => Some(update.clone()),
+            _ => None,
+        };
+        let subscribed = matches!(event, Event::Subscribed(_));
+        self.turn(|framework, calls| event.show(framework, calls), ctx);
+        if subscribed {
+            self.survey(ctx);
+        }
+        if let Some(update) = failed {
+            self.explain(self.session.id(), update, ctx);
+        }
+    }
+
+    /// A turn of the author's by itself, not one within what the session says.
+    pub(crate) fn visit<R>(
+        &mut self,
+        turn: impl FnOnce(&mut F, &mut Calls) -> R,
+        ctx: &mut Context<Self>,
+    ) -> Option<R> {
+        let result = self.turn(turn, ctx);
+        self.turn_over(ctx);
+        result
     }
 
     /// Lets the author decide, and carries out what was decided.
-    fn visit(&mut self, turn: impl FnOnce(&mut F, &mut Calls), ctx: &mut Context<Self>) {
-        if self.end.is_none() {
-            return;
-        }
-        turn(&mut self.framework, &mut self.calls);
+    fn turn<R>(
+        &mut self,
+        turn: impl FnOnce(&mut F, &mut Calls) -> R,
+        ctx: &mut Context<Self>,
+    ) -> Option<R> {
+        self.end.as_ref()?;
+        self.calls.set_now(env::unix_ms());
+        let result = turn(&mut self.framework, &mut self.calls);
         for call in self.calls.take() {
-            self.run(Input::Called(call), ctx);
+            if let Some(call) = self.keep(call) {
+                self.step(Input::Called(call), ctx);
+            }
+        }
+        let wish = self.demand.look(env::unix_ms(), self.framework.demand());
+        self.wish(wish, ctx);
+        Some(result)
+    }
+
+    /// Asks which agents there are, and again as often as the author wants.
+    fn survey(&mut self, ctx: &mut Context<Self>) {
+        let (Some(every), Some(master)) = (self.framework.watches_agents(), self.line.pid()) else {
+            return;
+        };
+        self.surveys += 1;
+        let number = self.surveys;
+        let asked = ctx.ask_within(&master.clone(), GetAgents {}, every);
+        ctx.defer(asked, move |this, agents, ctx| {
+            if let Ok(agents) = agents {
+                this.visit(|framework, calls| framework.on_agents(agents, calls), ctx);
+            }
+            ctx.after(every, move |this, ctx| {
+                if this.surveys == number {
+                    this.survey(ctx); // unless another subscription has begun over
+                }
+            });
+        });
+    }
+
+    /// Has the master know whether offers are wanted.
+    fn wish(&mut self, wish: Wish, ctx: &mut Context<Self>) {
+        match wish {
+            Wish::Same => {}
+            Wish::Call(call) => self.step(Input::Called(call), ctx),
+            Wish::Later(after) => {
+                ctx.after(after, |this, ctx| {
+                    let wish = this.demand.look_again(env::unix_ms());
+                    this.wish(wish, ctx);
+                    this.turn_over(ctx);
+                });
+            }
         }
     }
 
@@ -191,6 +297,14 @@ impl<F: Framework> SchedulerProcess<F> {
             });
     }
 
+    /// Ends for a reason that is not the session's.
+    pub(crate) fn end_with(&mut self, error: Error, ctx: &mut Context<Self>) {
+        if let Some(end) = self.end.take() {
+            drop(end.send(Err(error)));
+        }
+        ctx.stop();
+    }
+
     fn result(&self, ending: Ending) -> Result {
         let master = self.line.address();
         match ending {
@@ -206,7 +320,7 @@ impl<F: Framework> SchedulerProcess<F> {
     }
 
     /// Waits for the next visit from outside.
-    fn await_visit(&mut self, ctx: &mut Context<Self>) {
+    pub(crate) fn await_visit(&mut self, ctx: &mut Context<Self>) {
         let Some(mut door) = self.door.take() else {
             return;
         };
@@ -221,7 +335,10 @@ impl<F: Framework> SchedulerProcess<F> {
             // None: everybody who could come has gone.
             let Some((visit, door)) = next else { return };
             this.door = Some(door);
-            this.visit(visit, ctx);
+            if let Some(Some(answer)) = this.turn(visit, ctx) {
+                this.carry_out(Effect::Answer(answer), ctx);
+            }
+            this.turn_over(ctx);
             this.await_visit(ctx);
         });
     }
@@ -248,8 +365,8 @@ impl<F: Framework> Actor for SchedulerProcess<F> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.await_visit(ctx);
-        self.run(Input::Start, ctx);
+        let state = self.state.take();
+        self.begin(state, ctx);
         if let Some(detector) = self.detector.clone() {
             Self::follow(detector, None, ctx);
         }

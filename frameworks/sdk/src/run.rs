@@ -16,9 +16,11 @@ use crate::address::MasterAddress;
 use crate::error::{Error, Result};
 use crate::framework::{Framework, Interrupt};
 use crate::http::HttpMaster;
+use crate::keeping::KeptIn;
+use crate::leading;
 use crate::line::Master;
 use crate::security::SecurityFiles;
-use crate::start::start_within;
+use crate::start::{Remote, Starting, start_with};
 
 /// Where the master of a cluster on one's own machine is.
 const DEFAULT_MASTER: &str = "127.0.0.1:5050";
@@ -57,6 +59,21 @@ pub async fn run_async<F: Framework>(
     info: FrameworkInfo,
     options: Options,
 ) -> Result {
+    run_beside(framework, info, options, |_, _| {}).await
+}
+
+/// [`run_async`] of a framework that others come to: `beside` is called with its node and the means
+/// to reach it when it has begun, which one of several does when it leads, to spawn the processes
+/// that serve them.
+///
+/// # Errors
+/// See [`run`].
+pub async fn run_beside<F: Framework>(
+    framework: F,
+    info: FrameworkInfo,
+    options: Options,
+    beside: impl FnOnce(&Node, Remote<F>),
+) -> Result {
     let masters = Masters::from_str(&options.master);
     let elected = masters
         .ok()
@@ -90,9 +107,10 @@ pub async fn run_async<F: Framework>(
             let master = options.master.clone();
             let leader = found.map_err(|_| Error::NoMaster { master })?;
             match http {
-                // From then on it is redirected.
                 true => {
-                    HttpMaster::secured(&leader.pid.upid().address().to_string(), &security)?.into()
+                    let address = leader.pid.upid().address().to_string();
+                    let master = HttpMaster::secured(&address, &security)?;
+                    master.following(detector).into()
                 }
                 false => detector.into(),
             }
@@ -104,14 +122,31 @@ pub async fn run_async<F: Framework>(
             Pid::<Mastering>::assume(upid).into()
         }
     };
-    let started = start_within(&node, master, framework, info, options.subscribe_timeout);
+    let starting = Starting {
+        within: options.subscribe_timeout,
+        state: match &options.kept_in {
+            KeptIn::Memory => None,
+            place => Some(place.open().map_err(|error| Error::State(error.into()))?),
+        },
+    };
+    let mut candidacy = match options.kept_in.contest() {
+        Some(contest) => tokio::select! {
+            biased;
+            interrupt = interrupts.next() => return Ok(interrupt.exit_code()),
+            led = leading::lead(&contest, &node, &info) => Some(led?),
+        },
+        None => None,
+    };
+    let started = start_with(&node, master, framework, info, starting);
     let result = match started {
         Ok(mut handle) => {
+            beside(&node, handle.remote());
             let mut asked = false;
             loop {
                 tokio::select! {
                     biased;
                     result = handle.ended() => break result,
+                    () = leading::lost(candidacy.as_mut()) => break Err(Error::Superseded),
                     interrupt = interrupts.next() => {
                         if asked {
                             return Ok(interrupt.exit_code());
@@ -123,6 +158,7 @@ pub async fn run_async<F: Framework>(
         }
         Err(error) => Err(error),
     };
+    leading::resign(candidacy).await;
     node.shutdown().await;
     result
 }
@@ -183,7 +219,7 @@ impl Interrupts {
 }
 
 /// How a framework is run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Options {
     master: String,
     bind: Option<String>,
@@ -191,6 +227,7 @@ pub struct Options {
     subscribe_timeout: Option<Duration>,
     security: Option<Security>,
     http: bool,
+    kept_in: KeptIn,
 }
 
 impl Default for Options {
@@ -203,6 +240,7 @@ impl Default for Options {
             subscribe_timeout: Some(SUBSCRIBE_TIMEOUT),
             security: None,
             http: false,
+            kept_in: KeptIn::Memory,
         }
     }
 }
@@ -256,6 +294,15 @@ impl Options {
     #[must_use]
     pub fn security(mut self, security: Security) -> Options {
         self.security = Some(security);
+        self
+    }
+
+    /// Where what must survive is kept: the framework's id, and what it
+    /// [stores](crate::Calls::store). In ZooKeeper several schedulers can share it: one leads, and
+    /// when it is gone another goes on where it was.
+    #[must_use]
+    pub fn kept_in(mut self, place: KeptIn) -> Options {
+        self.kept_in = place;
         self
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use api::scheduler::Scheduling;
 use libproc::{ExitReason, Node, Pid, env};
 use rand::Rng;
+use state::State;
 use tokio::sync::{mpsc, oneshot};
 use types::FrameworkInfo;
 
@@ -32,7 +33,16 @@ pub fn start<F: Framework>(
     framework: F,
     info: FrameworkInfo,
 ) -> std::result::Result<Handle<F>, Error> {
-    start_within(node, master, framework, info, None)
+    start_with(node, master, framework, info, Starting::default())
+}
+
+/// How a framework is started in a node.
+#[derive(Debug, Clone, Default)]
+pub struct Starting {
+    /// How long the master has to answer the first time; for ever if none.
+    pub within: Option<Duration>,
+    /// Where what must survive is kept: the framework's id, and what it [stores](Calls::store).
+    pub state: Option<State>,
 }
 
 /// [`start`] that ends with an error when the master does not answer `within` that time.
@@ -46,6 +56,24 @@ pub fn start_within<F: Framework>(
     info: FrameworkInfo,
     within: Option<Duration>,
 ) -> std::result::Result<Handle<F>, Error> {
+    let starting = Starting {
+        within,
+        ..Starting::default()
+    };
+    start_with(node, master, framework, info, starting)
+}
+
+/// [`start`] with a time for the master's first answer, and a state.
+///
+/// # Errors
+/// See [`start`].
+pub fn start_with<F: Framework>(
+    node: &Node,
+    master: impl Into<Master>,
+    framework: F,
+    info: FrameworkInfo,
+    starting: Starting,
+) -> std::result::Result<Handle<F>, Error> {
     if info.failover_timeout.is_zero() {
         let framework = &info.name;
         tracing::warn!(%framework, "tasks end with the connection: the failover timeout is zero");
@@ -55,10 +83,11 @@ pub fn start_within<F: Framework>(
     let (end, ended) = oneshot::channel();
     let wiring = Wiring {
         master: master.into(),
+        state: starting.state,
         visits,
         end,
     };
-    let process = SchedulerProcess::new(framework, info, within, id.clone(), wiring);
+    let process = SchedulerProcess::new(framework, info, starting.within, id.clone(), wiring);
     let pid = node.try_spawn(&id, process)?;
     Ok(Handle {
         exit: Box::pin(node.exit_of(pid.upid())),
@@ -139,7 +168,30 @@ impl<F: Framework> Remote<F> {
     /// Runs `visit` in a turn of the framework, like one of its methods. False when the framework
     /// has ended, or over a thousand visits wait already.
     pub fn visit(&self, visit: impl FnOnce(&mut F, &mut Calls) + Send + 'static) -> bool {
-        self.0.try_send(Box::new(visit)).is_ok()
+        let visit: Visit<F> = Box::new(|framework, calls| {
+            visit(framework, calls);
+            None
+        });
+        self.0.try_send(visit).is_ok()
+    }
+
+    /// Runs `visit` in a turn of the framework, like one of its methods, and gives what it gives
+    /// when everything that was [stored](Calls::store) up to then is kept: what somebody is told
+    /// is true after any crash.
+    ///
+    /// None when the framework has ended, or ends before.
+    pub async fn ask<R: Send + 'static>(
+        &self,
+        visit: impl FnOnce(&mut F, &mut Calls) -> R + Send + 'static,
+    ) -> Option<R> {
+        let (tell, told) = oneshot::channel();
+        let visit: Visit<F> = Box::new(|framework, calls| {
+            let result = visit(framework, calls);
+            // Nobody waits any more when the receiver was dropped.
+            Some(Box::new(move || drop(tell.send(result))))
+        });
+        self.0.send(visit).await.ok()?;
+        told.await.ok()
     }
 
     /// Asks the framework to stop: see [`Framework::on_interrupted`].

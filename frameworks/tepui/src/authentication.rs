@@ -9,6 +9,19 @@ use anyhow::{Context as _, Result, bail};
 use api::v1::authentication::{Authentication, Credentials, MAX_CREDENTIALS_BYTES, Realm};
 use clap::Args;
 
+/// Of every daemon that has pages and operators.
+#[derive(Debug, Clone, Default, Args)]
+struct OperatorFlags {
+    /// Asks clients that read pages who they are
+    #[arg(long, value_name = "BOOL", env = "MESOS_AUTHENTICATE_HTTP_READONLY", num_args = 0..=1,
+          default_missing_value = "true", require_equals = true, help_heading = "Security")]
+    authenticate_http_readonly: Option<bool>,
+    /// Asks operators who they are
+    #[arg(long, value_name = "BOOL", env = "MESOS_AUTHENTICATE_HTTP_READWRITE", num_args = 0..=1,
+          default_missing_value = "true", require_equals = true, help_heading = "Security")]
+    authenticate_http_readwrite: Option<bool>,
+}
+
 /// Of a master.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct MasterAuthenticationFlags {
@@ -20,14 +33,8 @@ pub(crate) struct MasterAuthenticationFlags {
         help_heading = "Security"
     )]
     credentials: Option<String>,
-    /// Asks clients that read pages who they are
-    #[arg(long, value_name = "BOOL", env = "MESOS_AUTHENTICATE_HTTP_READONLY", num_args = 0..=1,
-          default_missing_value = "true", require_equals = true, help_heading = "Security")]
-    authenticate_http_readonly: Option<bool>,
-    /// Asks operators who they are
-    #[arg(long, value_name = "BOOL", env = "MESOS_AUTHENTICATE_HTTP_READWRITE", num_args = 0..=1,
-          default_missing_value = "true", require_equals = true, help_heading = "Security")]
-    authenticate_http_readwrite: Option<bool>,
+    #[command(flatten)]
+    operators: OperatorFlags,
     /// Asks schedulers that speak HTTP who they are
     #[arg(long, value_name = "BOOL", env = "MESOS_AUTHENTICATE_HTTP_FRAMEWORKS", num_args = 0..=1,
           default_missing_value = "true", require_equals = true, help_heading = "Security")]
@@ -46,14 +53,8 @@ pub(crate) struct AgentAuthenticationFlags {
         help_heading = "Security"
     )]
     http_credentials: Option<String>,
-    /// Asks clients that read pages who they are
-    #[arg(long, value_name = "BOOL", env = "MESOS_AUTHENTICATE_HTTP_READONLY", num_args = 0..=1,
-          default_missing_value = "true", require_equals = true, help_heading = "Security")]
-    authenticate_http_readonly: Option<bool>,
-    /// Asks operators who they are
-    #[arg(long, value_name = "BOOL", env = "MESOS_AUTHENTICATE_HTTP_READWRITE", num_args = 0..=1,
-          default_missing_value = "true", require_equals = true, help_heading = "Security")]
-    authenticate_http_readwrite: Option<bool>,
+    #[command(flatten)]
+    operators: OperatorFlags,
     /// Asks executors that speak HTTP for the token that the agent gives them; always on where
     /// there is a secret or TLS
     #[arg(long, value_name = "BOOL", env = "MESOS_AUTHENTICATE_HTTP_EXECUTORS", num_args = 0..=1,
@@ -76,8 +77,14 @@ impl MasterAuthenticationFlags {
     /// When they are missing though somebody is asked, or no credentials.
     pub(crate) fn load(&self) -> Result<Authentication> {
         let realms = [
-            (self.authenticate_http_readonly, Realm::MasterReadOnly),
-            (self.authenticate_http_readwrite, Realm::MasterReadWrite),
+            (
+                self.operators.authenticate_http_readonly,
+                Realm::MasterReadOnly,
+            ),
+            (
+                self.operators.authenticate_http_readwrite,
+                Realm::MasterReadWrite,
+            ),
             (self.authenticate_http_frameworks, Realm::MasterScheduler),
         ];
         let credentials = credentials(self.credentials.as_deref())?;
@@ -92,8 +99,14 @@ impl AgentAuthenticationFlags {
     /// When they are missing though somebody is asked, or no credentials.
     pub(crate) fn load(&self) -> Result<Authentication> {
         let realms = [
-            (self.authenticate_http_readonly, Realm::AgentReadOnly),
-            (self.authenticate_http_readwrite, Realm::AgentReadWrite),
+            (
+                self.operators.authenticate_http_readonly,
+                Realm::AgentReadOnly,
+            ),
+            (
+                self.operators.authenticate_http_readwrite,
+                Realm::AgentReadWrite,
+            ),
         ];
         let credentials = credentials(self.http_credentials.as_deref())?;
         let mut loaded = authentication(credentials, &realms, "--http-credentials")?;

@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, agents, bench, certs, completions, demo, example, frameworks, hidden, keygen, kill, log,
-    logs, master, ps, run, status, teardown, top, up,
+    agent, agents, bench, certs, completions, demo, example, frameworks, hidden, jobs, keygen, kill,
+    log, logs, master, ps, run, status, teardown, top, up,
 };
 use crate::exit;
 use crate::logging::LogFlags;
@@ -57,6 +57,7 @@ pub(crate) enum Command {
     Master(Box<master::Args>),
     Agent(Box<agent::Args>),
     Log(Box<log::Args>),
+    Jobs(Box<jobs::Args>),
     Example(example::Args),
     Bench(bench::Args),
     Keygen(keygen::Args),
@@ -75,6 +76,7 @@ impl Command {
     pub(crate) fn is_daemon(&self) -> bool {
         matches!(self, Command::Master(_) | Command::Agent(_))
             || matches!(self, Command::Log(args) if args.is_daemon())
+            || matches!(self, Command::Jobs(args) if args.is_daemon())
     }
 
     /// Does it; gives what the program exits with.
@@ -94,6 +96,7 @@ impl Command {
             Command::Master(args) => master::run(*args),
             Command::Agent(args) => agent::run(*args),
             Command::Log(args) => log::run(&args),
+            Command::Jobs(args) => jobs::run(*args),
             Command::Example(args) => example::run(args),
             Command::Bench(args) => bench::run(&args),
             Command::Keygen(args) => keygen::run(&args),

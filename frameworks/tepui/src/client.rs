@@ -7,8 +7,9 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use api::master::Mastering;
 use clap::Args;
 use election::{Detector, Electing, Leader, Masters, WhoLeads};
-use libproc::{Accepts, AskError, Denied, Node, Pid, Upid, Wire};
+use libproc::{Accepts, AskError, Denied, Node, Pid, Security, Upid, Wire};
 
+use crate::masters;
 use crate::security::SecurityFlags;
 
 /// Longest time an operator waits for an answer.
@@ -71,9 +72,10 @@ impl Client {
             None => (leader_by(&node, address).await, None),
             Some(masters) => {
                 let mut detector = Detector::of(masters, &node).await?;
-                let found = tokio::time::timeout(DETECTION, detector.found()).await;
-                let leader = found.map_err(|_| anyhow!("no master leads at {name}"))?;
-                (leader.pid, Some(detector))
+                match tokio::time::timeout(DETECTION, detector.found()).await {
+                    Ok(leader) => (leader.pid, Some(detector)),
+                    Err(_) => return Err(nobody_leads(&node, masters).await),
+                }
             }
         };
         Ok(Client {
@@ -90,6 +92,19 @@ impl Client {
             Some(detector) => detector.clone().into(),
             None => self.master.clone().into(),
         }
+    }
+
+    /// [`line`](Client::line) over HTTP.
+    ///
+    /// # Errors
+    /// When the master has no address that HTTP can be spoken with.
+    pub(crate) fn http_line(&self, security: &Security) -> Result<sdk::Master> {
+        let address = self.master.upid().address().to_string();
+        let master = sdk::HttpMaster::secured(&address, security)?;
+        Ok(match &self.detector {
+            Some(detector) => master.following(detector.clone()).into(),
+            None => master.into(),
+        })
     }
 
     /// Asks the master.
@@ -135,6 +150,13 @@ pub(crate) fn elected(text: &str) -> Result<Option<Masters>> {
     }
     let masters: Masters = text.parse()?;
     Ok((!matches!(masters, Masters::One(_))).then_some(masters))
+}
+
+async fn nobody_leads(node: &Node, masters: &Masters) -> anyhow::Error {
+    match masters {
+        Masters::List(places) => masters::nobody_leads(node, places).await,
+        Masters::One(_) | Masters::ZooKeeper(_) => anyhow!("no master leads at {masters}"),
+    }
 }
 
 /// The address of one of these masters, or of where they meet.

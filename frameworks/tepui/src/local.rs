@@ -1,12 +1,12 @@
-//! A cluster on this machine, of real processes: one master and some agents, started from this
-//! very executable, watched, and stopped without leaving anything behind.
+//! A cluster on this machine, of real processes: masters and agents, started from this very
+//! executable, watched, and stopped without leaving anything behind.
 
 mod directory;
 mod member;
+mod plan;
 mod reaper;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,45 +17,26 @@ use types::Resources;
 
 use crate::client::{Client, MasterFlag};
 use crate::machine::Machine;
-use crate::security::{DaemonSecurityFlags, SecurityFlags};
+use crate::security::SecurityFlags;
 
 use directory::Directory;
 pub(crate) use member::{Exit, Member, executable};
+pub(crate) use plan::{AGENTS_MAX, MASTERS_MAX, Plan};
 pub(crate) use reaper::Reaper;
 
 /// Longest time a cluster may take to come up.
 const START: Duration = Duration::from_secs(60);
 /// How often the master is asked whether the agents are there.
 const LOOK: Duration = Duration::from_millis(10);
-/// Most agents on one machine.
-pub(crate) const AGENTS_MAX: u16 = 100;
-
-/// What cluster is wanted.
-#[derive(Debug, Clone)]
-pub(crate) struct Plan {
-    /// How many agents.
-    pub(crate) agents: u16,
-    /// Where everything listens.
-    pub(crate) ip: IpAddr,
-    /// The port of the master; those of agents follow. With 0 all are free ones.
-    pub(crate) port: u16,
-    /// What each agent says it has; a share of the machine if none.
-    pub(crate) resources: Option<Resources>,
-    /// Where everything is kept; a temporary directory if none.
-    pub(crate) work_dir: Option<PathBuf>,
-    /// Whether a temporary directory is left there.
-    pub(crate) keep: bool,
-    /// How its members, and others, show that they belong to it.
-    pub(crate) security: DaemonSecurityFlags,
-}
-
 /// A cluster on this machine.
 pub(crate) struct Cluster {
     plan: Plan,
     machine: Machine,
     directory: Directory,
+    /// The masters first.
     members: Vec<Member>,
-    master: Option<SocketAddr>,
+    /// Where the masters are, as clients are told.
+    master: Option<String>,
 }
 
 /// A member that ended though nobody told it to.
@@ -65,6 +46,8 @@ pub(crate) struct Died {
     exit: Exit,
     log: PathBuf,
     tail: String,
+    /// Enough masters are left for the cluster to go on.
+    pub(crate) is_bearable: bool,
 }
 
 impl fmt::Display for Died {
@@ -90,7 +73,7 @@ impl Cluster {
     /// # Errors
     /// When a port is taken or the directory cannot be made.
     pub(crate) fn new(plan: Plan) -> Result<Cluster> {
-        check_ports(&plan)?;
+        plan.check_ports()?;
         let directory = Directory::make(plan.work_dir.as_deref(), plan.keep)?;
         let machine = Machine::detect(directory.path())
             .context("could not find out what this machine has to offer")?;
@@ -123,58 +106,74 @@ impl Cluster {
     }
 
     async fn bring_up(&mut self, progress: &ProgressBar) -> Result<Vec<AgentSummary>> {
-        progress.set_message("starting the master");
-        let mut flags = self.listen_flags(0);
-        flags.push(flag(
-            "work-dir",
-            self.directory.make_for("master")?.display(),
-        ));
-        let log = self.directory.log("master");
-        self.members.push(Member::start(
-            "master",
-            "master",
-            &flags,
-            &self.plan.security.security,
-            &log,
-        )?);
-        let Some(master) = self.members.last_mut() else {
-            bail!("no member was started")
-        };
-        let address = master.address().await?;
-        self.master = Some(address);
-
+        let masters = self.start_masters(progress).await?;
+        self.master = Some(masters.clone());
         for number in 1..=self.plan.agents {
             let name = format!("agent-{number}");
-            let mut flags = self.listen_flags(number);
-            flags.push(flag("master", address));
-            flags.push(flag("work-dir", self.directory.make_for(&name)?.display()));
+            let mut flags = self.plan.listen_flags(self.plan.agent_port(number));
+            flags.push(flag("master", &masters));
             flags.push(flag("resources", to_flag(&self.resources(number))));
-            let log = self.directory.log(&name);
-            self.members.push(Member::start(
-                &name,
-                "agent",
-                &flags,
-                &self.plan.security.security,
-                &log,
-            )?);
+            self.start_member(&name, "agent", flags)?;
         }
         for member in &mut self.members {
             member.address().await?;
         }
-        self.registered(address, progress).await
+        self.registered(masters, progress).await
+    }
+
+    /// Starts the masters, of which each knows where all are; gives that.
+    async fn start_masters(&mut self, progress: &ProgressBar) -> Result<String> {
+        let ports = self.plan.master_ports()?;
+        let [port] = ports[..] else {
+            progress.set_message("starting the masters");
+            let places = ports.iter().map(|port| self.plan.address(*port));
+            let places: Vec<String> = places.collect();
+            let list = places.join(",");
+            for (number, port) in (1..).zip(&ports) {
+                let mut flags = self.plan.listen_flags(*port);
+                flags.push(flag("masters", &list));
+                self.start_member(&format!("master-{number}"), "master", flags)?;
+            }
+            return Ok(list);
+        };
+        progress.set_message("starting the master");
+        let flags = self.plan.listen_flags(port);
+        let address = self.start_member("master", "master", flags)?.address();
+        Ok(address.await?.to_string())
+    }
+
+    /// Starts a member, with a work directory of its own.
+    fn start_member(
+        &mut self,
+        name: &str,
+        command: &str,
+        mut flags: Vec<String>,
+    ) -> Result<&mut Member> {
+        flags.push(flag("work-dir", self.directory.make_for(name)?.display()));
+        let (security, log) = (&self.plan.security.security, self.directory.log(name));
+        let member = Member::start(name, command, &flags, security, &log)?;
+        self.members.push(member);
+        self.members.last_mut().context("no member was started")
     }
 
     async fn registered(
         &self,
-        master: SocketAddr,
+        masters: String,
         progress: &ProgressBar,
     ) -> Result<Vec<AgentSummary>> {
-        let client = Client::new(&MasterFlag {
-            master: Some(master.to_string()),
+        let master = MasterFlag {
+            master: Some(masters),
             security: self.security().clone(),
-        })
-        .await?;
+        };
         let wanted = usize::from(self.plan.agents);
+        let client = loop {
+            match Client::new(&master).await {
+                Ok(client) => break client,
+                // Masters of which none leads yet.
+                Err(error) if self.plan.masters > 1 => progress.set_message(error.to_string()),
+                Err(error) => return Err(error),
+            }
+        };
         loop {
             let mut agents = client.ask(GetAgents {}).await?;
             agents.retain(|agent| agent.state == AgentState::Active);
@@ -184,21 +183,6 @@ impl Cluster {
             }
             tokio::time::sleep(LOOK).await;
         }
-    }
-
-    fn listen_flags(&self, index: u16) -> Vec<String> {
-        let port = if self.plan.port == 0 {
-            0
-        } else {
-            self.plan.port + index
-        };
-        let mut flags = vec![
-            flag("ip", self.plan.ip),
-            flag("port", port),
-            "--child".to_owned(),
-        ];
-        flags.extend(self.plan.security.flags());
-        flags
     }
 
     /// What agent `number`, from 1, says it has.
@@ -223,12 +207,17 @@ impl Cluster {
         &self.plan.security.security
     }
 
-    /// Where the master is, once it was started.
-    pub(crate) fn master(&self) -> Option<SocketAddr> {
-        self.master
+    /// Where the master is, or the masters are, once they were started; as clients are told.
+    pub(crate) fn master(&self) -> Option<&str> {
+        self.master.as_deref()
     }
 
-    /// The processes, the master first.
+    /// How many masters it has.
+    pub(crate) fn masters(&self) -> usize {
+        usize::from(self.plan.masters)
+    }
+
+    /// The processes, the masters first.
     pub(crate) fn members(&self) -> &[Member] {
         &self.members
     }
@@ -245,57 +234,32 @@ impl Cluster {
 
     /// Takes note of a process that ended; gives what to tell when it was a member.
     pub(crate) fn died(&mut self, pid: i32, exit: Exit) -> Option<Died> {
-        let member = self.members.iter_mut().find(|member| member.pid() == pid)?;
-        member.has_ended();
+        let masters = self.masters().min(self.members.len());
+        let index = self.members.iter().position(|member| member.pid() == pid)?;
+        self.members[index].has_ended();
+        let left = self.members[..masters].iter().filter(|it| it.is_running());
+        let member = &self.members[index];
         Some(Died {
             what: format!("{} (pid {pid})", member.name()),
             exit,
             log: member.log().to_owned(),
             tail: member.log_tail(),
+            is_bearable: index < masters && left.count() > masters / 2,
         })
     }
 
-    /// Ends agents, then the master, then whatever they left, and removes what is temporary.
+    /// Ends agents, then the masters, then whatever they left, and removes what is temporary.
     ///
     /// # Errors
     /// When the directory cannot be removed.
     pub(crate) async fn stop(mut self, reaper: &mut Reaper) -> Result<()> {
-        let (master, agents) = match self.members.split_first_mut() {
-            Some((master, agents)) => (Some(master), agents),
-            None => (None, &mut [][..]),
-        };
+        let masters = self.masters().min(self.members.len());
+        let (masters, agents) = self.members.split_at_mut(masters);
         reaper.end(agents).await;
-        reaper
-            .end(master.map_or(&mut [][..], std::slice::from_mut))
-            .await;
+        reaper.end(masters).await;
         reaper.end_orphans().await;
         self.directory.remove()
     }
-}
-
-/// Refuses ports that are taken, before anything is started.
-fn check_ports(plan: &Plan) -> Result<()> {
-    if plan.port == 0 {
-        return Ok(());
-    }
-    let Some(last) = plan.port.checked_add(plan.agents) else {
-        bail!(
-            "{} agents need ports up to {}, and there are none beyond 65535: choose a lower \
-               --port",
-            plan.agents,
-            u32::from(plan.port) + u32::from(plan.agents)
-        );
-    };
-    for port in plan.port..=last {
-        TcpListener::bind((plan.ip, port)).with_context(|| {
-            format!(
-                "port {port} of {} cannot be had: is a cluster running there already? \
-                 (`tepui status --master={}:{port}`) choose others with --port, or --port=0",
-                plan.ip, plan.ip
-            )
-        })?;
-    }
-    Ok(())
 }
 
 fn flag(name: &str, value: impl fmt::Display) -> String {
@@ -310,38 +274,6 @@ fn to_flag(resources: &Resources) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn plan(port: u16, agents: u16) -> Plan {
-        let ip = IpAddr::from([127, 0, 0, 1]);
-        Plan {
-            agents,
-            ip,
-            port,
-            resources: None,
-            work_dir: None,
-            keep: false,
-            security: DaemonSecurityFlags::default(),
-        }
-    }
-
-    #[test]
-    fn a_taken_port_is_named_with_the_flag_to_change() {
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = taken.local_addr().unwrap().port();
-        let error = check_ports(&plan(port, 0)).unwrap_err().to_string();
-        assert!(
-            error.starts_with(&format!("port {port} of 127.0.0.1")),
-            "{error}"
-        );
-        assert!(error.contains("--port"), "{error}");
-        assert!(check_ports(&plan(0, 3)).is_ok());
-    }
-
-    #[test]
-    fn ports_beyond_the_last_are_refused() {
-        let error = check_ports(&plan(65_534, 3)).unwrap_err().to_string();
-        assert!(error.contains("65537"), "{error}");
-    }
 
     #[test]
     fn resources_survive_the_command_line() {

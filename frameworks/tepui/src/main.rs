@@ -15,6 +15,7 @@ mod lifeline;
 mod local;
 mod logging;
 mod machine;
+mod masters;
 mod output;
 mod run;
 mod security;

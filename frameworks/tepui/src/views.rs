@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_json::{Number, Value as Json};
 use types::{AttributeValue, Attributes, Resources, TaskStatus, Value};
 
+use crate::masters::OneOf;
+
 /// Amounts by name as numbers, ranges and sets as text; reservations are summed up.
 pub(crate) fn resources(resources: &Resources) -> BTreeMap<String, Json> {
     let mut view = BTreeMap::new();
@@ -58,6 +60,29 @@ pub(crate) struct MasterView {
     tasks: u64,
     total: BTreeMap<String, Json>,
     used: BTreeMap<String, Json>,
+    /// All masters of its ensemble; none where it is of none.
+    masters: Vec<OneOfView>,
+}
+
+/// One of several masters.
+#[derive(Debug, Serialize)]
+struct OneOfView {
+    address: String,
+    state: &'static str,
+}
+
+impl MasterView {
+    /// The master, and those of its ensemble.
+    pub(crate) fn among(self, masters: &[OneOf]) -> MasterView {
+        let masters = masters.iter().map(|master| OneOfView {
+            address: master.address.to_string(),
+            state: master.role.word(),
+        });
+        MasterView {
+            masters: masters.collect(),
+            ..self
+        }
+    }
 }
 
 impl From<&MasterSummary> for MasterView {
@@ -73,6 +98,7 @@ impl From<&MasterSummary> for MasterView {
             tasks: master.tasks,
             total: resources(&master.total),
             used: resources(&master.used),
+            masters: Vec::new(),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::ledger::Ledger;
 use crate::options::{LogOptions, Place};
 use crate::protocol::{
     AskEnd, AwaitLeader, Bounds, Leadership, Look, Reconfiguration, Reconfigure, ReplicaStatus,
-    Replication,
+    Replication, Resign,
 };
 use crate::reader::Reader;
 use crate::replica::{Beginning, ReplicaProcess};
@@ -90,6 +90,15 @@ impl Log {
     /// When the replica cannot be asked.
     pub async fn leadership(&self, known: Option<Leadership>) -> Result<Leadership, LogError> {
         self.ask(AwaitLeader { known }).await
+    }
+
+    /// Has the replica give up leading, to the one that is best prepared, which stands at once.
+    /// Nothing happens when it does not lead.
+    ///
+    /// # Errors
+    /// When the replica cannot be asked.
+    pub async fn resign(&self) -> Result<(), LogError> {
+        self.ask(Resign {}).await
     }
 
     /// Where the log begins and ends: whatever was appended before this was asked is in it, and

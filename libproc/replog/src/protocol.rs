@@ -36,6 +36,8 @@ protocol! {
         message AwaitLeader { known: Option<Leadership> } -> Leadership;
         /// How is it?
         message Look {} -> ReplicaStatus;
+        /// Give up leading, if that is so, to the replica that is best prepared.
+        message Resign {} -> ();
         /// Change who votes; answered when it is done.
         message Reconfigure { change: Reconfiguration } -> Result<(), Refused>;
     }

@@ -1,5 +1,6 @@
 //! HTTP on the port of a node: a route is a function run in a turn of its process.
 
+mod bodies;
 mod guard;
 mod gzip;
 pub(crate) mod introspection;
@@ -14,10 +15,12 @@ pub use guard::{Admission, Guard, Target};
 pub use gzip::accepted as accepts_gzip;
 pub use route::{Answer, Described, Routes};
 
+pub(crate) use bodies::Bodies;
 pub(crate) use route::{Call, RouteList};
 
-/// Largest request body, in bytes.
-pub const BODY_MAX: usize = 16 << 20;
+/// Largest request body, in bytes: some tasks that bring whole programs, in base64. A node holds at
+/// most four such bodies at once.
+pub const BODY_MAX: usize = 48 << 20;
 
 /// A request, its body read whole.
 pub type Request = ::http::Request<Bytes>;

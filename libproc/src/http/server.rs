@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,8 +14,8 @@ use tokio::sync::oneshot;
 
 use super::introspection::{self, percent_decode};
 use super::route::What;
-use super::{Admission, BODY_MAX, Body, Call, Method, Respond, Response, StatusCode, Target};
-use super::{gzip, header};
+use super::{Admission, Body, Call, Method, Respond, Response, StatusCode, Target};
+use super::{bodies, gzip, header};
 use crate::net::{Rewound, Stream};
 use crate::node::Node;
 use crate::security::{HttpAccess, HttpClient, Scheme, Seat};
@@ -27,8 +26,6 @@ const HEADERS: Duration = Duration::from_secs(30);
 /// Clients of the public API keep one for their calls, come back to it after hours, and take it
 /// for an error when it is gone. How many there may be is limited elsewhere.
 const REST: Duration = Duration::from_secs(24 * 60 * 60);
-/// Longest time a client may take to send a body: 16 MiB at 280 KB a second.
-const BODY: Duration = Duration::from_secs(60);
 
 /// Who is at the other end of a connection.
 pub(crate) struct Visitor {
@@ -152,16 +149,9 @@ async fn respond(node: &Node, request: hyper::Request<Incoming>, visitor: &Visit
     if let Admission::Refused(response) = admission {
         return response;
     }
-    let announced = hyper::body::Body::size_hint(&body).lower();
-    if announced > BODY_MAX as u64 {
-        return too_large();
-    }
-    let body = tokio::time::timeout(BODY, Limited::new(body, BODY_MAX).collect());
-    let body = match body.await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(),
-        Ok(Err(_)) => return Response::error(StatusCode::BAD_REQUEST, "the body broke off\n"),
-        Err(_) => return Response::error(StatusCode::REQUEST_TIMEOUT, "the body did not come\n"),
+    let (body, _held) = match bodies::read(node, body).await {
+        Ok(read) => read,
+        Err(bad) => return bad.into(),
     };
     let path = parts.uri.path().trim_matches('/').to_owned();
     if !node.leaves(&path)
@@ -201,11 +191,6 @@ fn target(node: &Node, path: &str) -> Target {
         true => Target::Page,
         false => Target::Process,
     }
-}
-
-fn too_large() -> Response {
-    let text = format!("a body of over {BODY_MAX} bytes\n");
-    Response::error(StatusCode::PAYLOAD_TOO_LARGE, text)
 }
 
 impl hyper::body::Body for Body {

@@ -63,6 +63,7 @@ pub(crate) struct Inner {
     connections: AtomicUsize,
     dead: DeadLetters,
     counters: Counters,
+    bodies: crate::http::Bodies,
     metrics: Arc<Registry>,
     pub(crate) bound: Instant,
     kinds: Mutex<BTreeMap<&'static str, Factory>>,
@@ -107,6 +108,7 @@ impl Inner {
             connections: AtomicUsize::new(0),
             dead: DeadLetters::default(),
             counters: Counters::default(),
+            bodies: crate::http::Bodies::default(),
             metrics: Arc::default(),
             bound: Instant::now(),
             kinds: Mutex::default(),
@@ -181,6 +183,11 @@ impl Node {
 
     pub(crate) fn dead_office(&self) -> &DeadLetters {
         &self.0.dead
+    }
+
+    /// What is held of the bodies of requests.
+    pub(crate) fn bodies(&self) -> &crate::http::Bodies {
+        &self.0.bodies
     }
 
     pub(crate) fn counters(&self) -> &Counters {

@@ -133,6 +133,15 @@ impl Security {
         matches!(&*self.0.scheme.lock(), Scheme::Tls(_))
     }
 
+    /// What an HTTP client that shares this security speaks TLS with, as it is now; none where
+    /// HTTP is plain. The certificate of a node names its IP addresses.
+    pub fn tls_client(&self) -> Option<Arc<rustls::ClientConfig>> {
+        match &*self.0.scheme.lock() {
+            Scheme::Tls(tls) => Some(tls.client.clone()),
+            Scheme::None | Scheme::Secret(_) => None,
+        }
+    }
+
     /// Reads keys and certificates again from the files they came from; gives whether they differ.
     ///
     /// # Errors

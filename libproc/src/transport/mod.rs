@@ -24,6 +24,7 @@ mod reader;
 mod sending;
 
 pub(crate) use door::accept;
+pub use encode::fits_in_a_message;
 pub(crate) use linking::PeerWatch;
 pub use peer::Backlog;
 pub(crate) use peer::{Peer, PeerLook};

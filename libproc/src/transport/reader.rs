@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
@@ -22,6 +22,7 @@ use super::frame::{self, BadFrame, FRAME_MAX, Frame, Kind, LENGTH, WINDOW, WINDO
 use super::peer::Peer;
 use super::sending::PeerReply;
 use crate::ask::AskError;
+use crate::blob;
 use crate::dead::DeadReason;
 use crate::lane::AnyLane;
 use crate::letter::{Asker, ReplyTo, Sender};
@@ -69,6 +70,8 @@ pub(super) struct Reader<'a> {
     overfull: bool,
     /// So many answers wait to be read by the peer that it may ask nothing.
     busy: bool,
+    /// What was read and not taken in yet: blobs are parts of it.
+    arrived: Bytes,
     /// Frames of the ordered lane that came while something was full.
     held: BytesMut,
     /// How many bytes that was when it was last said.
@@ -96,6 +99,7 @@ impl<'a> Reader<'a> {
             full: false,
             overfull: false,
             busy: false,
+            arrived: Bytes::new(),
             held: BytesMut::new(),
             noted: 0,
             taken: 0,
@@ -144,11 +148,12 @@ impl<'a> Reader<'a> {
 
     /// Takes in what was read, a slice at a time.
     async fn digest(&mut self, unread: &mut BytesMut) -> io::Result<()> {
+        self.arrived = std::mem::take(unread).freeze();
         let mut looks = 0;
         loop {
             (self.busy, self.overfull) = self.peer.pressure(self.epoch);
             self.deliver();
-            let digested = self.digest_slice(unread);
+            let digested = self.digest_slice();
             self.deliver();
             let more = digested.map_err(|bad| self.refuse(&bad))?;
             self.tell_taken();
@@ -156,16 +161,23 @@ impl<'a> Reader<'a> {
             // What fills a mailbox is often handled at once.
             let look = self.waits() && looks < FULL_LOOKS;
             if !more && !look {
-                return Ok(());
+                break;
             }
             looks += u32::from(look);
             self.slice = 0;
             yield_once().await;
         }
+        if !self.arrived.is_unique() {
+            // What has become a part of a letter is likely to be handled at once.
+            yield_once().await;
+        }
+        let rest = std::mem::take(&mut self.arrived).try_into_mut();
+        *unread = rest.unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+        Ok(())
     }
 
     /// Takes in up to a slice; whether there is more that could be taken in at once.
-    fn digest_slice(&mut self, unread: &mut BytesMut) -> Result<bool, BadFrame> {
+    fn digest_slice(&mut self) -> Result<bool, BadFrame> {
         if !self.held.is_empty() && !self.waits() {
             let mut held = std::mem::take(&mut self.held);
             let passed = self.pass(&held, false);
@@ -179,8 +191,12 @@ impl<'a> Reader<'a> {
                 self.held = BytesMut::new();
             }
         }
-        let passed = self.pass(unread, true)?;
-        unread.advance(passed);
+        let mut arrived = std::mem::take(&mut self.arrived);
+        let shared = blob::share(&arrived);
+        let passed = self.pass(&arrived, true);
+        drop(shared);
+        arrived.advance(passed?);
+        self.arrived = arrived;
         Ok(self.slice >= SLICE)
     }
 
@@ -359,8 +375,14 @@ impl<'a> Reader<'a> {
                         none.insert(spare.map_or_else(protocol.lane, |(_, lane)| lane))
                     }
                 };
-                let _entered = trace::resume_if(context);
-                let decoded = decode(body, Sender::Afar(from), reply, &mut **run);
+                let from = Sender::Afar(from);
+                let decoded = match context {
+                    None => decode(body, from, reply, &mut **run),
+                    Some(context) => {
+                        let _entered = trace::resume(context);
+                        decode(body, from, reply, &mut **run)
+                    }
+                };
                 let Err((error, reply)) = decoded else {
                     return Ok(());
                 };

@@ -41,6 +41,7 @@
 
 #[cfg(feature = "check")]
 pub mod check;
+mod encoded;
 mod entry;
 mod file;
 mod log;
@@ -49,6 +50,7 @@ mod storage;
 mod variable;
 pub mod zookeeper;
 
+pub use encoded::Encoded;
 pub use entry::{Entry, NAME_MAX, Version};
 pub use file::FileStorage;
 pub use log::{COMMIT_MAX, LogStorage, LogStorageOptions, Writing, is_of_variables};

@@ -6,6 +6,7 @@ use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::encoded::Encoded;
 use crate::entry::NAME_MAX;
 use crate::{Change, Entry, Storage, StorageError, Version};
 
@@ -137,13 +138,35 @@ impl State {
         &self,
         prefix: &str,
     ) -> Result<Vec<Variable<T>>, Error> {
+        self.entries(prefix)
+            .await?
+            .into_iter()
+            .map(decode)
+            .collect()
+    }
+
+    /// [`fetch_all`](State::fetch_all) whatever the types of their values.
+    ///
+    /// # Errors
+    /// When the storage does not work.
+    pub async fn fetch_all_encoded(&self, prefix: &str) -> Result<Vec<Variable<Encoded>>, Error> {
+        let entries = self.entries(prefix).await?.into_iter();
+        let variable = |entry: Entry| Variable {
+            name: entry.name,
+            version: Some(entry.version),
+            value: Some(Encoded(entry.value)),
+        };
+        Ok(entries.map(variable).collect())
+    }
+
+    async fn entries(&self, prefix: &str) -> Result<Vec<Entry>, Error> {
         let names = self.storage.names().await?;
         let names = names.into_iter().filter(|name| name.starts_with(prefix));
         // Collected first: the stream must not hold on to the prefix.
         let reads: Vec<_> = names.map(|name| self.storage.get(&name)).collect();
         let entries = futures_util::stream::iter(reads).buffered(FETCHES_AT_ONCE);
         let entries: Vec<Option<Entry>> = entries.try_collect().await?;
-        entries.into_iter().flatten().map(decode).collect()
+        Ok(entries.into_iter().flatten().collect())
     }
 
     /// Stores a variable, unless somebody else stored or expunged it since it was fetched: then
@@ -221,23 +244,43 @@ impl Transaction {
         let Some(value) = &variable.value else {
             return Ok(None);
         };
-        let encoded = rmp_serde::to_vec_named(value).map_err(|error| Error::Encode {
-            name: variable.name.clone(),
-            source: Arc::new(error),
-        })?;
-        self.bytes += encoded.len() + variable.name.len();
-        let version = Version::fresh();
-        let entry = Entry {
-            name: variable.name.clone(),
-            version,
-            value: encoded.into(),
-        };
-        let expected = variable.version;
-        self.changes.push(Change::Set { entry, expected });
+        let encoded = Encoded::of(&variable.name, value)?;
+        let version = self.set(variable.name.clone(), variable.version, encoded);
         Ok(Some(Variable {
             version: Some(version),
             ..variable
         }))
+    }
+
+    /// [`store`](Transaction::store) for a value that is encoded already.
+    ///
+    /// # Errors
+    /// When the name is none.
+    pub fn store_encoded(
+        &mut self,
+        variable: Variable<Encoded>,
+    ) -> Result<Option<Variable<Encoded>>, Error> {
+        check(&variable.name)?;
+        let Some(encoded) = variable.value.clone() else {
+            return Ok(None);
+        };
+        let version = self.set(variable.name.clone(), variable.version, encoded);
+        Ok(Some(Variable {
+            version: Some(version),
+            ..variable
+        }))
+    }
+
+    fn set(&mut self, name: String, expected: Option<Version>, encoded: Encoded) -> Version {
+        self.bytes += encoded.bytes() + name.len();
+        let (version, value) = (Version::fresh(), encoded.0);
+        let entry = Entry {
+            name,
+            version,
+            value,
+        };
+        self.changes.push(Change::Set { entry, expected });
+        version
     }
 
     /// Removes a variable; false if it is not there.
@@ -276,10 +319,7 @@ fn check(name: &str) -> Result<(), Error> {
 }
 
 fn decode<T: DeserializeOwned>(entry: Entry) -> Result<Variable<T>, Error> {
-    let value = rmp_serde::from_slice(&entry.value).map_err(|error| Error::Type {
-        name: entry.name.clone(),
-        source: Arc::new(error),
-    })?;
+    let value = Encoded(entry.value).decode(&entry.name)?;
     Ok(Variable {
         name: entry.name,
         version: Some(entry.version),

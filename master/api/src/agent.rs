@@ -72,12 +72,17 @@ protocol! {
 
         // From executors.
 
-        /// The executor that runs in this container is ready for its tasks.
+        /// The executor that runs in this container is ready for its tasks, or has come back to an
+        /// agent that was started again.
         message RegisterExecutor {
             framework_id: FrameworkId,
             executor_id: ExecutorId,
             container_id: ContainerId,
             executor: Pid<Executing>,
+            /// The tasks it has been given and the agent has not heard the end of: an agent that was
+            /// started again knows by that which never reached it.
+            #[serde(default)]
+            tasks: Vec<TaskId>,
         };
         /// News of a task, with an `update_id`; acknowledged to the executor once the agent has
         /// taken it, which from then on sees to it that the framework hears of it.

@@ -2,8 +2,8 @@
 
 use libproc::protocol;
 use serde::{Deserialize, Serialize};
-use types::UpdateId;
-use types::{AgentInfo, ContainerId, ExecutorInfo, FrameworkInfo, KillPolicy, TaskId, TaskInfo};
+use types::{AgentInfo, ContainerId, ExecutorInfo, FrameworkInfo, KillPolicy, Role, TaskId};
+use types::{TaskInfo, UpdateId};
 
 protocol! {
     /// What an executor accepts, all of it from its agent.
@@ -14,11 +14,22 @@ protocol! {
             framework: FrameworkInfo,
             agent: AgentInfo,
             container_id: ContainerId,
+            /// The role its resources were offered to.
+            #[serde(default)]
+            role: Role,
         };
-        /// Run this task.
-        message Launch { task: TaskInfo };
+        /// Run this task, whose resources were offered to this role.
+        message Launch {
+            task: TaskInfo,
+            #[serde(default)]
+            role: Role,
+        };
         /// Run these tasks, which belong together.
-        message LaunchGroup { tasks: Vec<TaskInfo> };
+        message LaunchGroup {
+            tasks: Vec<TaskInfo>,
+            #[serde(default)]
+            role: Role,
+        };
         /// End this task: politely first, by force after the grace period.
         message Kill { task_id: TaskId, kill_policy: Option<KillPolicy> };
         /// The agent has taken the update: it need not be kept any longer.
@@ -28,6 +39,8 @@ protocol! {
             #[serde(with = "serde_bytes")]
             data: Vec<u8>,
         };
+        /// The agent was started again and knows you: register again.
+        message Reconnect {};
         /// End all tasks, then yourself, within the grace period you were given.
         message Shutdown {};
     }

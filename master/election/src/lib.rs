@@ -5,6 +5,7 @@
 //! | [`Masters`] | what people write: one address, a list of them, or `zk://…` |
 //! | [`Detector`] | who leads, as it changes |
 //! | [`Contest`] | how a master becomes the one that leads, and hears that it no longer is |
+//! | [`Ensemble`] | masters of a static list, which elect each other through a log of their own |
 //! | [`Electing`] | what the process `election` of a master says: who leads |
 //!
 //! Through ZooKeeper the znodes are those of Apache Mesos: a master announces itself as
@@ -15,12 +16,16 @@
 
 mod contest;
 mod detect;
+mod ensemble;
+mod log;
 mod masters;
 mod protocol;
 mod zookeeper;
 
 pub use contest::{Candidacy, Contest, ElectionError, Resign, Standing};
 pub use detect::{Detector, Leader};
+pub use ensemble::{BadEnsemble, Ensemble, REGISTRY_LOG};
+pub use log::LogContest;
 pub use masters::{BadMasters, Masters, Place};
 pub use protocol::{ELECTION, Electing, Leadership, WhoLeads};
 pub use zookeeper::{SESSION_TIMEOUT, ZooKeeperContest};

@@ -8,7 +8,7 @@ use imbl::OrdSet;
 use libproc::Pid;
 use types::{AgentId, AgentInfo, ExecutorId, FrameworkId, OfferId, Resources, Role};
 
-use super::Aside;
+use super::{Aside, Form, Record, Rendered};
 
 /// What of an agent is used, by whom: as its allocator wants to know it.
 pub(crate) type UsedBy = BTreeMap<FrameworkId, BTreeMap<Role, Resources>>;
@@ -40,6 +40,13 @@ pub(crate) struct Agent {
     pub(super) offered: Resources,
     /// It reported tasks that overlap: what they use has to be summed up anew when one ends.
     pub(super) overlaps: bool,
+    rendered: Rendered,
+}
+
+impl Record for Agent {
+    fn touched(&mut self) {
+        self.rendered = Rendered::default();
+    }
 }
 
 impl Agent {
@@ -63,7 +70,14 @@ impl Agent {
             used: Resources::new(),
             offered: Resources::new(),
             overlaps: false,
+            rendered: Rendered::default(),
         }
+    }
+
+    /// The agent with what is used and offered of it, as it is written in a form, by `write` if that
+    /// was not done since any of it changed. Whether it is set aside is not known here.
+    pub(crate) fn rendered(&self, form: Form, write: impl FnOnce() -> Vec<u8>) -> &[u8] {
+        self.rendered.get(form, write)
     }
 
     /// The tasks on it, those that have ended and are not acknowledged too.

@@ -74,6 +74,7 @@ impl Books {
     fn check_framework(&self, framework: &Framework) {
         let id = &framework.id;
         assert_eq!(framework.info.id.as_ref(), Some(id));
+        assert_eq!(*framework.sums(), framework.sum_up(), "sums of {id}");
         for (task_id, entry) in &framework.tasks {
             assert!(!framework.unreachable.contains_key(task_id));
             let agent = &self.agents[&entry.task.agent_id];

@@ -1,15 +1,15 @@
 //! A framework in the books: who it is, its tasks and executors, and what became of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::master::FrameworkState;
 use api::scheduler::Scheduling;
 use imbl::OrdSet;
 use libproc::Pid;
 use types::{AgentId, ExecutorId, ExecutorInfo, ExecutorKind, FrameworkCapability, FrameworkId};
-use types::{FrameworkInfo, KillPolicy, OfferId, Resources, Role, Task, TaskId};
+use types::{FrameworkInfo, KillPolicy, OfferId, Resources, Role, Task, TaskId, TaskState};
 
-use super::{Form, History, Record, Rendered, Shelf};
+use super::{Derived, Form, History, Record, Rendered, Shelf};
 
 /// A framework.
 #[derive(Debug, Clone)]
@@ -36,6 +36,22 @@ pub(crate) struct Framework {
     pub(super) completed: History<Entry>,
     /// Kills that wait for an agent to come back.
     pub(super) kills: imbl::OrdMap<TaskId, Option<KillPolicy>>,
+    sums: Derived<Sums>,
+}
+
+/// What the tasks and executors of a framework come to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    /// What they use, by the role it was offered to.
+    pub(crate) used: BTreeMap<Role, Resources>,
+    /// How many tasks on registered agents are in which state.
+    pub(crate) states: BTreeMap<TaskState, u64>,
+}
+
+impl Record for Framework {
+    fn touched(&mut self) {
+        self.sums = Derived::default();
+    }
 }
 
 /// A task in the books.
@@ -91,6 +107,15 @@ impl Executor {
     }
 }
 
+impl Sums {
+    fn add(&mut self, role: &Role, resources: &Resources) {
+        match self.used.get_mut(role) {
+            Some(sum) => *sum += resources,
+            None => drop(self.used.insert(role.clone(), resources.clone())),
+        }
+    }
+}
+
 impl Framework {
     /// Returns a framework without tasks.
     pub(crate) fn new(id: FrameworkId, info: FrameworkInfo, state: FrameworkState) -> Self {
@@ -114,6 +139,7 @@ impl Framework {
             unreachable: Shelf::new(),
             completed: History::new(),
             kills: imbl::OrdMap::new(),
+            sums: Derived::default(),
         }
     }
 
@@ -189,22 +215,39 @@ impl Framework {
 
     /// How many of its tasks have not ended.
     pub(crate) fn live_tasks(&self) -> u64 {
-        let live = |entry: &&Entry| !entry.task.state.is_terminal();
-        self.tasks.values().filter(live).count() as u64
+        let states = self.sums().states.iter();
+        let live = states.filter(|(state, _)| !state.is_terminal());
+        live.map(|(_, count)| count).sum()
     }
 
     /// What its tasks and executors use.
     pub(crate) fn used(&self) -> Resources {
-        let live = self
-            .tasks
-            .values()
-            .filter(|entry| !entry.task.state.is_terminal());
-        let tasks: Resources = live.map(|entry| &entry.task.resources).sum();
-        let executors = self.executors.values();
-        tasks
-            + executors
-                .map(|e| Executor::charge(&e.info))
-                .sum::<Resources>()
+        self.sums().used.values().sum()
+    }
+
+    /// What its tasks and executors come to, summed up if that was not done since any of it changed.
+    pub(crate) fn sums(&self) -> &Sums {
+        self.sums.get(|| self.sum_up())
+    }
+
+    pub(super) fn sum_up(&self) -> Sums {
+        let mut sums = Sums::default();
+        for Task {
+            state,
+            role,
+            resources,
+            ..
+        } in self.tasks.values().map(|entry| &entry.task)
+        {
+            *sums.states.entry(*state).or_default() += 1;
+            if !state.is_terminal() {
+                sums.add(role, resources);
+            }
+        }
+        for executor in self.executors.values() {
+            sums.add(&executor.role, &Executor::charge(&executor.info));
+        }
+        sums
     }
 
     pub(super) fn remember_completed(&mut self, entry: Entry, max: usize) {

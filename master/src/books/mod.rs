@@ -27,7 +27,7 @@ pub(crate) use aside::{Aside, Drain};
 pub(crate) use framework::{Entry, Executor, Framework};
 pub(crate) use offers::NoRoom;
 pub(crate) use readmission::{Readmission, Report};
-pub(crate) use rendered::{Form, Rendered};
+pub(crate) use rendered::{Derived, Form, Rendered};
 pub(crate) use shelf::{History, Record, Shelf};
 pub(crate) use tasks::Change;
 
@@ -69,8 +69,6 @@ pub(crate) struct Unreachable {
     pub(crate) since_ms: u64,
 }
 
-impl Record for Agent {}
-impl Record for Framework {}
 impl Record for Offer {}
 impl Record for Unreachable {}
 

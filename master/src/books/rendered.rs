@@ -1,7 +1,8 @@
 //! What pages say of a record, kept until the record changes.
 //!
-//! Most tasks are the same from one poll to the next. What was written of one is kept beside it, in
-//! each of the forms that were asked for, so that to write it again is to copy it.
+//! Most tasks and agents are the same from one poll to the next. What was written of one is kept
+//! beside it, in each of the forms that were asked for, so that to write it again is to copy it; what
+//! was summed up of a framework's tasks, too.
 
 use std::sync::OnceLock;
 
@@ -28,6 +29,30 @@ impl Rendered {
 }
 
 impl Clone for Rendered {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// What was found out about one record by looking at all of it. A copy of the record, which is made
+/// to be changed, has nothing.
+#[derive(Debug)]
+pub(crate) struct Derived<T>(OnceLock<T>);
+
+impl<T> Derived<T> {
+    /// What was found out, by `derive` if it was not yet.
+    pub(crate) fn get(&self, derive: impl FnOnce() -> T) -> &T {
+        self.0.get_or_init(derive)
+    }
+}
+
+impl<T> Default for Derived<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T> Clone for Derived<T> {
     fn clone(&self) -> Self {
         Self::default()
     }

@@ -43,7 +43,7 @@ pub fn stand(node: &Node, options: Options, contest: impl Contest, state: State)
     let (leads, own) = watch::channel(None);
     let contest: Arc<dyn Contest> = Arc::new(contest);
     let detector = contest.detector(node);
-    let herald = Herald::new(own, detector.clone());
+    let herald = Herald::new(own.clone(), detector.clone());
     let herald = node.spawn(election::ELECTION, herald);
     let standby = Standby::new(detector);
     let (stop, stopped) = watch::channel(false);
@@ -60,13 +60,19 @@ pub fn stand(node: &Node, options: Options, contest: impl Contest, state: State)
     candidate.become_standby();
     let over = node.exit_of(herald.upid());
     let task = tokio::task::spawn_local(candidate.run(over, stopped));
-    Stand { herald, stop, task }
+    Stand {
+        herald,
+        own,
+        stop,
+        task,
+    }
 }
 
 /// A master that stands for election, or leads.
 #[derive(Debug)]
 pub struct Stand {
     herald: Pid<Electing>,
+    own: watch::Receiver<Option<Leader>>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -75,6 +81,11 @@ impl Stand {
     /// The process that tells who leads; when it ends, so has everything else.
     pub fn herald(&self) -> &Upid {
         self.herald.upid()
+    }
+
+    /// The master here, as long as it leads and is ready.
+    pub fn own(&self) -> watch::Receiver<Option<Leader>> {
+        self.own.clone()
     }
 
     /// Ends the master if it leads, and withdraws, so that another one leads at once.

@@ -7,8 +7,8 @@ use api::v1::body::Encoding;
 use api::v1::convert::Unfit;
 use api::v1::master::{Call, CallBody, ResponseBody, call, response};
 use api::v1::negotiate::response_encoding;
-use api::v1::verbosity::lasting;
-use api::v1::{Flag, Message as _, Metric, VersionInfo};
+use api::v1::verbosity::{LogFault, LogSwitch};
+use api::v1::{Flag, Metric, VersionInfo};
 use bytes::Bytes;
 use libproc::http::{Answer, Body, Request, Respond as _, Response, StatusCode, header};
 use libproc::prelude::{Context, Later};
@@ -16,10 +16,11 @@ use tracing::level_filters::LevelFilter;
 use types::{AgentId, DrainConfig, FrameworkId, MAX_TASK_DURATION, Role};
 
 use super::files::beside;
+use super::page::Page;
 use super::reads::Read;
 use super::refusal::{Refusal, header_text, only_post};
 use crate::failover::Farewell;
-use crate::maintenance::Done;
+use crate::maintenance::{Done, not_stored};
 use crate::process::MasterProcess;
 use crate::registry::Operation;
 
@@ -86,14 +87,18 @@ impl MasterProcess {
             }
             _ => {}
         }
-        match self.read(&body, ctx) {
+        if let CallBody::GetMetrics(_) = body {
+            let page = self.get_metrics(request, encoding, ctx);
+            return page.map(Answer::from);
+        }
+        match self.read(&body) {
             Some(answer) => Ok(encode(encoding, answer).into()),
             None => self.act(body, ctx),
         }
     }
 
     /// Answers a call that only asks; none if it does more.
-    fn read(&self, body: &CallBody, ctx: &Context<Self>) -> Option<ResponseBody> {
+    fn read(&self, body: &CallBody) -> Option<ResponseBody> {
         Some(match body {
             CallBody::GetHealth => ResponseBody::GetHealth(response::GetHealth { healthy: true }),
             CallBody::GetFlags => ResponseBody::GetFlags(self.get_flags()),
@@ -103,7 +108,6 @@ impl MasterProcess {
                     ..VersionInfo::default()
                 },
             }),
-            CallBody::GetMetrics(_) => ResponseBody::GetMetrics(self.get_metrics(ctx)),
             CallBody::GetLoggingLevel => {
                 let level = logging_level();
                 ResponseBody::GetLoggingLevel(response::GetLoggingLevel { level })
@@ -149,7 +153,10 @@ impl MasterProcess {
             CallBody::Teardown(teardown) => {
                 self.teardown_named(FrameworkId::new(teardown.framework_id.value).ok(), ctx)?;
             }
-            CallBody::UpdateWeights(update) => self.update_weights(update)?,
+            CallBody::UpdateWeights(update) => {
+                let weights = weights_of(update)?;
+                return Ok(later(|done| self.update_weights(weights, done, ctx)));
+            }
             CallBody::SetLoggingLevel(call) => self.set_logging_level(call, ctx)?,
             other => {
                 let text = format!("{} is not implemented by this master yet", other.kind());
@@ -160,28 +167,29 @@ impl MasterProcess {
     }
 
     /// Turns the log up for some time.
-    fn set_logging_level(
-        &mut self,
+    pub(super) fn set_logging_level(
+        &self,
         call: call::SetLoggingLevel,
         ctx: &mut Context<Self>,
     ) -> Result<(), Refusal> {
-        let lasting = lasting(call.duration).map_err(|text| {
-            let field = "set_logging_level.duration".to_owned();
-            Refusal::unfit(API, &Unfit { field, text })
+        let log = self.options.log.as_ref();
+        let turned = LogSwitch::turn_up(log, call.level, call.duration).map_err(|fault| {
+            let text = fault.to_string();
+            match fault {
+                LogFault::Lasting(_) => {
+                    let field = "set_logging_level.duration".to_owned();
+                    Refusal::unfit(API, &Unfit { field, text })
+                }
+                LogFault::Fixed => {
+                    let text = "The log of this master cannot be turned up";
+                    Refusal::new(StatusCode::NOT_IMPLEMENTED, text)
+                }
+                LogFault::Failed(_) => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text),
+            }
         })?;
-        let Some(log) = self.options.log.clone() else {
-            let text = "The log of this master cannot be turned up";
-            return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, text));
-        };
-        let failed = |text: String| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text);
-        log.set(call.level).map_err(failed)?;
-        tracing::info!(level = call.level, ?lasting, "logging level set");
-        self.log_turns += 1;
-        let turn = self.log_turns;
-        ctx.after(lasting, move |this, _| {
-            if this.log_turns == turn
-                && let Err(error) = log.revert()
-            {
+        tracing::info!(level = call.level, lasting = ?turned.lasting(), "logging level set");
+        ctx.after(turned.lasting(), |_, _| {
+            if let Err(error) = turned.end() {
                 tracing::error!(error, "logging level could not be reverted");
             }
         });
@@ -200,30 +208,24 @@ impl MasterProcess {
         Ok(())
     }
 
-    /// Weights are kept in the registry.
-    pub(super) fn update_weights(&mut self, update: call::UpdateWeights) -> Result<(), Refusal> {
-        let mut weights = Vec::new();
-        for (i, info) in update.weight_infos.into_iter().enumerate() {
-            let wrong = |field: &str, text: String| {
-                let field = format!("update_weights.weight_infos[{i}].{field}");
-                Refusal::unfit(API, &Unfit { field, text })
-            };
-            let role = Role::new(info.role.unwrap_or_default());
-            let role = role.map_err(|error| wrong("role", error.to_string()))?;
-            let weight = allocator::Weight::from_f64(info.weight);
-            let weight = weight.map_err(|error| wrong("weight", error.to_string()))?;
-            weights.push((role, weight));
-        }
-        tracing::info!(?weights, "weights updated");
-        self.options.weights.extend(weights.iter().cloned());
+    /// Changes weights, once the registry has them.
+    pub(super) fn update_weights(&mut self, weights: Weights, done: Done, ctx: &mut Context<Self>) {
         let thousandths = weights
             .iter()
             .map(|(role, weight)| (role.clone(), weight.thousandths()));
         let operation = Operation::SetWeights(thousandths.collect());
-        drop(self.registrar.apply(operation));
-        self.orders
-            .give(move |allocator, _| allocator.update_weights(weights));
-        Ok(())
+        let stored = self.registrar.apply(operation);
+        ctx.defer(stored, move |this, outcome, _| {
+            if let Err(error) = outcome {
+                return done(Err(not_stored(&error)));
+            }
+            tracing::info!(?weights, "weights updated");
+            this.options.weights.extend(weights.iter().cloned());
+            this.orders
+                .give(move |allocator, _| allocator.update_weights(weights));
+            this.settle();
+            done(Ok(()));
+        });
     }
 
     fn get_flags(&self) -> response::GetFlags {
@@ -237,15 +239,25 @@ impl MasterProcess {
         }
     }
 
-    fn get_metrics(&self, ctx: &Context<Self>) -> response::GetMetrics {
-        let values = self.metric_values(ctx.node()).into_iter();
-        let metrics = values.map(|(name, value)| Metric {
-            name,
-            value: Some(value),
-        });
-        response::GetMetrics {
-            metrics: metrics.collect(),
-        }
+    fn get_metrics(
+        &self,
+        request: &Request,
+        encoding: Encoding,
+        ctx: &Context<Self>,
+    ) -> Result<Response, Refusal> {
+        let metering = self.metering(ctx.node());
+        let write = |mut page: Page| async move {
+            let values = metering.values(&mut page).await.into_iter();
+            let metrics = values.map(|(name, value)| Metric {
+                name,
+                value: Some(value),
+            });
+            let metrics = metrics.collect();
+            let body = ResponseBody::GetMetrics(response::GetMetrics { metrics });
+            page.raw(&encoded(encoding, body));
+            page
+        };
+        self.clerk.answer(request, encoding.media_type(), write)
     }
 }
 
@@ -254,8 +266,28 @@ fn done() -> Response {
     Response::new(Body::Full(Bytes::new()))
 }
 
+/// Weights of roles.
+pub(super) type Weights = Vec<(Role, allocator::Weight)>;
+
+/// Reads what weights are to be.
+pub(super) fn weights_of(update: call::UpdateWeights) -> Result<Weights, Refusal> {
+    let infos = update.weight_infos.into_iter().enumerate();
+    let read = infos.map(|(i, info)| {
+        let wrong = |field: &str, text: String| {
+            let field = format!("update_weights.weight_infos[{i}].{field}");
+            Refusal::unfit(API, &Unfit { field, text })
+        };
+        let role = Role::new(info.role.unwrap_or_default());
+        let role = role.map_err(|error| wrong("role", error.to_string()))?;
+        let weight = allocator::Weight::from_f64(info.weight);
+        let weight = weight.map_err(|error| wrong("weight", error.to_string()))?;
+        Ok((role, weight))
+    });
+    read.collect()
+}
+
 /// Answers when something is done, or refused.
-fn later(act: impl FnOnce(Done)) -> Answer {
+pub(super) fn later(act: impl FnOnce(Done)) -> Answer {
     let (answer, later) = Later::new();
     act(Box::new(move |outcome| {
         answer.send(outcome.map_or_else(Response::from, |()| done()));
@@ -289,7 +321,7 @@ fn grace(time: api::v1::Duration) -> Result<Duration, Refusal> {
 
 /// How much the master says in its log, as the original counts: 0 is what it says of itself, more
 /// is for those who search for a fault.
-fn logging_level() -> u32 {
+pub(super) fn logging_level() -> u32 {
     match LevelFilter::current() {
         LevelFilter::TRACE => 2,
         LevelFilter::DEBUG => 1,
@@ -298,10 +330,13 @@ fn logging_level() -> u32 {
 }
 
 fn encode(encoding: Encoding, body: ResponseBody) -> Response {
-    let message = api::v1::master::Response::from(body);
-    let bytes = match encoding {
-        Encoding::Json => message.to_json(),
-        Encoding::Protobuf => message.to_protobuf(),
-    };
-    Response::with(StatusCode::OK, encoding.media_type(), bytes)
+    Response::with(
+        StatusCode::OK,
+        encoding.media_type(),
+        encoded(encoding, body),
+    )
+}
+
+fn encoded(encoding: Encoding, body: ResponseBody) -> Bytes {
+    encoding.encode(&api::v1::master::Response::from(body))
 }

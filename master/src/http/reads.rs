@@ -6,10 +6,11 @@
 
 use std::borrow::Cow;
 
+use api::v1::convert::told;
 use api::v1::master::event::EventType;
 use api::v1::master::response::ResponseType;
 use api::v1::master::{CallBody, response};
-use api::v1::{AgentInfo, Encoding, ExecutorInfo, Message, Task};
+use api::v1::{AgentInfo, Encoding, ExecutorInfo, Message};
 use libproc::http::{Request, Response};
 use types::ExecutorKind;
 
@@ -238,9 +239,15 @@ async fn walk_frameworks<'s>(snapshot: &'s Snapshot, lists: &mut Lists<'_, 's>) 
 async fn walk_agents<'s>(snapshot: &'s Snapshot, lists: &mut Lists<'_, 's>) {
     lists.list("agents");
     for agent in snapshot.books.agents() {
-        lists.work(LOOK * agent.tasks().len()).await;
-        let message = snapshot.agent_message(agent);
-        lists.message(1, &message).await;
+        if snapshot.books.aside(&agent.id).is_some() {
+            lists.message(1, &snapshot.agent_message(agent)).await;
+            continue;
+        }
+        let written = agent.rendered(lists.form(), || match lists {
+            Lists::Json(_) => snapshot.agent_message(agent).to_json().into(),
+            Lists::Protobuf(..) => snapshot.agent_message(agent).to_protobuf().into(),
+        });
+        lists.written(1, written).await;
     }
     lists.end_list();
     lists.list("recovered_agents");
@@ -331,15 +338,31 @@ impl<'s> Lists<'_, 's> {
     }
 
     async fn task(&mut self, number: u32, entry: &'s Entry) {
+        let written = match self {
+            Lists::Json(_) => entry.rendered(Form::Json, |task| told(task).to_json().into()),
+            Lists::Protobuf(..) => {
+                entry.rendered(Form::Protobuf, |task| told(task).to_protobuf().into())
+            }
+        };
+        self.written(number, written).await;
+    }
+
+    /// The form of what is written of a record.
+    fn form(&self) -> Form {
+        match self {
+            Lists::Json(_) => Form::Json,
+            Lists::Protobuf(..) => Form::Protobuf,
+        }
+    }
+
+    /// Adds a message that is written in this form already.
+    async fn written(&mut self, number: u32, item: &'s [u8]) {
         match self {
             Lists::Json(page) => {
-                let json = |task: &_| Task::from(task).to_json().into();
-                page.raw_item(entry.rendered(Form::Json, json));
+                page.raw_item(item);
                 page.pause().await;
             }
             Lists::Protobuf(page, collected) => {
-                let protobuf = |task: &_| Task::from(task).to_protobuf().into();
-                let item = entry.rendered(Form::Protobuf, protobuf);
                 collected.push(number, Cow::Borrowed(item));
                 page.work(item.len()).await;
             }

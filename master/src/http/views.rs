@@ -11,7 +11,7 @@ use types::{AgentCapability as Capability, Resources, Role};
 
 use super::snapshot::Snapshot;
 use super::v0::agent::{offered_resources, pid_of, used_resources};
-use crate::books::{self, Executor};
+use crate::books;
 
 /// What every agent can do.
 const CAPABILITIES: [Capability; 4] = [
@@ -41,9 +41,9 @@ fn time(time_ms: u64) -> TimeInfo {
     TimeInfo { nanoseconds }
 }
 
-fn allocated(by_role: BTreeMap<Role, Resources>) -> Vec<Resource> {
-    let resources = by_role.into_iter().flat_map(|(role, resources)| {
-        resources_for(&resources, ResourceFormat::Endpoint, Some(&role))
+fn allocated(by_role: &BTreeMap<Role, Resources>) -> Vec<Resource> {
+    let resources = by_role.iter().flat_map(|(role, resources)| {
+        resources_for(resources, ResourceFormat::Endpoint, Some(role))
     });
     resources.collect()
 }
@@ -59,16 +59,6 @@ impl Snapshot {
         for offer in &offers {
             *offered.entry(offer.role.clone()).or_default() += &offer.resources;
         }
-        let mut used: BTreeMap<Role, Resources> = BTreeMap::new();
-        for task in framework.tasks().map(|entry| &entry.task) {
-            if !task.state.is_terminal() {
-                *used.entry(task.role.clone()).or_default() += &task.resources;
-            }
-        }
-        for (_, executor) in framework.executors() {
-            let charge = Executor::charge(&executor.info);
-            *used.entry(executor.role.clone()).or_default() += &charge;
-        }
         let registered_ms = framework.registered_ms;
         Framework {
             framework_info: (&framework.info).into(),
@@ -83,8 +73,8 @@ impl Snapshot {
                 .map(|offer| Offer::for_framework(offer, &framework.info))
                 .collect(),
             offer_constraints: framework.terms.said.clone(),
-            allocated_resources: allocated(used),
-            offered_resources: allocated(offered),
+            allocated_resources: allocated(&framework.sums().used),
+            offered_resources: allocated(&offered),
             ..Framework::default()
         }
     }
@@ -100,7 +90,7 @@ impl Snapshot {
             deactivated: Some(aside.is_some()),
             drain_info: drain.map(drain_info),
             estimated_drain_start_time: drain.map(|drain| time(drain.since_ms)),
-            version: agent.version.clone(),
+            version: api::v1::VERSION.to_owned(),
             pid: Some(pid_of(agent)),
             registered_time: Some(time(agent.registered_ms)),
             reregistered_time: agent.reregistered_ms.map(time),

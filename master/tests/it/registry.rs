@@ -158,9 +158,9 @@ fn a_master_that_was_followed_changes_nothing_and_ends() {
 }
 
 /// A storage whose writes wait.
-struct Slow {
-    storage: MemoryStorage,
-    open: Arc<(AtomicBool, Notify)>,
+pub(crate) struct Slow {
+    pub(crate) storage: MemoryStorage,
+    pub(crate) open: Arc<(AtomicBool, Notify)>,
 }
 
 impl Storage for Slow {

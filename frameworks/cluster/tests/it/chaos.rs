@@ -100,12 +100,13 @@ async fn chaos(cluster: Cluster) {
             tokio::task::spawn_local(tear_down(cluster.clone(), player.clone(), after));
         }
     }
-    let mut hosts = cluster.hosts();
-    hosts.sort_by_key(|host| host != "master"); // all links lead to it
+    let masters = cluster.shape().master_hosts();
+    let mut others = cluster.hosts();
+    others.retain(|host| !masters.contains(host));
     let count = rng.random_range(4..=16);
     faults::play(
         &cluster,
-        &faults::episodes(rng.random(), &hosts, count, FAULTS),
+        &faults::episodes(rng.random(), &masters, &others, count, FAULTS),
     )
     .await;
     cluster.heal().await;
@@ -144,6 +145,31 @@ fn whatever_fails_everything_comes_to_an_end_and_nothing_is_lost() {
     for seed in seeds(16) {
         let outcome = run(seed);
         println!("seed {seed}: {outcome:?}");
+    }
+}
+
+/// The same with three masters that elect each other.
+fn run_with_three_masters(seed: u64) -> Outcome {
+    let shape = Shape {
+        masters: 3,
+        ..shape(seed)
+    };
+    simulate(seed, shape, chaos)
+}
+
+#[test]
+fn whatever_fails_one_of_three_masters_at_most_leads_and_nothing_is_lost() {
+    for seed in seeds(4) {
+        let outcome = run_with_three_masters(seed);
+        println!("seed {seed}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_seed_of_three_masters_replays_to_the_letter() {
+    for seed in seeds(1) {
+        let run = || run_with_three_masters(seed);
+        assert_eq!(run(), run(), "seed {seed}");
     }
 }
 

@@ -5,5 +5,7 @@
 mod agents;
 mod chaos;
 mod frameworks;
+mod kept;
 mod master;
+mod masters;
 mod real;

@@ -1,6 +1,8 @@
-//! One request to a master, and its answer: a connection, limits of time and size, redirection.
+//! One request to a master, and its answer: a connection, plain or TLS, limits of time and size,
+//! redirection.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,8 +11,12 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use libproc::Security;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use api::v1::Encoding;
 use api::v1::scheduler::Call;
@@ -43,34 +49,44 @@ pub(crate) enum Trouble {
     Request(#[from] hyper::http::Error),
 }
 
-/// Who we show ourselves to be, in each request.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Headers {
+/// Who we show ourselves to be.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    /// By the certificate of this, where masters speak TLS.
+    pub(super) security: Security,
+    /// In each request.
     pub(super) authorization: Option<String>,
-    pub(super) stream_id: Option<String>,
 }
 
 /// A connection to a master, for one request after the other.
 pub(super) struct Connection {
     host: String,
+    /// Who is at the other end.
+    pub(super) peer: SocketAddr,
     sender: SendRequest<Full<Bytes>>,
 }
 
 impl Connection {
-    pub(super) async fn open(at: &MasterAddress) -> Result<Connection, Trouble> {
+    pub(super) async fn open(at: &MasterAddress, shown: &Shown) -> Result<Connection, Trouble> {
         let address = at.look_up().await;
-        let address = address.map_err(|error| Trouble::Lookup(error.to_string()))?;
+        let peer = address.map_err(|error| Trouble::Lookup(error.to_string()))?;
         let silent = |_| Trouble::Silent;
-        let connected = timeout(PATIENCE, TcpStream::connect(address)).await;
+        let connected = timeout(PATIENCE, TcpStream::connect(peer)).await;
         let stream = connected.map_err(silent)?.map_err(Trouble::Connect)?;
         stream.set_nodelay(true).map_err(Trouble::Connect)?;
-        let (sender, connection) = handshake(TokioIo::new(stream))
-            .await
-            .map_err(Trouble::Broken)?;
-        // Ends with the sender and the last answer; why is told by those.
-        tokio::spawn(connection);
+        let sender = match shown.security.tls_client() {
+            None => begin(stream).await?,
+            Some(config) => {
+                // Certificates of nodes name addresses.
+                let name = ServerName::IpAddress(peer.ip().into());
+                let greeted = TlsConnector::from(config).connect(name, stream);
+                let greeted = timeout(PATIENCE, greeted).await.map_err(silent)?;
+                begin(greeted.map_err(Trouble::Connect)?).await?
+            }
+        };
         Ok(Connection {
             host: at.to_string(),
+            peer,
             sender,
         })
     }
@@ -84,16 +100,17 @@ impl Connection {
     pub(super) async fn post(
         &mut self,
         call: &Call,
-        headers: &Headers,
+        shown: &Shown,
+        stream_id: Option<&str>,
     ) -> Result<Response<Incoming>, Trouble> {
         let mut request = Request::post(PATH)
             .header(header::HOST, &self.host)
             .header(header::CONTENT_TYPE, ENCODING.media_type())
             .header(header::ACCEPT, ENCODING.media_type());
-        if let Some(authorization) = &headers.authorization {
+        if let Some(authorization) = &shown.authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
-        if let Some(stream_id) = &headers.stream_id {
+        if let Some(stream_id) = stream_id {
             request = request.header(STREAM_ID, stream_id);
         }
         let request = request.body(Full::new(ENCODING.encode(call)))?;
@@ -106,6 +123,18 @@ impl Connection {
             .map_err(|_| Trouble::Silent)?
             .map_err(Trouble::Broken)
     }
+}
+
+/// Begins HTTP over a stream.
+async fn begin<S>(stream: S) -> Result<SendRequest<Full<Bytes>>, Trouble>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let begun = handshake(TokioIo::new(stream)).await;
+    let (sender, connection) = begun.map_err(Trouble::Broken)?;
+    // Ends with the sender and the last answer; why is told by those.
+    tokio::spawn(connection);
+    Ok(sender)
 }
 
 /// The beginning of an answer that is a text for people.

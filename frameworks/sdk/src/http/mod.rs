@@ -9,14 +9,17 @@ mod event;
 mod exchange;
 mod stream;
 
+use std::net::SocketAddr;
+
 use api::v1::scheduler::Call;
+use election::{Detector, Leader};
 use hyper::StatusCode;
 use libproc::Security;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use types::FrameworkId;
 
-use self::exchange::{Connection, Headers, Trouble, reason};
+use self::exchange::{Connection, Shown, Trouble, reason};
 use self::stream::End;
 use crate::address::MasterAddress;
 use crate::error::Error;
@@ -28,10 +31,12 @@ const NEWS_MAX: usize = 256;
 const CALLS_MAX: usize = 16_384;
 
 /// A master that is spoken to over HTTP.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct HttpMaster {
     address: MasterAddress,
-    authorization: Option<String>,
+    shown: Shown,
+    /// Tells which master leads, where somebody finds that out.
+    detector: Option<Detector>,
 }
 
 impl HttpMaster {
@@ -42,33 +47,55 @@ impl HttpMaster {
     pub fn new(address: &str) -> Result<HttpMaster, Error> {
         Ok(HttpMaster {
             address: MasterAddress::parse(address)?,
-            authorization: None,
+            shown: Shown {
+                security: Security::none(),
+                authorization: None,
+            },
+            detector: None,
         })
     }
 
-    /// [`new`](HttpMaster::new) of a cluster whose members share a secret, which is shown.
+    /// [`new`](HttpMaster::new) of a cluster with this security: its secret is shown, or TLS is
+    /// spoken with its certificates.
     ///
     /// # Errors
-    /// When the text is no address, or the members speak TLS, which this does not.
+    /// When the text is no address.
     pub fn secured(address: &str, security: &Security) -> Result<HttpMaster, Error> {
-        if security.is_tls() {
-            return Err(Error::HttpOverTls);
-        }
-        let master = HttpMaster::new(address)?;
-        Ok(master.authorization(security.http_authorization()))
+        let mut master = HttpMaster::new(address)?;
+        master.shown = Shown {
+            security: security.clone(),
+            authorization: security.http_authorization(),
+        };
+        Ok(master)
+    }
+
+    /// Moves to each master that leads, by what the detector says: also when none is left of those
+    /// that would send us on.
+    #[must_use]
+    pub fn following(mut self, detector: Detector) -> HttpMaster {
+        self.detector = Some(detector);
+        self
+    }
+
+    pub(crate) fn detector(&self) -> Option<&Detector> {
+        self.detector.as_ref()
     }
 
     /// Shows it this as `Authorization` in every request.
     #[must_use]
     pub fn authorization(mut self, authorization: Option<String>) -> HttpMaster {
-        self.authorization = authorization;
+        self.shown.authorization = authorization;
         self
     }
 }
 
 impl std::fmt::Display for HttpMaster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "http://{}", self.address)
+        let scheme = match self.shown.security.is_tls() {
+            true => "https",
+            false => "http",
+        };
+        write!(f, "{scheme}://{}", self.address)
     }
 }
 
@@ -78,6 +105,7 @@ pub(crate) enum News {
     /// There is a stream, at this master.
     Opened {
         at: MasterAddress,
+        peer: SocketAddr,
         stream_id: String,
     },
     /// It said something.
@@ -117,6 +145,8 @@ struct Subscription {
     /// Given to the task that makes the calls.
     teller: mpsc::Sender<News>,
     calls: Option<mpsc::Sender<Posting>>,
+    /// Who is at the other end, once there is a stream.
+    peer: Option<SocketAddr>,
     task: AbortHandle,
 }
 
@@ -146,6 +176,16 @@ impl HttpLine {
         &self.master
     }
 
+    /// This master leads; true if that voids what there was with another.
+    pub(crate) fn led_by(&mut self, leader: &Leader) -> bool {
+        let peer = self.subscription.as_ref().and_then(|on| on.peer);
+        if peer == Some(leader.pid.upid().address()) {
+            return false;
+        }
+        self.next = MasterAddress::of(leader);
+        self.subscription.take().is_some()
+    }
+
     /// Says something to the master. To subscribe gives a listener, unless that is being done: an
     /// attempt comes to an end by itself.
     pub(crate) fn tell(&mut self, message: &ToMaster) -> Option<Listener> {
@@ -169,16 +209,17 @@ impl HttpLine {
 
     fn subscribe(&mut self, call: Call) -> Listener {
         let (teller, news) = mpsc::channel(NEWS_MAX);
-        let (at, authorization) = (self.next.clone(), self.master.authorization.clone());
+        let (at, shown) = (self.next.clone(), self.master.shown.clone());
         let told = teller.clone();
         let task = tokio::spawn(async move {
-            let end = stream::subscription(at, call, authorization, told.clone()).await;
+            let end = stream::subscription(at, call, shown, told.clone()).await;
             // Nobody listens when the framework has ended.
             let _ = told.send(News::Ended(end)).await;
         });
         self.subscription = Some(Subscription {
             teller,
             calls: None,
+            peer: None,
             task: task.abort_handle(),
         });
         self.count += 1;
@@ -210,16 +251,22 @@ impl HttpLine {
     /// What the news are to the session; none when they are nothing to it.
     pub(crate) fn heard(&mut self, news: News) -> Option<Input> {
         match news {
-            News::Opened { at, stream_id } => {
+            News::Opened {
+                at,
+                peer,
+                stream_id,
+            } => {
                 let on = self.subscription.as_mut()?;
                 let (calls, waiting) = mpsc::channel(CALLS_MAX);
                 on.calls = Some(calls);
+                on.peer = Some(peer);
                 self.next = at.clone();
-                let headers = Headers {
-                    authorization: self.master.authorization.clone(),
-                    stream_id: Some(stream_id),
+                let line = Calling {
+                    at,
+                    shown: self.master.shown.clone(),
+                    stream_id,
                 };
-                tokio::spawn(make_calls(at, headers, waiting, on.teller.clone()));
+                tokio::spawn(make_calls(line, waiting, on.teller.clone()));
                 None
             }
             News::Heard(input) => Some(*input),
@@ -240,22 +287,31 @@ impl HttpLine {
 
     fn broken(&mut self) -> Option<Input> {
         self.subscription = None;
-        // Who led may be gone: then the others know who does.
-        self.next = self.master.address.clone();
+        // Who led may be gone: then the others know who does, or the detector.
+        self.next = match self.master.detector() {
+            Some(detector) => {
+                detector.miss();
+                let leader = detector.leader();
+                leader.map_or_else(|| self.next.clone(), |leader| MasterAddress::of(&leader))
+            }
+            None => self.master.address.clone(),
+        };
         Some(Input::Broken)
     }
 }
 
-/// Makes calls, one after the other, until the subscription is over.
-async fn make_calls(
+/// Where calls of a subscription go, and what they show.
+struct Calling {
     at: MasterAddress,
-    headers: Headers,
-    mut calls: mpsc::Receiver<Posting>,
-    news: mpsc::Sender<News>,
-) {
+    shown: Shown,
+    stream_id: String,
+}
+
+/// Makes calls, one after the other, until the subscription is over.
+async fn make_calls(line: Calling, mut calls: mpsc::Receiver<Posting>, news: mpsc::Sender<News>) {
     let mut connection = None;
     while let Some(posting) = calls.recv().await {
-        if let Err(trouble) = make_call(&at, &headers, &posting.call, &mut connection).await {
+        if let Err(trouble) = make_call(&line, &posting.call, &mut connection).await {
             // Nobody listens when the framework has ended.
             let _ = news.send(News::Failed(trouble)).await;
             return;
@@ -267,22 +323,22 @@ async fn make_calls(
 }
 
 async fn make_call(
-    at: &MasterAddress,
-    headers: &Headers,
+    line: &Calling,
     call: &Call,
     connection: &mut Option<Connection>,
 ) -> Result<(), Trouble> {
+    let stream_id = Some(line.stream_id.as_str());
     // The master closes connections that rest.
     let kept = connection.take().filter(Connection::is_open);
     let mut open = match kept {
         Some(open) => open,
-        None => Connection::open(at).await?,
+        None => Connection::open(&line.at, &line.shown).await?,
     };
-    let response = match open.post(call, headers).await {
+    let response = match open.post(call, &line.shown, stream_id).await {
         // It was closed before anything was sent.
         Err(Trouble::Broken(error)) if error.is_canceled() => {
-            open = Connection::open(at).await?;
-            open.post(call, headers).await?
+            open = Connection::open(&line.at, &line.shown).await?;
+            open.post(call, &line.shown, stream_id).await?
         }
         posted => posted?,
     };

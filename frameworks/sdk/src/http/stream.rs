@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::News;
 use super::event::{Heard, heard};
-use super::exchange::{Connection, Headers, STREAM_ID, Trouble, leader, reason};
+use super::exchange::{Connection, STREAM_ID, Shown, Trouble, leader, reason};
 use crate::address::MasterAddress;
 use crate::session::Input;
 
@@ -56,17 +56,13 @@ pub(crate) enum End {
 pub(super) async fn subscription(
     mut at: MasterAddress,
     call: Call,
-    authorization: Option<String>,
+    shown: Shown,
     news: mpsc::Sender<News>,
 ) -> End {
-    let headers = Headers {
-        authorization,
-        stream_id: None,
-    };
     for _ in 0..=HOPS_MAX {
         let attempt = async {
-            let mut connection = Connection::open(&at).await?;
-            let response = connection.post(&call, &headers).await?;
+            let mut connection = Connection::open(&at, &shown).await?;
+            let response = connection.post(&call, &shown, None).await?;
             Ok::<_, Trouble>((connection, response))
         };
         let (connection, response) = match attempt.await {
@@ -93,7 +89,12 @@ pub(super) async fn subscription(
             return End::NoStream;
         };
         let stream_id = stream_id.to_owned();
-        if news.send(News::Opened { at, stream_id }).await.is_err() {
+        let opened = News::Opened {
+            at,
+            peer: connection.peer,
+            stream_id,
+        };
+        if news.send(opened).await.is_err() {
             return End::Closed;
         }
         let ended = events(response.into_body(), &news).await;

@@ -14,6 +14,8 @@ impl Session {
         match (self.subscription(), call) {
             (_, Call::After { delay, token }) => vec![Output::Timer(delay, token)],
             (_, Call::Stop(stop)) => self.stop(stop),
+            // The keeper has them.
+            (_, Call::Store { .. } | Call::Expunge { .. }) => vec![],
             (
                 subscription,
                 Call::Accept {
@@ -74,6 +76,13 @@ impl Session {
                     .collect()
             }
             (subscription, Call::Reconcile { task_ids }) => self.ask(subscription, &task_ids),
+            (_, Call::ReconcileOn { tasks }) if tasks.is_empty() => vec![],
+            (subscription, Call::ReconcileOn { tasks }) => {
+                let task_ids: Vec<_> = tasks.iter().map(|(id, _)| id.clone()).collect();
+                let placed = tasks.into_iter();
+                placed.for_each(|(id, agent_id)| self.tasks.is_on(id, agent_id));
+                self.ask(subscription, &task_ids)
+            }
             (
                 Some(framework_id),
                 Call::ShutdownExecutor {

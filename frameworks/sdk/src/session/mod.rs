@@ -174,6 +174,17 @@ impl Session {
         }
     }
 
+    /// It comes back under this id, and may have left tasks running.
+    pub(crate) fn known_as(&mut self, id: FrameworkId) {
+        self.info.id = Some(id);
+        self.ask_all = true;
+    }
+
+    /// The id of the framework, once the master gave it one.
+    pub(crate) fn id(&self) -> Option<FrameworkId> {
+        self.info.id.clone()
+    }
+
     /// Takes one input; returns what the shell must do, in order.
     ///
     /// The author is shown something only by what the master said or a wake, never by a call: so

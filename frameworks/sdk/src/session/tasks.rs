@@ -130,6 +130,11 @@ impl Tasks {
             .collect()
     }
 
+    /// The author says where a task is, or was to be.
+    pub(crate) fn is_on(&mut self, task_id: TaskId, agent_id: AgentId) {
+        self.known.entry(task_id).or_default().agent_id = Some(agent_id);
+    }
+
     /// The author asks for these tasks: the answers are shown whatever they say.
     pub(crate) fn asked(&mut self, task_ids: &[TaskId]) -> Vec<ReconcileTask> {
         let ask = |task_id: &TaskId| {
@@ -257,6 +262,9 @@ mod tests {
         assert!(tasks.updated(&status("t", TaskState::Running)));
         assert_eq!(tasks.asked(&[id("t")])[0].agent_id, AgentId::new("a").ok());
         assert!(tasks.updated(&status("t", TaskState::Running)));
+        tasks.is_on(id("other"), AgentId::new("b").unwrap());
+        let asked = tasks.asked(&[id("other")]);
+        assert_eq!(asked[0].agent_id, AgentId::new("b").ok());
         tasks.all_asked();
         assert!(tasks.updated(&status("t", TaskState::Running)));
         assert!(tasks.updated(&status("t", TaskState::Failed)));

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use agent::launcher::Launcher;
+use agent::checkpoints::Store;
+use agent::launcher::{Launcher, Survival};
 use anyhow::{Context as _, Result, bail};
 use clap::ArgAction;
 use election::Detector;
@@ -26,7 +27,9 @@ const WORK_DIRS: (&str, &str) = ("/var/lib/tepui", "tepui-agent");
 /// Runs an agent: it offers what this machine has, and runs tasks.
 ///
 /// Prints its address on standard output once it listens, as `agent@ip:port`, and goes on until
-/// SIGTERM or Ctrl-C, which end its tasks too; SIGUSR1 makes it leave the cluster for good. Every
+/// SIGTERM or Ctrl-C. Tasks of frameworks with checkpoints go on without it, and the next agent with
+/// the same --work-dir and address goes on with them, however this one ended; others end with it.
+/// SIGUSR1 makes it end all of them and leave the cluster for good. Every
 /// flag can also be given as a variable, `--work-dir` as MESOS_WORK_DIR, be spelled with
 /// underscores, and take its value from a file, as `file:///path`.
 #[derive(Debug, clap::Args)]
@@ -79,6 +82,24 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", env = "MESOS_EXECUTOR_REGISTRATION_TIMEOUT",
           default_value = "1mins", value_parser = flags::duration)]
     executor_registration_timeout: Duration,
+    /// How long executors that outlive an agent wait for the next one
+    #[arg(long, value_name = "DURATION", env = "MESOS_RECOVERY_TIMEOUT",
+          default_value = "15mins", value_parser = flags::duration)]
+    recovery_timeout: Duration,
+    /// How long an executor may take to come back to an agent that was restarted
+    #[arg(long, value_name = "DURATION", env = "MESOS_EXECUTOR_REREGISTRATION_TIMEOUT",
+          default_value = "15secs", value_parser = flags::duration)]
+    executor_reregistration_timeout: Duration,
+    /// What to do with what outlived the agent before: go on with it, or end it, forget everything
+    /// and exit
+    #[arg(long, env = "MESOS_RECOVER", value_enum, default_value = "reconnect")]
+    recover: Recover,
+    /// Refuses to start if some of what the agent before wrote down cannot be read; --strict=false
+    /// goes on without that
+    #[arg(long, value_name = "BOOL", env = "MESOS_STRICT", num_args = 0..=1,
+          default_value_t = true, default_missing_value = "true", require_equals = true,
+          action = ArgAction::Set)]
+    strict: bool,
     /// How long an executor may take to end
     #[arg(long, value_name = "DURATION", env = "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD",
           default_value = "5secs", value_parser = flags::duration)]
@@ -104,6 +125,18 @@ pub(crate) struct Args {
     child: bool,
 }
 
+/// What to do with what outlived the agent before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Recover {
+    /// Go on with it.
+    Reconnect,
+    /// End it, forget everything, and exit.
+    Cleanup,
+}
+
+/// The directory in the work directory where processes that outlive an agent are found.
+const LAUNCHERS: &str = "launchers";
+
 /// Runs until told to end.
 ///
 /// # Errors
@@ -123,15 +156,38 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             advertise_ip: args.advertise_ip,
             advertise_port: args.advertise_port,
         };
-        let node = listen.bind(args.security.load()?).await?;
-        let child = args.child;
+        let (child, recover, security) = (args.child, args.recover, args.security.load()?);
         let mut options = options(args, master)?;
+        let work_dir = &options.work_dir;
+        let store = match (recover, options.strict) {
+            (Recover::Reconnect, true) => Store::open(work_dir)?,
+            (Recover::Cleanup, _) | (_, false) => Store::open_or_begin(work_dir)?,
+        };
+        let survival = Survival {
+            directory: work_dir.join(LAUNCHERS),
+            patience: options.recovery_timeout,
+        };
+        let started = Launcher::start_surviving(&executable(), &["zygote"], &survival);
+        let (launcher, events, survivors) =
+            started.context("could not start the process that starts tasks")?;
+        let launch = (Box::new(launcher) as Box<_>, &survivors);
+        if recover == Recover::Cleanup {
+            agent::clean_up(launch, events, &store).await?;
+            let ended = survivors.len();
+            tracing::info!(ended, "ended what outlived the agent before, and forgot it");
+            return Ok(ExitCode::SUCCESS);
+        }
+        let node = listen.bind(security).await?;
         if let Some(masters) = &elected {
             options.detector = Some(Detector::of(masters, &node).await?);
         }
-        let (launcher, events) = Launcher::start(&executable(), &["zygote"])
-            .context("could not start the process that starts tasks")?;
-        let agent = agent::start(&node, options, Box::new(launcher), events)?;
+        let agent = match agent::recover(&node, options, launch, events, store) {
+            Ok(agent) => agent,
+            Err(error) => {
+                node.shutdown().await;
+                return Err(error.into());
+            }
+        };
         tracing::info!(upid = %agent.upid(), %master, version = api::VERSION, "agent started");
         let stop = |unregister| agent::stop(&node, &agent, unregister);
         tokio::select! {
@@ -168,6 +224,9 @@ fn options(args: Args, master: std::net::SocketAddr) -> Result<agent::Options> {
         registration_backoff_factor: args.registration_backoff_factor,
         executor_registration_timeout: args.executor_registration_timeout,
         executor_shutdown_grace_period: args.executor_shutdown_grace_period,
+        executor_reregistration_timeout: args.executor_reregistration_timeout,
+        recovery_timeout: args.recovery_timeout,
+        strict: args.strict,
         gc_delay: args.gc_delay,
         switch_user,
         authentication: args.authentication.load()?,

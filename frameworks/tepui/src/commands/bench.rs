@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 use benches::api::{calls, schedulers, state};
-use benches::{actors, allocation, remote, tasks};
+use benches::{actors, allocation, jobs, masters, remote, tasks};
 
 /// Measures actors, messages between nodes, tasks, allocation or the API on this machine.
 ///
@@ -60,6 +60,14 @@ Examples:
   tepui bench tasks --rounds=3 --json
 ")]
     Tasks(tasks::Args),
+    /// Jobs of `true` through a queue and three agents, beside bare fork, exec and wait; and what a
+    /// queue costs by how much waits in it
+    #[command(after_help = "\
+Examples:
+  tepui bench jobs
+  tepui bench jobs --queue-only
+")]
+    Jobs(jobs::Args),
     /// Rounds of the allocator, with the work of three benchmarks of Apache Mesos
     #[command(after_help = "\
 Examples:
@@ -79,6 +87,14 @@ Examples:
   tepui bench calls --connections=1 --in-flight=1
 ")]
     Calls(calls::Args),
+    /// Masters of which the one that leads is killed: how soon another accepts a write; and how soon
+    /// many agents with their tasks are in the books of a new one, and what memory that takes
+    #[command(after_help = "\
+Examples:
+  tepui bench failover
+  tepui bench failover --rounds=200 --agents=0 --json
+")]
+    Failover(masters::Args),
     /// Schedulers connected over HTTP: memory of each, and the time to the first offers
     #[command(after_help = "\
 Examples:
@@ -97,8 +113,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         What::Remote(args) => remote::run(args, || itself("serve"))?,
         What::Serve(args) => remote::serve(args)?,
         What::Tasks(args) => tasks::run(&program()?, args)?,
+        What::Jobs(args) => jobs::run(&program()?, args)?,
         What::State(args) => state::run(&program()?, args)?,
         What::Calls(args) => calls::run(&program()?, args)?,
+        What::Failover(args) => masters::run(&program()?, args)?,
         What::Schedulers(args) => schedulers::run(&program()?, args)?,
         What::Allocation(args) => allocation::run(args),
     }

@@ -26,7 +26,8 @@ impl Listen {
     /// Says what is in the way, and which flag to change.
     pub(crate) async fn bind(self, security: Security) -> Result<Node> {
         let address = SocketAddr::new(self.ip, self.port);
-        let mut builder = Node::builder().security(security);
+        let builder = Node::builder().security(security);
+        let mut builder = builder.peer_buffer(master::PEER_BUFFER);
         if self.advertise_ip.is_some() || self.advertise_port.is_some() {
             let ip = self.advertise_ip.unwrap_or(self.ip);
             let port = self.advertise_port.unwrap_or(self.port);

@@ -36,6 +36,7 @@ pub(crate) struct Args {
 /// When the cluster cannot be started, or the job fails.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let plan = Plan {
+        masters: 1,
         agents: args.agents,
         ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
         port: 0,

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
@@ -19,17 +18,13 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Starts a command with the address of the master in its environment, and what it needs to be
+    /// Starts a command with where the master is in its environment, and what it needs to be
     /// let in there. It is told to end when
     /// this program is gone.
     ///
     /// # Errors
     /// When no process can be started. What is wrong with the command shows in its exit code.
-    pub(crate) fn start(
-        command: &[String],
-        master: SocketAddr,
-        security: &SecurityFlags,
-    ) -> Result<Job> {
+    pub(crate) fn start(command: &[String], master: &str, security: &SecurityFlags) -> Result<Job> {
         let executable = executable();
         let mut job = Command::new(&executable);
         job.arg("child-of")
@@ -39,8 +34,8 @@ impl Job {
             [script] => job.args(["sh", "-c", script]),
             words => job.args(words),
         };
-        job.env("TEPUI_MASTER", master.to_string())
-            .env("MESOS_MASTER", master.to_string())
+        job.env("TEPUI_MASTER", master)
+            .env("MESOS_MASTER", master)
             .envs(security.variables());
         if let Some(path) = path_with(env::var_os("PATH"), &executable) {
             job.env("PATH", path);

@@ -11,6 +11,7 @@ pub(crate) mod example;
 pub(crate) mod frameworks;
 pub(crate) mod hidden;
 pub(crate) mod job;
+pub(crate) mod jobs;
 pub(crate) mod keygen;
 pub(crate) mod kill;
 pub(crate) mod log;

@@ -7,7 +7,6 @@ use anyhow::{Result, bail};
 use clap::builder::RangedU64ValueParser;
 use libproc::env;
 use rand::Rng as _;
-use sdk::HttpMaster;
 use types::{CommandInfo, FrameworkInfo, Resource, ResourceName, Resources, Role, Scalar};
 
 use crate::client::{Client, MasterFlag};
@@ -79,6 +78,9 @@ pub(crate) struct Args {
     /// Ends tasks that take longer, such as 90secs
     #[arg(long, value_name = "DURATION", value_parser = flags::duration)]
     max_completion_time: Option<Duration>,
+    /// Lets the tasks go on while their agent is restarted
+    #[arg(long)]
+    checkpoint: bool,
     /// Waits for larger agents when no agent can ever take the task
     #[arg(long)]
     wait: bool,
@@ -111,14 +113,11 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let mut info = FrameworkInfo::new(format!("run {}", work.name)).role(args.role.clone());
     info.user.clone_from(&args.user);
     info.failover_timeout = FAILOVER;
-    info.checkpoint = false;
+    info.checkpoint = args.checkpoint;
     super::alone(async {
         let client = Client::new(&args.master).await?;
         let master = match args.http {
-            true => {
-                let address = client.master.upid().address().to_string();
-                HttpMaster::secured(&address, &args.master.security.load()?)?.into()
-            }
+            true => client.http_line(&args.master.security.load()?)?,
             false => client.line(),
         };
         let session = Session::start(client, master, work, args.role, info, style)?;

@@ -8,10 +8,11 @@ use libproc::env::unix_ms;
 use types::ResourceName;
 
 use crate::client::{Client, MasterFlag};
+use crate::masters::{self, OneOf};
 use crate::views::MasterView;
 use crate::{format, output, table};
 
-/// Shows the master and what the cluster has.
+/// Shows the master that leads, those that would follow it, and what the cluster has.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -34,19 +35,20 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     super::alone(async {
         let client = Client::new(&args.master).await?;
         let master = client.ask(GetMaster {}).await?;
+        let masters = masters::of(&client.node, client.master.upid().address()).await;
         if args.json {
-            output::json(&MasterView::from(&master))?;
+            output::json(&MasterView::from(&master).among(&masters))?;
         } else {
-            output::line(&described(&master, unix_ms()))?;
+            output::line(&described(&master, &masters, unix_ms()))?;
         }
         Ok(ExitCode::SUCCESS)
     })
 }
 
-fn described(master: &MasterSummary, now_ms: u64) -> String {
+fn described(master: &MasterSummary, masters: &[OneOf], now_ms: u64) -> String {
     let info = &master.info;
     let used = |name| format!("{} used", format::share(&master.used, &master.total, name));
-    let rows = [
+    let mut rows = vec![
         ("master", format!("{} on {}", info.address, info.hostname)),
         ("id", info.id.clone()),
         ("version", info.version.clone()),
@@ -58,6 +60,9 @@ fn described(master: &MasterSummary, now_ms: u64) -> String {
         ("mem MB", used(&ResourceName::MEM)),
         ("disk MB", used(&ResourceName::DISK)),
     ];
+    if !masters.is_empty() {
+        rows.insert(1, ("masters", masters::described(masters)));
+    }
     table::pairs(&rows)
 }
 
@@ -83,7 +88,7 @@ mod tests {
             total: Resources::new().cpus(6.0),
             used: Resources::new().cpus(0.2),
         };
-        let text = described(&master, 5_000);
+        let text = described(&master, &[], 5_000);
         assert!(
             text.starts_with("master      127.0.0.1:5050 on box\n"),
             "{text}"

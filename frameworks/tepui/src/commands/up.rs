@@ -16,28 +16,34 @@ use types::Resources;
 
 use crate::commands::job::Job;
 use crate::lifeline::{Asked, Signals};
-use crate::local::{AGENTS_MAX, Cluster, Exit, Plan, Reaper};
+use crate::local::{AGENTS_MAX, Cluster, Exit, MASTERS_MAX, Plan, Reaper};
 use crate::security::DaemonSecurityFlags;
 use crate::{exit, flags, output, table};
 
-/// Starts a cluster on this machine: a master and agents, each a process of its own.
+/// Starts a cluster on this machine: masters and agents, each a process of its own.
 ///
 /// It goes on until Ctrl-C, and then leaves nothing behind. With a command it goes on until that
-/// ends, and exits as the command did.
+/// ends, and exits as the command did. Of several masters one leads; kill -9 it and see.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tepui up
   tepui up --agents=5 --agent-resources='cpus:4;mem:4096'
+  tepui up --masters=3                               # one leads, another follows it
   tepui up --port=0 -- 'tepui run -- echo hello'     # a cluster for one command
   tepui up --work-dir=/tmp/mine                      # keeps logs and sandboxes there
 ")]
 pub(crate) struct Args {
+    /// How many masters, of which more than half must be there
+    #[arg(long, default_value = "1", value_name = "COUNT",
+          value_parser = RangedU64ValueParser::<u16>::new().range(1..=u64::from(MASTERS_MAX)))]
+    masters: u16,
     /// How many agents
     #[arg(long, default_value = "3", value_name = "COUNT",
           value_parser = RangedU64ValueParser::<u16>::new().range(1..=u64::from(AGENTS_MAX)))]
     agents: u16,
-    /// The port of the master, which those of the agents follow; 0 takes free ones
+    /// The port of the master, which those of other masters and of the agents follow; 0 takes free
+    /// ones
     #[arg(long, default_value_t = api::MASTER_PORT)]
     port: u16,
     /// The address everything listens on
@@ -65,6 +71,7 @@ pub(crate) struct Args {
 /// When it cannot be started, or a part of it dies.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let plan = Plan {
+        masters: args.masters,
         agents: args.agents,
         ip: args.ip,
         port: args.port,
@@ -152,7 +159,10 @@ async fn attend(
                 if job.as_ref().is_some_and(|job| job.pid() == pid) {
                     return Ok(ExitCode::from(code(exit)));
                 }
-                if let Some(died) = cluster.died(pid, exit) {
+                let died = cluster.died(pid, exit);
+                if let Some(died) = died.as_ref().filter(|died| died.is_bearable) {
+                    eprintln!("{died}\nThe other masters go on.");
+                } else if let Some(died) = died {
                     if let Some(job) = &job {
                         job.signal(Signal::SIGTERM);
                     }
@@ -202,13 +212,14 @@ fn progress() -> ProgressBar {
 
 /// The cluster in a line.
 fn summary(cluster: &Cluster, took: Duration) -> String {
-    let agents = cluster.members().len().saturating_sub(1);
-    let master = cluster
-        .master()
-        .map(|master| master.to_string())
-        .unwrap_or_default();
+    let agents = cluster.members().len().saturating_sub(cluster.masters());
+    let master = cluster.master().unwrap_or_default();
+    let masters = match cluster.masters() {
+        1 => "the master",
+        _ => "the masters",
+    };
     format!(
-        "{agents} agents of the master at {master} registered in {:.2} s",
+        "{agents} agents of {masters} at {master} registered in {:.2} s",
         took.as_secs_f64()
     )
 }
@@ -233,10 +244,7 @@ fn described(cluster: &Cluster, agents: &[AgentSummary], took: Duration) -> Stri
                 .unwrap_or_default(),
         ]);
     }
-    let master = cluster
-        .master()
-        .map(|master| master.to_string())
-        .unwrap_or_default();
+    let master = cluster.master().unwrap_or_default();
     let fate = if cluster.is_temporary() {
         "removed at the end; --keep keeps it"
     } else {
@@ -248,6 +256,13 @@ fn described(cluster: &Cluster, agents: &[AgentSummary], took: Duration) -> Stri
         summary(cluster, took),
         table::text(&members),
     );
+    if cluster.masters() > 1 {
+        let quorum = cluster.masters() / 2 + 1;
+        text.push_str(&format!(
+            "note  `tepui status` says which master leads; another follows it as long as {quorum} are \
+             there\n"
+        ));
+    }
     if let Some(overcommit) = cluster.overcommit() {
         text.push_str(&format!("note  {overcommit}\n"));
     }

@@ -13,7 +13,7 @@ use crate::zookeeper::ZooKeeper;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The address of the master that leads, once it answers.
-fn leader(place: &Place, masters: &str) -> String {
+pub(crate) fn leader(place: &Place, masters: &str) -> String {
     let at = format!("--master={masters}");
     let until = Instant::now() + PATIENCE;
     loop {
@@ -28,7 +28,7 @@ fn leader(place: &Place, masters: &str) -> String {
 }
 
 /// Waits until the task runs as the leading master knows it.
-fn await_running(place: &Place, masters: &str, task: &str) {
+pub(crate) fn await_running(place: &Place, masters: &str, task: &str) {
     let at = format!("--master={masters}");
     let until = Instant::now() + PATIENCE;
     loop {
@@ -60,10 +60,16 @@ fn tasks_go_on_when_the_leader_is_killed(servers: usize) {
     agent.error_line(|line| line.contains("registered"));
     let first = leader(&place, &url);
     let at = format!("--master={url}");
-    let sleeper = Program::start(place.tepui(&["run", "--json", &at, "sleep", "1000"]));
-    let line = sleeper.line(|line| line.contains("TASK_RUNNING"));
-    let event: Json = serde_json::from_str(&line).unwrap();
-    let task = event["id"].as_str().unwrap().to_owned();
+    // One framework by letters, one over HTTP: of who led nothing is left to send it on.
+    let sleepers = [None, Some("--http")].map(|door| {
+        let words = ["run", "--json", &at, "--cpus=0.1", "--mem=32"];
+        let words: Vec<&str> = words.into_iter().chain(door).collect();
+        let words = [&*words, &["sleep", "1000"]].concat();
+        let sleeper = Program::start(place.tepui(&words));
+        let line = sleeper.line(|line| line.contains("TASK_RUNNING"));
+        let event: Json = serde_json::from_str(&line).unwrap();
+        (sleeper, event["id"].as_str().unwrap().to_owned())
+    });
     // Whoever asks a standby hears of the leader.
     let standby = masters
         .iter()
@@ -82,11 +88,13 @@ fn tasks_go_on_when_the_leader_is_killed(servers: usize) {
     drop(killed);
     let second = leader(&place, &url);
     assert_ne!(second, first);
-    await_running(&place, &url, &task);
-    // The framework is there as well: it hears of the end.
-    assert_eq!(place.run(&["kill", &at, &task]).code, Some(0));
-    sleeper.line(|line| line.contains("TASK_KILLED"));
-    drop(sleeper);
+    for (sleeper, task) in sleepers {
+        await_running(&place, &url, &task);
+        // The framework is there as well: it hears of the end.
+        assert_eq!(place.run(&["kill", &at, &task]).code, Some(0));
+        sleeper.line(|line| line.contains("TASK_KILLED"));
+        drop(sleeper);
+    }
     stop(agent);
     for (master, _) in masters {
         stop(master);
@@ -101,4 +109,34 @@ fn tasks_go_on_when_the_leading_master_is_killed() {
 #[test]
 fn tasks_go_on_when_the_leading_master_and_a_server_of_zookeeper_are_killed() {
     tasks_go_on_when_the_leader_is_killed(3);
+}
+
+#[test]
+fn a_master_whose_session_with_zookeeper_expires_stands_by_for_the_next() {
+    let place = Place::new();
+    let Some(zookeeper) = ZooKeeper::start(3, place.path()) else {
+        return;
+    };
+    let url = zookeeper.url();
+    let flags = [&*format!("--zk={url}"), "--zk-session-timeout=4secs"];
+    let masters: Vec<(Program, String)> = (0..2).map(|_| master(&place, &flags)).collect();
+    let first = leader(&place, &url);
+    let (stopped, _) = masters.iter().find(|(_, it)| *it == first).unwrap();
+    let (_, other) = masters.iter().find(|(_, it)| *it != first).unwrap();
+    // It is there still, and cannot know what time it is.
+    stopped.signal(Signal::SIGSTOP);
+    let until = Instant::now() + PATIENCE;
+    while leader(&place, other) != *other {
+        assert!(Instant::now() < until, "nobody follows");
+        sleep(Duration::from_millis(200));
+    }
+    stopped.signal(Signal::SIGCONT);
+    while leader(&place, &first) != *other {
+        assert!(Instant::now() < until, "it goes on as if nothing were");
+        sleep(Duration::from_millis(200));
+    }
+    assert_eq!(leader(&place, &url), *other);
+    for (master, _) in masters {
+        stop(master);
+    }
 }

@@ -122,6 +122,24 @@ fn a_cluster_with_certificates_runs_tasks_for_those_who_have_one() {
         done.stderr
     );
 
+    let words = [
+        "run",
+        "--http",
+        certificate,
+        key,
+        authority,
+        "--",
+        "echo",
+        "hello",
+    ];
+    let done = cluster.run(&words);
+    assert_eq!(
+        (done.code, done.text().as_str()),
+        (Some(0), "hello\n"),
+        "{}",
+        done.stderr
+    );
+
     let stranger = denied(&place, &["ps", &master]);
     assert!(
         stranger.contains("it wants TLS") && stranger.contains("--tls-cert"),

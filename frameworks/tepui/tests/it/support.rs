@@ -1,5 +1,6 @@
 //! Programs that are started, watched and ended by tests, none of them without a time limit.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -236,8 +237,15 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn start(flags: &[&str]) -> Cluster {
+        Cluster::start_with(flags, &[])
+    }
+
+    /// A cluster whose processes have these variables besides.
+    pub(crate) fn start_with(flags: &[&str], variables: &[(&str, &OsStr)]) -> Cluster {
         let place = Place::new();
-        let up = Program::start(place.tepui(&[&["up", "--port=0"], flags].concat()));
+        let mut command = place.tepui(&[&["up", "--port=0"], flags].concat());
+        command.envs(variables.iter().copied());
+        let up = Program::start(command);
         let line = up.line(|line| line.contains("export TEPUI_MASTER="));
         let master = line.rsplit('=').next().unwrap().to_owned();
         Cluster {

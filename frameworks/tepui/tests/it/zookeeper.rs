@@ -13,13 +13,16 @@ use std::time::{Duration, Instant};
 
 /// Where Debian keeps what the server needs.
 const LIBRARIES: &str = "/usr/share/java";
-const NEEDED: [&str; 6] = [
-    "zookeeper",
-    "slf4j",
-    "netty",
-    "snappy",
-    "metrics-core",
-    "jline",
+/// What the names of those begin with, without their version. Of the logs that slf4j can write, one:
+/// others want more libraries, and the first that is found counts.
+const NEEDED: [&str; 7] = [
+    "zookeeper.jar",
+    "zookeeper-jute.jar",
+    "slf4j-api.jar",
+    "slf4j-simple.jar",
+    "snappy-java.jar",
+    "metrics-core.jar",
+    "netty-",
 ];
 /// Longest time for the servers to agree.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -146,7 +149,7 @@ fn class_path() -> String {
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     let needed = |name: &String| {
         let of_us = NEEDED.iter().any(|needed| name.starts_with(needed));
-        of_us && name.ends_with(".jar") && !name.contains("contrib")
+        of_us && name.ends_with(".jar")
     };
     let paths: Vec<String> = names
         .filter(needed)

@@ -9,8 +9,8 @@ use paxos::{Ballot, Change, Failure, Input, Position, Ticket};
 use super::{ReplicaProcess, Tickets, is_ready};
 use crate::error::Refused;
 use crate::protocol::{
-    Append, AskEnd, Bounds, Introduced, Reconfiguration, Reconfigure, StartWriting, Started,
-    Truncate, WriterId,
+    Append, AskEnd, Bounds, Introduced, Reconfiguration, Reconfigure, Resign, StartWriting,
+    Started, Truncate, WriterId,
 };
 
 /// How long somebody who wants to write waits for a leader to be elected.
@@ -237,6 +237,15 @@ impl Handler<AskEnd> for ReplicaProcess {
         self.requests.ends.insert(ticket, answer);
         self.feed(Input::Read { ticket }, ctx);
         later
+    }
+}
+
+impl Handler<Resign> for ReplicaProcess {
+    type Result = ();
+    fn handle(&mut self, _: Resign, ctx: &mut Context<Self>) {
+        if self.term().is_some() {
+            self.feed(Input::Resign, ctx);
+        }
     }
 }
 

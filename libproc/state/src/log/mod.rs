@@ -147,6 +147,24 @@ impl LogStorage {
             .await
     }
 
+    /// Is the writer no longer: what is committed from now on fails with
+    /// [`StorageError::Superseded`], until it is [started](LogStorage::start) again. For one that
+    /// hears elsewhere that it leads no longer.
+    pub fn stop(&self) {
+        let mut inner = self.shared.inner.lock();
+        if let Some(id) = inner.session().map(|session| session.id) {
+            inner.end(id);
+        }
+    }
+
+    /// Reads what others wrote meanwhile, so that there is less to read when it matters.
+    ///
+    /// # Errors
+    /// When the log does not answer for as long as one has patience, or has what no writer wrote.
+    pub async fn follow(&self) -> Result<(), StorageError> {
+        self.shared.catch_up().await
+    }
+
     /// Whether it is the writer, as far as it knows.
     #[must_use]
     pub fn is_writing(&self) -> bool {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use libproc::{Node, Pid, Upid};
 use tokio::sync::{Notify, watch};
 
@@ -62,12 +62,18 @@ impl Search {
         }
     }
 
-    /// Asks everybody; whoever says that it leads itself is believed.
+    /// Asks everybody; the first that says that it leads itself is believed, and nobody waits for
+    /// those that do not answer.
     async fn look(&self) -> Option<Leader> {
         let asked = self.places.iter().map(|place| self.ask(place));
-        let answers = join_all(asked).await.into_iter().flatten();
-        let leads = answers.filter(|answer| answer.is_me);
-        leads.filter_map(|answer| Leader::of(answer.leader?)).next()
+        let mut answers: FuturesUnordered<_> = asked.collect();
+        while let Some(answer) = answers.next().await {
+            let leads = answer.filter(|answer| answer.is_me);
+            if let Some(leader) = leads.and_then(|answer| Leader::of(answer.leader?)) {
+                return Some(leader);
+            }
+        }
+        None
     }
 
     async fn ask(&self, place: &Place) -> Option<Leadership> {

@@ -2,15 +2,17 @@
 
 use api::v1::WeightInfo;
 use api::v1::authentication::Realm;
-use api::v1::master::call::UpdateWeights;
+use api::v1::master::call::{SetLoggingLevel, UpdateWeights};
 use api::v1::target::parameter;
+use api::v1::verbosity::toggled;
 use bytes::Bytes;
-use libproc::http::{Body, Method, Request, Response, Routes, StatusCode};
+use libproc::http::{self, Body, Method, Request, Respond as _, Response, Routes, StatusCode};
 use libproc::prelude::Context;
 use serde::Serialize;
 use types::FrameworkId;
 
 use super::json;
+use crate::http::operator::{later, logging_level, weights_of};
 use crate::http::refusal::{Refusal, only_post};
 use crate::process::MasterProcess;
 
@@ -18,28 +20,38 @@ type Answer = Result<Response, Refusal>;
 type Ctx = Context<MasterProcess>;
 
 /// What the original has and this master has not yet.
-const NOT_YET: [&str; 8] = [
+const NOT_YET: [&str; 6] = [
     "reserve",
     "unreserve",
     "create-volumes",
     "destroy-volumes",
     "machine/up",
     "machine/down",
-    "maintenance/schedule",
-    "maintenance/status",
 ];
+
+/// What there is none of yet: its page is an empty object.
+const NONE_YET: [&str; 2] = ["maintenance/schedule", "maintenance/status"];
 
 /// Adds the routes of these pages.
 pub(super) fn routes(routes: &mut Routes<MasterProcess>) {
     routes.any("teardown", |master, request, ctx| {
         answered(master, &request, |master| teardown(master, &request, ctx))
     });
-    routes.any("weights", |master, request, _| {
-        answered(master, &request, |master| weights(master, &request))
+    routes.any("weights", |master, request, ctx| match *request.method() {
+        Method::PUT => put_weights(master, &request, ctx),
+        _ => answered(master, &request, |master| weights(master, &request)).into(),
     });
     routes.any("quota", |master, request, _| {
         answered(master, &request, |_| quota(&request))
     });
+    routes.any("logging/toggle", |master, request, ctx| {
+        answered(master, &request, |master| toggle(master, &request, ctx))
+    });
+    for path in NONE_YET {
+        routes.any(path, |master, request, _| {
+            answered(master, &request, |_| none(&request))
+        });
+    }
     for path in NOT_YET {
         routes.any(path, |master, request, _| {
             answered(master, &request, |_| Err(not_yet(request.uri().path())))
@@ -83,19 +95,51 @@ struct Weight<'a> {
     weight: f64,
 }
 
-/// GET /weights, and PUT to change some of them
-fn weights(master: &mut MasterProcess, request: &Request) -> Answer {
-    if request.method() == Method::PUT {
+/// PUT /weights, to change some of them
+fn put_weights(master: &mut MasterProcess, request: &Request, ctx: &mut Ctx) -> http::Answer {
+    let admitted = master.admit_client(request, Realm::MasterReadWrite);
+    let weights = admitted.and_then(|_| {
         let weight_infos: Vec<WeightInfo> = serde_json::from_slice(request.body())
             .map_err(|error| Refusal::bad(format!("Failed to parse weights: {error}")))?;
-        master.update_weights(UpdateWeights { weight_infos })?;
-        return Ok(done());
+        weights_of(UpdateWeights { weight_infos })
+    });
+    match weights {
+        Ok(weights) => later(|done| master.update_weights(weights, done, ctx)),
+        Err(refusal) => Response::from(refusal).into(),
     }
+}
+
+/// GET /weights
+fn weights(master: &mut MasterProcess, request: &Request) -> Answer {
     let weights = master.options.weights.iter().map(|(role, weight)| Weight {
         role: role.as_str(),
         weight: weight.thousandths() as f64 / 1_000.0,
     });
     json(request, &weights.collect::<Vec<_>>())
+}
+
+/// /logging/toggle: what the level of the log is, or another for some time
+fn toggle(master: &mut MasterProcess, request: &Request, ctx: &mut Ctx) -> Answer {
+    let asked = toggled(request.uri().query().unwrap_or_default()).map_err(Refusal::bad)?;
+    let Some((level, duration)) = asked else {
+        return Ok(Response::text(format!("{}\n", logging_level())));
+    };
+    master.set_logging_level(SetLoggingLevel { level, duration }, ctx)?;
+    Ok(done())
+}
+
+/// A page of what there is none of.
+fn none(request: &Request) -> Answer {
+    only_read(request)?;
+    json(request, &serde_json::Map::new())
+}
+
+/// What there is none of can be read, and not yet be made.
+fn only_read(request: &Request) -> Result<(), Refusal> {
+    match [Method::GET, Method::HEAD].contains(request.method()) {
+        true => Ok(()),
+        false => Err(not_yet(&format!("a change of {}", request.uri().path()))),
+    }
 }
 
 #[derive(Serialize)]
@@ -106,9 +150,7 @@ struct Quota {
 
 /// GET /quota: there is none yet
 fn quota(request: &Request) -> Answer {
-    if ![Method::GET, Method::HEAD].contains(request.method()) {
-        return Err(not_yet("a change of quota"));
-    }
+    only_read(request)?;
     json(
         request,
         &Quota {

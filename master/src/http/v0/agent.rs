@@ -121,7 +121,7 @@ impl<'a> AgentView<'a> {
             deactivated: aside.is_some(),
             drain_info: drain.map(drain_info),
             estimated_drain_start_time_seconds: drain.map(|drain| seconds(drain.since_ms)),
-            version: &agent.version,
+            version: api::v1::VERSION,
             capabilities: CAPABILITIES,
         }
     }

@@ -6,6 +6,9 @@ use libproc::Node;
 use types::{ResourceName, Resources, TaskState};
 
 use super::task;
+use crate::http::page::{LOOK, Page};
+use crate::http::snapshot::Snapshot;
+use crate::metrics::Metrics;
 use crate::process::MasterProcess;
 
 /// What is shown of each resource.
@@ -37,27 +40,48 @@ const COUNTERS: [TaskState; 8] = [
     TaskState::GoneByOperator,
 ];
 
+/// All there is to count at one moment; to count it may take longer than the master has time.
+pub(in crate::http) struct Metering {
+    snapshot: Snapshot,
+    counters: Metrics,
+    /// What the node itself measures.
+    readings: BTreeMap<String, f64>,
+    uptime_secs: f64,
+}
+
 impl MasterProcess {
-    /// Every metric of the master and of its node, by name.
-    pub(in crate::http) fn metric_values(&self, node: &Node) -> BTreeMap<String, f64> {
+    pub(in crate::http) fn metering(&self, node: &Node) -> Metering {
         let readings = node.readings().into_iter();
-        let mut values: BTreeMap<String, f64> = readings
-            .filter_map(|(name, number)| Some((name, number.as_f64()?)))
-            .collect();
+        Metering {
+            snapshot: self.snapshot(),
+            counters: self.metrics.clone(),
+            readings: readings
+                .filter_map(|(name, number)| Some((name, number.as_f64()?)))
+                .collect(),
+            uptime_secs: self.started.elapsed().as_secs_f64(),
+        }
+    }
+}
+
+impl Metering {
+    /// Every metric of the master and of its node, by name; gives way to the other work of the
+    /// `page` they are for.
+    pub(in crate::http) async fn values(mut self, page: &mut Page) -> BTreeMap<String, f64> {
+        let mut values = std::mem::take(&mut self.readings);
         let mut put = |name: &str, value: f64| {
             values.insert(format!("master/{name}"), value);
         };
-        put("uptime_secs", self.started.elapsed().as_secs_f64());
+        put("uptime_secs", self.uptime_secs);
         put("elected", 1.0);
         self.count_members(&mut put);
-        self.count_tasks(&mut put);
+        self.count_tasks(&mut put, page).await;
         self.measure_resources(&mut put);
         self.count_messages(&mut put);
         values
     }
 
     fn count_members(&self, put: &mut impl FnMut(&str, f64)) {
-        let books = &self.books;
+        let books = &self.snapshot.books;
         let agents = books.agents().count() as f64;
         let connected = books.agents().filter(|agent| agent.connected).count() as f64;
         put("slaves_connected", connected);
@@ -77,16 +101,17 @@ impl MasterProcess {
         put("outstanding_offers", books.offers().count() as f64);
     }
 
-    fn count_tasks(&self, put: &mut impl FnMut(&str, f64)) {
+    async fn count_tasks(&self, put: &mut impl FnMut(&str, f64), page: &mut Page) {
         let metric = |state| {
             let name = task::name(state).trim_start_matches("TASK_");
             format!("tasks_{}", name.to_lowercase())
         };
         let mut living: BTreeMap<TaskState, u64> = GAUGES.map(|state| (state, 0)).into();
-        for framework in self.books.frameworks() {
-            for entry in framework.tasks() {
-                if let Some(count) = living.get_mut(&entry.task.state) {
-                    *count += 1;
+        for framework in self.snapshot.books.frameworks() {
+            page.work(LOOK * framework.tasks().len()).await;
+            for (state, tasks) in &framework.sums().states {
+                if let Some(count) = living.get_mut(state) {
+                    *count += tasks;
                 }
             }
             let unreachable = framework.unreachable_tasks().count() as u64;
@@ -96,13 +121,13 @@ impl MasterProcess {
             put(&metric(state), count as f64);
         }
         for state in COUNTERS {
-            let ended = self.metrics.tasks_ended.get(&state.to_string());
+            let ended = self.counters.tasks_ended.get(&state.to_string());
             put(&metric(state), ended.copied().unwrap_or(0) as f64);
         }
     }
 
     fn measure_resources(&self, put: &mut impl FnMut(&str, f64)) {
-        let connected = || self.books.agents().filter(|agent| agent.connected);
+        let connected = || self.snapshot.books.agents().filter(|agent| agent.connected);
         let total: Resources = connected().map(|agent| &agent.info.resources).sum();
         let used: Resources = connected().map(|agent| agent.used()).sum();
         for name in &RESOURCES {
@@ -115,7 +140,7 @@ impl MasterProcess {
     }
 
     fn count_messages(&self, put: &mut impl FnMut(&str, f64)) {
-        let metrics = &self.metrics;
+        let metrics = &self.counters;
         let dropped: u64 = metrics.messages_dropped.values().sum();
         for (name, count) in [
             ("dropped_messages", dropped),

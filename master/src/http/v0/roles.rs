@@ -6,7 +6,6 @@ use serde::Serialize;
 use types::{FrameworkId, Resources, Role};
 
 use super::flat::Amounts;
-use crate::books::Executor;
 use crate::http::snapshot::Snapshot;
 
 /// A role that is known: of a framework, by a weight, or of reservations.
@@ -48,15 +47,8 @@ impl Snapshot {
                 let known = roles.entry(role.clone()).or_default();
                 known.frameworks.insert(framework.id.clone());
             }
-            let live = framework
-                .tasks()
-                .filter(|entry| !entry.task.state.is_terminal());
-            for task in live.map(|entry| &entry.task) {
-                roles.entry(task.role.clone()).or_default().allocated += &task.resources;
-            }
-            for (_, executor) in framework.executors() {
-                let charge = Executor::charge(&executor.info);
-                roles.entry(executor.role.clone()).or_default().allocated += &charge;
+            for (role, used) in &framework.sums().used {
+                roles.entry(role.clone()).or_default().allocated += used;
             }
         }
         for offer in self.books.offers() {

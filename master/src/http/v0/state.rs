@@ -1,6 +1,6 @@
 //! The pages: what each puts together from the books.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use api::v1::AgentInfo;
 use libproc::http::Request;
@@ -14,7 +14,7 @@ use super::framework::{FrameworkSummary, FrameworkView};
 use super::roles::Roles;
 use super::task::{Counts, rendered};
 use super::{Answer, argument, json, number, page};
-use crate::books::{Entry, Framework};
+use crate::books::{Entry, Form, Framework};
 use crate::http::page::{LOOK, Page};
 use crate::http::refusal::Refusal;
 use crate::http::snapshot::Snapshot;
@@ -98,7 +98,14 @@ async fn write_state(
     });
     page.list("slaves");
     for agent in books.agents() {
-        page.item(&AgentView::new(agent, books));
+        if books.aside(&agent.id).is_some() {
+            page.item(&AgentView::new(agent, books));
+        } else {
+            page.raw_item(agent.rendered(Form::Page, || {
+                let view = AgentView::new(agent, books);
+                serde_json::to_vec(&view).expect("an agent has text keys only")
+            }));
+        }
         page.pause().await;
     }
     page.end(']');
@@ -196,10 +203,10 @@ async fn write_summary(snapshot: Snapshot, mut page: Page) -> Page {
         hostname: &snapshot.info.hostname,
         cluster: snapshot.cluster.as_deref(),
     });
-    let mut on: BTreeMap<&AgentId, (Counts, BTreeSet<&FrameworkId>)> = BTreeMap::new();
+    let mut on: HashMap<&AgentId, (Counts, BTreeSet<&FrameworkId>)> = HashMap::new();
     page.list("frameworks");
     for framework in books.frameworks() {
-        let (mut tasks, mut slave_ids) = (Counts::default(), BTreeSet::new());
+        let (mut tasks, mut slave_ids) = (Counts::default(), HashSet::new());
         for entry in all_tasks(framework) {
             let (counts, framework_ids) = on.entry(&entry.task.agent_id).or_default();
             counts.add(entry.task.state);
@@ -211,7 +218,7 @@ async fn write_summary(snapshot: Snapshot, mut page: Page) -> Page {
         page.item(&FrameworkCounted {
             framework: FrameworkSummary::new(framework, books),
             tasks,
-            slave_ids,
+            slave_ids: slave_ids.into_iter().collect(),
         });
         page.pause().await;
     }
@@ -374,5 +381,10 @@ pub(super) fn version(_: &MasterProcess, request: &Request, _: &Ctx) -> Answer {
 
 /// GET /metrics/snapshot
 pub(super) fn metrics(master: &MasterProcess, request: &Request, ctx: &Ctx) -> Answer {
-    json(request, &master.metric_values(ctx.node()))
+    let metering = master.metering(ctx.node());
+    page(master, request, |_, mut page| async move {
+        let values = metering.values(&mut page).await;
+        page.json(&values);
+        page
+    })
 }

@@ -64,6 +64,32 @@ fn a_log_that_was_turned_up_goes_back_by_itself() {
 }
 
 #[test]
+fn a_page_turns_the_log_up_as_well() {
+    let turned: Arc<Mutex<Vec<Option<u32>>>> = Arc::default();
+    let turns = turned.clone();
+    let log = LogSwitch::new(move |level| {
+        turns.lock().unwrap().push(level);
+        Ok(())
+    });
+    let with_log = master::Options {
+        log: Some(log),
+        ..options()
+    };
+    http_with(with_log, async |_, address| {
+        let toggle = "/logging/toggle?level=2&duration=1hrs";
+        let answer = get(address, toggle).await;
+        assert_eq!((answer.status, answer.text()), (200, ""));
+        assert_eq!(*turned.lock().unwrap(), [Some(2)]);
+        let answer = get(address, "/logging/toggle").await;
+        assert!(answer.text().trim().parse::<u32>().is_ok());
+        for wrong in ["level=2", "level=2&duration=99weeks", "duration=1secs"] {
+            let answer = get(address, &format!("/logging/toggle?{wrong}")).await;
+            assert_eq!(answer.status, 400, "{wrong}");
+        }
+    });
+}
+
+#[test]
 fn the_log_is_shown_where_there_is_one() {
     let directory = std::env::temp_dir().join(format!("log-{}", std::process::id()));
     std::fs::write(&directory, "first\nsecond\n").unwrap();

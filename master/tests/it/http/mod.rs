@@ -5,6 +5,7 @@ mod bad_input;
 mod calls;
 mod client;
 mod groups;
+mod large_tasks;
 mod logging;
 mod long_pages;
 mod maintenance;

@@ -260,7 +260,7 @@ fn subscriptions_that_are_almost_right_are_refused_or_heard() {
 fn bodies_that_are_too_long_broken_off_or_slow_are_refused() {
     http(|_, address| async move {
         let headers = [("Content-Type", "application/json")];
-        let long = vec![b' '; (16 << 20) + 1];
+        let long = vec![b' '; libproc::http::BODY_MAX + 1];
         for path in [SCHEDULER, "/api/v1"] {
             let head =
                 format!("POST {path} HTTP/1.1\r\nHost: m\r\nContent-Type: application/json\r\n");

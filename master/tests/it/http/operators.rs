@@ -1,9 +1,15 @@
 //! Calls of operators, and what they see.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::json;
+use state::{MemoryStorage, State};
+use tokio::sync::Notify;
 use types::TaskState;
 
 use super::*;
+use crate::registry::Slow;
 
 const OPERATOR: &str = "/api/v1";
 
@@ -158,6 +164,41 @@ fn weights_are_updated_all_or_none() {
         }
         assert_eq!(ask(address, "GET_WEIGHTS").await, weights);
     });
+}
+
+#[test]
+fn weights_are_answered_when_the_registry_has_them() {
+    let ended = libproc::run_alone(async {
+        let open = Arc::new((AtomicBool::new(true), Notify::new()));
+        let slow = Slow {
+            storage: MemoryStorage::default(),
+            open: open.clone(),
+        };
+        let node = Node::bind("127.0.0.1:0").await?;
+        let started = ::master::start_from(&node, options(), &State::new(slow)).await;
+        started.expect("the registry is empty");
+        let address = node.address();
+        let none = ask(address, "GET_WEIGHTS").await;
+        open.0.store(false, Ordering::SeqCst);
+        let infos = json!({"weight_infos": [{"weight": 2.5, "role": "dev"}]});
+        let update = json!({"type": "UPDATE_WEIGHTS", "update_weights": infos});
+        let asked = tokio::task::spawn_local(async move {
+            let answer = call_at(address, OPERATOR, &update).await;
+            answer.status
+        });
+        // One after another, so that the first has come by then.
+        for _ in 0..3 {
+            assert_eq!(ask(address, "GET_WEIGHTS").await, none);
+        }
+        assert!(!asked.is_finished());
+        open.0.store(true, Ordering::SeqCst);
+        open.1.notify_waiters();
+        assert_eq!(asked.await.unwrap(), 200);
+        assert_eq!(ask(address, "GET_WEIGHTS").await, infos);
+        node.shutdown().await;
+        Ok(())
+    });
+    ended.expect("a free port");
 }
 
 #[test]

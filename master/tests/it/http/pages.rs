@@ -257,6 +257,10 @@ fn tools_from_before_there_were_calls_act_by_pages() {
             request(address, "POST /quota", &[], b"{}").await.status,
             501
         );
+        let schedule = get(address, "/maintenance/schedule").await;
+        assert_eq!((schedule.status, schedule.text()), (200, "{}"));
+        let made = request(address, "POST /maintenance/schedule", &[], b"{}").await;
+        assert_eq!(made.status, 501);
         assert_eq!(
             request(address, "POST /machine/down", &[], b"[]")
                 .await

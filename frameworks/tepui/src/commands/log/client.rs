@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
+use election::REGISTRY_LOG;
 use libproc::{AskError, Node, Pid};
-use replog::{Log, LogError, ReplicaStatus, Replication};
+use replog::{Log, LogError, NAME, ReplicaStatus, Replication};
 
 use super::PORT;
 use crate::client::{denied, ip_towards, pid_at, resolve};
@@ -28,9 +29,9 @@ pub(crate) struct LogFlag {
         default_value = "127.0.0.1:5070"
     )]
     pub(crate) replica: Vec<String>,
-    /// The name of the replicas' process
-    #[arg(long, value_name = "NAME", default_value = replog::NAME)]
-    pub(crate) process: String,
+    /// The name of the replicas' process [default: log, or registry where masters keep theirs]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) process: Option<String>,
     #[command(flatten)]
     pub(crate) security: SecurityFlags,
 }
@@ -62,10 +63,8 @@ impl Client {
                     node.insert(bound.context("could not open a port for the answers")?)
                 }
             };
-            let replica: Pid<Replication> = pid_at(&flag.process, address);
-            let log = Log::at(node, replica);
-            match tokio::time::timeout(ANSWER, log.status()).await {
-                Ok(Ok(status)) => {
+            match find(node, flag.process.as_deref(), address).await {
+                Ok((log, status)) => {
                     let node = node.clone();
                     return Ok(Client {
                         node,
@@ -74,17 +73,47 @@ impl Client {
                         address,
                     });
                 }
-                Ok(Err(error)) => errors.push(explain(name, error)),
-                Err(_) => errors.push(explain(name, LogError::Ask(AskError::Timeout))),
+                Err(error) => errors.push(explain(name, error)),
             }
         }
         let first = errors.into_iter().next();
         Err(first.unwrap_or_else(|| anyhow!("no replica was named: give one with --replica")))
     }
 
+    /// # Errors
+    /// When it is the log of masters: what they did not write themselves would end them all.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        match self.log.replica().upid().id() == REGISTRY_LOG {
+            true => bail!(
+                "{} is the log of masters, in which they keep their registry: nobody else writes it",
+                self.log.replica()
+            ),
+            false => Ok(()),
+        }
+    }
+
     /// The log by another replica, at an address.
     pub(crate) fn of(&self, address: SocketAddr) -> Log {
         Log::at(&self.node, pid_at(self.log.replica().upid().id(), address))
+    }
+}
+
+/// The replica at an address: of this name, or of one of the usual names.
+async fn find(
+    node: &Node,
+    process: Option<&str>,
+    address: SocketAddr,
+) -> Result<(Log, ReplicaStatus), LogError> {
+    let mut names = process.map_or(vec![NAME, REGISTRY_LOG], |process| vec![process]);
+    loop {
+        let replica: Pid<Replication> = pid_at(names.remove(0), address);
+        let log = Log::at(node, replica);
+        let asked = tokio::time::timeout(ANSWER, log.status()).await;
+        match asked.unwrap_or(Err(LogError::Ask(AskError::Timeout))) {
+            Ok(status) => return Ok((log, status)),
+            Err(LogError::Ask(AskError::NoProcess)) if !names.is_empty() => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

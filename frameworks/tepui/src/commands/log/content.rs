@@ -47,6 +47,7 @@ pub(crate) struct AppendArgs {
 pub(crate) fn append(args: &AppendArgs) -> Result<ExitCode> {
     super::super::alone(async {
         let client = Client::new(&args.log).await?;
+        client.check_writable()?;
         let writer = own_writer(&client.log).await?;
         let show = |position: Position| match args.json {
             true => output::json(&json!({"position": position.0})),
@@ -221,6 +222,7 @@ pub(crate) struct TruncateArgs {
 pub(crate) fn truncate(args: &TruncateArgs) -> Result<ExitCode> {
     super::super::alone(async {
         let client = Client::new(&args.log).await?;
+        client.check_writable()?;
         let writer = own_writer(&client.log).await?;
         let position = done("truncate the log", writer.truncate(Position(args.to))).await?;
         match args.json {

@@ -23,6 +23,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 Examples:
   tepui log status
   tepui log status --replica=10.0.0.1:5070,10.0.0.2:5070 --json
+  tepui log status --replica=10.0.0.1:5050                        # that of masters
 ")]
 pub(crate) struct Args {
     #[command(flatten)]

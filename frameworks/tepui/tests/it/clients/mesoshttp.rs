@@ -12,6 +12,7 @@ const MESOSHTTP: PythonClient = PythonClient {
     tools: &[],
     http_parser: false,
     shared: false,
+    begins: None,
     requirements: &["mesoshttp==0.4.2"],
 };
 

@@ -11,6 +11,7 @@ mod mpi;
 mod node;
 mod pymesos;
 pub(crate) mod python;
+mod toil;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

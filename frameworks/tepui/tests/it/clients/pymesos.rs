@@ -1,10 +1,14 @@
 //! Schedulers and operators on pymesos, of Python.
 
-use serde_json::json;
+use nix::sys::signal::Signal;
+use serde_json::{Value as Json, json};
 
 use super::python::PYMESOS;
 use super::run;
-use crate::support::Cluster;
+use crate::daemons::{agent, master, stop};
+use crate::failover::leader;
+use crate::support::{Cluster, Place, Program};
+use crate::zookeeper::ZooKeeper;
 
 #[test]
 fn a_scheduler_on_pymesos_runs_tasks_fails_over_and_ends() {
@@ -41,6 +45,46 @@ fn a_scheduler_on_pymesos_runs_tasks_fails_over_and_ends() {
         (&saw["running"], &saw["completed"]),
         (&json!(["pymesos"]), &json!(["pymesos"]))
     );
+}
+
+#[test]
+fn a_scheduler_on_pymesos_follows_the_leader_through_zookeeper() {
+    let place = Place::new();
+    let Some(zookeeper) = ZooKeeper::start(1, place.path()) else {
+        return;
+    };
+    let Some(mut client) = PYMESOS.command("pymesos_zookeeper.py") else {
+        return;
+    };
+    let url = zookeeper.url();
+    let flags = [&*format!("--zk={url}"), "--zk-session-timeout=4secs"];
+    let mut masters: Vec<(Program, String)> = (0..2).map(|_| master(&place, &flags)).collect();
+    let agent = agent(&place, &url, "one", &["--resources=cpus:2;mem:256;disk:10"]);
+    agent.error_line(|line| line.contains("registered"));
+    client.arg(&url);
+    let client = Program::start(client);
+    client.line(|line| line == "running");
+    let first = leader(&place, &url);
+    let place_of_leader = masters.iter().position(|(_, address)| *address == first);
+    let (killed, _) = masters.remove(place_of_leader.expect("one of them leads"));
+    killed.signal(Signal::SIGKILL);
+    drop(killed);
+    let saw: Json = serde_json::from_str(&client.line(|line| line.starts_with('{'))).unwrap();
+    let port = |address: &str| address.rsplit(':').next().unwrap().parse::<u64>().unwrap();
+    let told = json!([port(&first), port(&masters[0].1)]);
+    assert_eq!((&saw["masters"], &saw["ids"]), (&told, &json!(1)), "{saw}");
+    assert_eq!(
+        (&saw["errors"], &saw["over"]),
+        (&json!([]), &json!(true)),
+        "{saw}"
+    );
+    assert_eq!(saw["reconciled"], json!(["TASK_RUNNING"]), "{saw}");
+    let states = saw["states"].as_array().expect("news of the task");
+    assert_eq!(states.last(), Some(&json!("TASK_KILLED")), "{saw}");
+    stop(agent);
+    for (master, _) in masters {
+        stop(master);
+    }
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{once, place, script, succeed};
-use crate::support::finish;
 
 /// The interpreters a client runs on, and what is installed for it.
 pub(crate) struct PythonClient {
@@ -17,42 +16,54 @@ pub(crate) struct PythonClient {
     pub(crate) tools: &'static [&'static str],
     /// Whether it needs `http-parser`, whose C has to be made anew.
     pub(crate) http_parser: bool,
-    /// Whether others than who installs it run it: then it lies in a copy of the interpreter, which
-    /// may be kept where nobody else can read.
+    /// Whether others than who installs it run it: where its interpreter is kept from them, it lies
+    /// in a copy of that.
     pub(crate) shared: bool,
+    /// What its interpreter does first, in one line, where the client is older than Python is.
+    pub(crate) begins: Option<&'static str>,
     pub(crate) requirements: &'static [&'static str],
 }
 
 /// What `http-parser` is built with.
 pub(crate) const TOOLS: &[&str] = &["cython<3", "setuptools<66", "wheel"];
 
-/// Its parser of HTTP needs modules that Python 3.12 has no more.
+/// Its parser of HTTP needs modules that Python 3.12 has no more; ZooKeeper it asks by kazoo.
 pub(crate) const PYMESOS: PythonClient = PythonClient {
-    name: "pymesos-0.3.15",
+    name: "pymesos-0.3.15-zookeeper",
     pythons: &["3.11", "3.10", "3.9", "3.8"],
     tools: TOOLS,
     http_parser: true,
     shared: false,
-    requirements: &["pymesos==0.3.15"],
+    begins: None,
+    requirements: &["pymesos==0.3.15", "kazoo==2.11.0"],
 };
 
 impl PythonClient {
     /// The interpreter with the client, installed if it was not; or why that cannot be.
     pub(crate) fn install(&self) -> Result<PathBuf, String> {
-        let (place, _guard) = place()?;
+        let (mut place, _guard) = place()?;
+        if self.shared && !is_open(&place) {
+            place = open_place()?;
+        }
         let venv = place.join(self.name);
         let inside = venv.join("bin/python");
         once(&venv, |venv| {
-            let python = self.pythons.iter().find_map(|version| interpreter(version));
-            let versions = self.pythons.join(", ");
-            let python = python.ok_or_else(|| format!("there is no Python {versions}"))?;
-            match self.shared {
-                true => copy(&python, venv)?,
-                false => {
-                    let mut make = Command::new(python);
-                    make.args(["-m", "venv"]).arg(venv);
-                    succeed(make)?;
-                }
+            let versions = || {
+                self.pythons
+                    .iter()
+                    .flat_map(|version| interpreters(version))
+            };
+            let open = |python: &PathBuf| prefix(python).is_some_and(|it| is_open(&it));
+            let python = versions().find(|python| !self.shared || open(python));
+            let python = python.or_else(|| versions().next());
+            let python =
+                python.ok_or_else(|| format!("there is no Python {}", self.pythons.join(", ")))?;
+            if self.shared && !open(&python) {
+                copy(&python, venv)?;
+            } else {
+                let mut make = Command::new(python);
+                make.args(["-m", "venv"]).arg(venv);
+                succeed(make)?;
             }
             let install = |requirements: &[&str]| {
                 let mut pip = Command::new(&inside);
@@ -68,7 +79,8 @@ impl PythonClient {
                 build.arg(script("build_http_parser.py"));
                 succeed(build)?;
             }
-            install(self.requirements)
+            install(self.requirements)?;
+            self.begins.map_or(Ok(()), |line| begin_with(&inside, line))
         })?;
         Ok(inside)
     }
@@ -86,27 +98,56 @@ impl PythonClient {
     }
 }
 
+/// Whether every user can enter this directory, and those above it.
+fn is_open(directory: &Path) -> bool {
+    let seen = |above: &Path| std::fs::metadata(above).is_ok_and(|it| it.mode() & 0o001 != 0);
+    directory.ancestors().all(seen)
+}
+
+/// A directory of this user's that every user can enter.
+fn open_place() -> Result<PathBuf, String> {
+    let user = nix::unistd::geteuid();
+    let place = std::env::temp_dir().join(format!("tepui-clients-{user}"));
+    let said = |error: std::io::Error| format!("{}: {error}", place.display());
+    std::fs::create_dir_all(&place).map_err(said)?;
+    let seen = std::fs::symlink_metadata(&place).map_err(said)?;
+    if !seen.is_dir() || seen.uid() != user.as_raw() {
+        return Err(format!("{} is another's", place.display()));
+    }
+    std::fs::set_permissions(&place, Permissions::from_mode(0o755)).map_err(said)?;
+    match is_open(&place) {
+        true => Ok(place),
+        false => Err(format!("others cannot enter {}", place.display())),
+    }
+}
+
+/// What an interpreter answers to a line of Python; none if it fails.
+fn ask(python: &Path, line: &str) -> Option<String> {
+    let output = Command::new(python).args(["-c", line]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
+}
+
+/// Where an interpreter has its library.
+fn prefix(python: &Path) -> Option<PathBuf> {
+    ask(python, "import sys; print(sys.base_prefix)").map(PathBuf::from)
+}
+
+/// Has an interpreter begin with a line whatever it runs, as files beside its packages can say.
+fn begin_with(python: &Path, line: &str) -> Result<(), String> {
+    let ask_for = "import sysconfig; print(sysconfig.get_path('purelib'))";
+    let packages = ask(python, ask_for).ok_or("no answer of Python")?;
+    let file = Path::new(&packages).join("begins.pth");
+    std::fs::write(&file, line).map_err(|error| format!("{}: {error}", file.display()))
+}
+
 /// Copies an interpreter and its library to `to`, where its name is `bin/python`.
 fn copy(python: &Path, to: &Path) -> Result<(), String> {
-    for above in to.ancestors().skip(1) {
-        let seen = std::fs::metadata(above).is_ok_and(|seen| seen.mode() & 0o001 != 0);
-        if !seen {
-            return Err(format!("others cannot enter {}", above.display()));
-        }
-    }
-    let mut ask = Command::new(python);
-    ask.args([
-        "-c",
-        "import sys; print(sys.base_prefix, sys.version_info[1])",
-    ]);
-    let answer = finish(ask);
-    let answer = answer.text();
-    let (prefix, minor) = answer
-        .trim()
-        .rsplit_once(' ')
-        .ok_or("no answer of Python")?;
+    let prefix = prefix(python).ok_or("no answer of Python")?;
+    let minor = ask(python, "import sys; print(sys.version_info[1])");
+    let minor = minor.ok_or("no answer of Python")?;
     let mut copy = Command::new("cp");
-    copy.args(["-r", prefix]).arg(to);
+    copy.arg("-r").arg(prefix).arg(to);
     succeed(copy)?;
     // It looks for its shared library where it was, and takes the name it is called by for its own.
     let wrapper = format!(
@@ -120,22 +161,20 @@ fn copy(python: &Path, to: &Path) -> Result<(), String> {
     written.map_err(|error| format!("{}: {error}", name.display()))
 }
 
-/// A Python of this version: by its name, or among those that pyenv keeps.
-pub(crate) fn interpreter(version: &str) -> Option<PathBuf> {
+/// Pythons of this version that can make environments: by their name, where systems keep them, and
+/// those that pyenv keeps.
+pub(crate) fn interpreters(version: &str) -> impl Iterator<Item = PathBuf> {
     let name = format!("python{version}");
-    let works = |program: &PathBuf| {
-        let output = Command::new(program).arg("--version").output();
-        output.is_ok_and(|output| output.status.success())
-    };
     let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from);
     let root = root.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".pyenv")));
     let kept = root.and_then(|root| std::fs::read_dir(root.join("versions")).ok());
-    let kept = kept
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path().join("bin").join(&name));
-    std::iter::once(PathBuf::from(&name))
-        .chain(kept)
-        .find(works)
+    let kept = kept.into_iter().flatten().flatten();
+    let kept: Vec<PathBuf> = kept
+        .map(|entry| entry.path().join("bin").join(&name))
+        .collect();
+    let systems = ["/usr/bin", "/usr/local/bin"].map(|place| Path::new(place).join(&name));
+    let all = std::iter::once(PathBuf::from(&name))
+        .chain(systems)
+        .chain(kept);
+    all.filter(|program| ask(program, "import ensurepip, venv").is_some())
 }

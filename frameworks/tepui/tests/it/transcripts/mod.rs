@@ -161,6 +161,8 @@ fn schedulers(replay: &mut Replay, hosts: &Hosts) {
         let ours = ours.expect("the framework is taken in, and gets an offer");
         replay.names.insert(theirs.expect("it was recorded"), ours);
     }
+    // A scheduler that hangs up is disconnected: those streams stay open until all was said.
+    let mut others = Vec::new();
     for recording in recordings {
         let text = String::from_utf8_lossy(&recording.body).into_owned();
         if !(know_offers(replay, &mut stream, &text)
@@ -171,6 +173,11 @@ fn schedulers(replay: &mut Replay, hosts: &Hosts) {
                 "cannot be asked: what it is about does not come",
             );
         } else if recording.is_stream() {
+            // The end of the executor is told to whoever is subscribed then: here as there the first.
+            stream.wait(|seen| {
+                let failure = seen.iter().any(|event| event["type"] == "FAILURE");
+                failure.then_some(())
+            });
             let mut another = replay.open(&hosts.master, &recording);
             let last = recording.records.last().map(kind);
             another.wait(|seen| {
@@ -179,6 +186,7 @@ fn schedulers(replay: &mut Replay, hosts: &Hosts) {
                     .then_some(())
             });
             another.compare(replay, &recording, kind);
+            others.push(another);
         } else {
             replay.ask(&hosts.master, &recording);
         }

@@ -275,6 +275,7 @@ pub(crate) fn to_agent(sender: &Upid) -> Vec<(&'static str, Value)> {
             executor_id: executor_id.clone(),
             container_id,
             executor,
+            tasks: vec![],
         }),
         value(&ExecutorUpdate {
             framework_id: framework_id.clone(),

@@ -6,7 +6,7 @@ use std::fmt;
 use thiserror::Error;
 
 /// Most bytes of one message that is read: a launch of many tasks with megabytes of data fits.
-pub const MAX_MESSAGE_BYTES: usize = 32 << 20;
+pub const MAX_MESSAGE_BYTES: usize = 48 << 20;
 
 /// Most bytes of memory that the lists and maps of one message may take, because two bytes on the
 /// wire can ask for an element of a kilobyte.

@@ -1,12 +1,12 @@
 //! The executor API and the pages of agent and executor.
 
-use types::{ExecutorId, FrameworkId, TaskInfo, TaskStatus};
+use types::{ExecutorId, FrameworkId, Role, TaskStatus};
 
 use super::{At, Unfit, all};
 use crate::agent::{ExecutorUpdate, ToFramework};
 use crate::executor as page;
-use crate::v1::TaskGroupInfo;
 use crate::v1::executor::{Call, CallBody, Event, EventBody, event};
+use crate::v1::{AllocationInfo, ExecutorInfo, Resource, TaskGroupInfo, TaskInfo};
 
 /// A call of an executor in our own nouns.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +30,7 @@ pub struct Subscription {
     /// The executor.
     pub executor_id: ExecutorId,
     /// The tasks of which no news was acknowledged.
-    pub tasks: Vec<TaskInfo>,
+    pub tasks: Vec<types::TaskInfo>,
     /// The news that was not acknowledged.
     pub updates: Vec<TaskStatus>,
 }
@@ -46,7 +46,7 @@ impl TryFrom<Call> for ExecutorCall {
             .map_err(|fault| Unfit::new(fault.field, fault.text))?;
         Ok(match body {
             CallBody::Subscribe(subscribe) => {
-                let tasks = all(subscribe.unacknowledged_tasks, TaskInfo::try_from);
+                let tasks = all(subscribe.unacknowledged_tasks, types::TaskInfo::try_from);
                 let updates = all(subscribe.unacknowledged_updates, |update| {
                     TaskStatus::try_from(update.status).at("status")
                 });
@@ -75,7 +75,7 @@ impl TryFrom<Call> for ExecutorCall {
 impl From<&page::Registered> for Event {
     fn from(registered: &page::Registered) -> Self {
         EventBody::Subscribed(event::Subscribed {
-            executor_info: (&registered.executor).into(),
+            executor_info: executor_of(&registered.executor, &registered.role),
             framework_info: (&registered.framework).into(),
             agent_info: (&registered.agent).into(),
             container_id: Some((&registered.container_id).into()),
@@ -87,15 +87,41 @@ impl From<&page::Registered> for Event {
 impl From<&page::Launch> for Event {
     fn from(launch: &page::Launch) -> Self {
         EventBody::Launch(event::Launch {
-            task: (&launch.task).into(),
+            task: task_of(&launch.task, &launch.role),
         })
         .into()
     }
 }
 
+/// A task whose resources are allocated to a role.
+fn task_of(task: &types::TaskInfo, role: &Role) -> TaskInfo {
+    let mut message = TaskInfo::from(task);
+    allocate(&mut message.resources, role);
+    if let Some(executor) = &mut message.executor {
+        allocate(&mut executor.resources, role);
+    }
+    message
+}
+
+/// An executor whose resources are allocated to a role.
+pub fn executor_of(executor: &types::ExecutorInfo, role: &Role) -> ExecutorInfo {
+    let mut message = ExecutorInfo::from(executor);
+    allocate(&mut message.resources, role);
+    message
+}
+
+fn allocate(resources: &mut [Resource], role: &Role) {
+    for resource in resources {
+        resource.allocation_info = Some(AllocationInfo {
+            role: Some(role.to_string()),
+        });
+    }
+}
+
 impl From<&page::LaunchGroup> for Event {
     fn from(launch: &page::LaunchGroup) -> Self {
-        let tasks = launch.tasks.iter().map(Into::into).collect();
+        let tasks = launch.tasks.iter();
+        let tasks = tasks.map(|task| task_of(task, &launch.role)).collect();
         EventBody::LaunchGroup(event::LaunchGroup {
             task_group: TaskGroupInfo { tasks },
         })

@@ -36,11 +36,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use types::{InvalidId, Opaque, UpdateId};
 
-pub use executor_page::{ExecutorCall, Subscription};
+pub use executor_page::{ExecutorCall, Subscription, executor_of};
 pub use framework::min_allocatable;
 pub use resource::{ResourceFormat, resources_for};
 pub use scheduler_page::{Accept, AskedOperation, Registration, SchedulerCall};
 pub use status::add_address;
+pub use task::told;
 
 use super::codec::Message;
 use super::{DurationInfo, TimeInfo};

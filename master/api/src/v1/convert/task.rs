@@ -116,6 +116,23 @@ impl TryFrom<TaskInfo> for types::TaskInfo {
     }
 }
 
+/// Returns a task as operators see it, with the last of its updates that was passed on, whether or
+/// not that was acknowledged; [`types::Task`] has it only until then.
+pub fn told(task: &types::Task) -> Task {
+    let mut message = Task::from(task);
+    let known = task.status_update_state;
+    let passed_on = |status: &&types::TaskStatus| {
+        status.update_id.is_some() && known.is_none_or(|state| state == status.state)
+    };
+    if message.status_update_uuid.is_none()
+        && let Some(status) = task.statuses.iter().rev().find(passed_on)
+    {
+        message.status_update_state = Some(status.state.into());
+        message.status_update_uuid = status.update_id.as_ref().map(super::update_bytes);
+    }
+    message
+}
+
 impl From<&types::Task> for Task {
     fn from(task: &types::Task) -> Self {
         let rest: TaskRest = from_opaque(&task.opaque);

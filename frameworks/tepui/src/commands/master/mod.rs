@@ -1,5 +1,7 @@
 //! `tepui master`: the master, with the flags of Mesos's.
 
+mod ensemble;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -32,6 +34,7 @@ const REGISTRY: &str = "registry";
 Examples:
   tepui master
   tepui master --ip=10.0.0.1 --port=5050 --work_dir=/var/lib/tepui
+  tepui master --masters=host1,host2,host3 --work-dir=/var/lib/tepui     # the same on all three
   tepui master --ip=10.0.0.1 --zk=zk://10.0.0.1:2181,10.0.0.2:2181,10.0.0.3:2181/mesos
   tepui master --offer-timeout=5mins --weights=batch=1,web=2 --min-allocatable-resources='cpus:0.1|mem:64'
 ")]
@@ -61,6 +64,12 @@ pub(crate) struct Args {
     /// A directory for what the master keeps; made when it is not there
     #[arg(long, value_name = "DIRECTORY", env = "MESOS_WORK_DIR")]
     work_dir: Option<PathBuf>,
+    /// All masters, this one included, as host or host:port: they elect one of themselves, and keep
+    /// their registry, by a log of their own, of which each has a replica in its work directory. All
+    /// are given the same list. A majority of them must be there
+    #[arg(long, value_name = "LIST", env = "MESOS_MASTERS", conflicts_with = "zk",
+          value_parser = flags::value::<ensemble::List>)]
+    masters: Option<ensemble::List>,
     /// Where masters elect one of themselves and keep their registry, as
     /// zk://host1:port1,host2:port2/path, with user:password@ where that is wanted
     #[arg(long, value_name = "URL", env = "MESOS_ZK", value_parser = flags::value::<ZkUrl>)]
@@ -70,7 +79,8 @@ pub(crate) struct Args {
           value_parser = flags::duration)]
     zk_session_timeout: Duration,
     /// Where the registry is kept: of agents, frameworks and weights, for the next master; lasting
-    /// is in ZooKeeper, or else in the work directory [default: lasting if there is either]
+    /// is in the log of the masters, in ZooKeeper, or else in the work directory [default: lasting if
+    /// there is any of them]
     #[arg(long, value_name = "KIND", env = "MESOS_REGISTRY")]
     registry: Option<Registry>,
     /// Rescinds an offer that was not answered for so long, such as 5mins [default: never]
@@ -154,18 +164,30 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
             advertise_ip: args.advertise_ip,
             advertise_port: args.advertise_port,
         };
+        let masters = match &args.masters {
+            Some(list) => Some(ensemble::find(list, listen, &args).await?),
+            None => None,
+        };
+        let listen = masters.as_ref().map_or(listen, |masters| masters.listen);
         let node = listen.bind(args.security.load()?).await?;
         let child = args.child;
-        if let Some(url) = &args.zk {
-            let stand = stand(&node, url, &args)?;
+        let stand = match (&masters, &args.zk) {
+            (Some(masters), _) => Some(masters.stand(&node, options(args.clone())?).await?),
+            (None, Some(url)) => {
+                let stand = stand(&node, url, &args)?;
+                let herald = stand.herald().clone();
+                Some((stand, herald))
+            }
+            (None, None) => None,
+        };
+        if let Some((stand, needed)) = stand {
             let upid = master::master_of(&node).upid().clone();
-            tracing::info!(%upid, zk = %url, version = api::VERSION, "master started");
-            let herald = stand.herald().clone();
+            tracing::info!(%upid, version = api::VERSION, "master started");
             let stop = || async {
                 stand.stop().await;
                 node.shutdown().await;
             };
-            daemon::serve_as(&node, &upid, &herald, signals, child, stop).await?;
+            daemon::serve_as(&node, &upid, &needed, signals, child, stop).await?;
             return Ok(ExitCode::SUCCESS);
         }
         let master = match registry_file(&args)? {

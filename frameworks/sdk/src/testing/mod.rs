@@ -1,11 +1,22 @@
-//! Offers and updates for tests of frameworks without a cluster.
+//! Tests of frameworks without a cluster: offers and updates to hand to a framework, and a
+//! [`Stage`] that plays one against a pretended cluster, with faults, in milliseconds.
+//!
+//! Simulations with the real master and agents are in the crate `cluster`.
+
+mod play;
+mod stage;
+#[cfg(test)]
+mod tests;
+
+pub use play::Played;
+pub use stage::{Actual, Stage};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use types::{AgentId, Attributes, FrameworkId, Offer, OfferId, Resources, Role, Source, TaskId};
-use types::{TaskState, TaskStatus};
+use types::{AgentId, Attributes, FrameworkId, MasterInfo, Offer, OfferId, Resources, Role};
+use types::{Source, TaskId, TaskState, TaskStatus};
 
-use crate::framework::TaskUpdate;
+use crate::framework::{Subscribed, TaskUpdate};
 
 /// Numbers offers, so that no two are the same.
 static OFFERS: AtomicU64 = AtomicU64::new(1);
@@ -32,4 +43,17 @@ pub fn offer(agent: &str, resources: Resources) -> Offer {
 /// An update that says that `task_id` is in `state`.
 pub fn update(task_id: &TaskId, state: TaskState) -> TaskUpdate {
     TaskStatus::new(task_id.clone(), state, Source::Agent, 0)
+}
+
+/// The answer to a subscription, of a master that is nowhere.
+pub fn subscribed() -> Subscribed {
+    Subscribed {
+        framework_id: FrameworkId::new("framework").expect("a plain word"),
+        master: MasterInfo {
+            id: "master".to_owned(),
+            hostname: "localhost".to_owned(),
+            address: "127.0.0.1:5050".to_owned(),
+            version: api::VERSION.to_owned(),
+        },
+    }
 }
