@@ -1,4 +1,4 @@
-//! Appends acknowledged by three replicas on one disk, beside bare writes and flushes of it.
+//! Appends acknowledged by three replicas on one disk, in turns with bare writes and flushes of it.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -16,65 +16,90 @@ use crate::measure::latency::Latency;
 /// Part of the time that goes by before anything is counted.
 const WARM_UP: f64 = 0.2;
 
+/// So many turns do the bare disk and the log take: the disk is shared, and fast and slow by turns.
+const TURNS: u32 = 5;
+
+/// What one thing did, over all turns.
+#[derive(Default)]
+struct Done {
+    per_second: f64,
+    latency: Option<Latency>,
+}
+
+impl Done {
+    /// Adds a turn.
+    fn add(&mut self, (per_second, latency): (f64, Latency)) {
+        self.per_second += per_second / f64::from(TURNS);
+        match &mut self.latency {
+            Some(all) => all.merge(&latency),
+            None => self.latency = Some(latency),
+        }
+    }
+
+    fn latency(&self) -> Latency {
+        self.latency.clone().unwrap_or_else(Latency::new)
+    }
+}
+
 pub(super) fn measure(args: &Args, place: &Path) -> Result<Json> {
-    let time = Duration::from_secs(args.seconds);
+    let turn = Duration::from_secs(args.seconds) / TURNS;
     let mut patterns = Vec::new();
-    for size in &args.sizes {
-        let (before, latency) = floor::measure(place, *size, time)?;
-        say(
-            args,
-            &format!(
-                "{size} B, bare write and flush: {before:.0} a second; {}",
-                quantiles_text(&latency)
-            ),
-        );
+    for size in args.sizes.iter().copied() {
         let directory = place.join(format!("appends-{size}"));
         let replicas = Replicas::start(&directory, 3)?;
-        let mut single = None;
-        let mut measured = Vec::new();
-        for outstanding in &args.outstanding {
-            let (size, outstanding) = (*size, *outstanding);
-            let leader = replicas.leader()?;
-            let append = async move |_, log| append(log, size, outstanding, time).await;
-            let (per_second, latency) = replicas.on(leader, append)??;
-            if outstanding == 1 {
-                single = Some(per_second);
+        let mut bare = Done::default();
+        let mut log: Vec<Done> = args.outstanding.iter().map(|_| Done::default()).collect();
+        for _ in 0..TURNS {
+            bare.add(floor::measure(place, size, turn)?);
+            for (outstanding, done) in args.outstanding.iter().copied().zip(&mut log) {
+                let leader = replicas.leader()?;
+                let append = async move |_, log| append(log, size, outstanding, turn).await;
+                done.add(replicas.on(leader, append)??);
             }
-            let times_single = single.map(|single| per_second / single);
-            say(
-                args,
-                &format!(
-                    "{size} B, {outstanding} outstanding: {per_second:.0} a second, {:.0} % of bare, \
-                 {:.1} MB/s{}; {}",
-                    per_second / before * 100.0,
-                    per_second * size as f64 / 1e6,
-                    times_single
-                        .map(|times| format!(", {times:.1}x one"))
-                        .unwrap_or_default(),
-                    quantiles_text(&latency)
-                ),
-            );
-            let mut figures = rated(per_second, &latency);
-            figures["outstanding"] = outstanding.into();
-            figures["times_one_outstanding"] = json!(times_single);
-            measured.push((per_second, figures));
         }
         replicas.end()?;
         std::fs::remove_dir_all(&directory)?;
-        let (after, _) = floor::measure(place, size.to_owned(), time)?;
-        let bare = (before + after) / 2.0;
         say(
             args,
-            &format!("{size} B, bare write and flush again: {after:.0} a second"),
+            &format!(
+                "{size} B, bare write and flush: {:.0} a second; {}",
+                bare.per_second,
+                quantiles_text(&bare.latency())
+            ),
         );
-        let log = measured.into_iter().map(|(per_second, mut figures)| {
-            figures["of_bare"] = json!(per_second / bare);
-            figures
-        });
+        let single = args
+            .outstanding
+            .iter()
+            .position(|outstanding| *outstanding == 1);
+        let single = single.map(|at| log[at].per_second);
+        let mut measured = Vec::new();
+        for (outstanding, done) in args.outstanding.iter().zip(&log) {
+            let times_single = single.map(|single| done.per_second / single);
+            let of_bare = done.per_second / bare.per_second;
+            say(
+                args,
+                &format!(
+                    "{size} B, {outstanding} outstanding: {:.0} a second, {:.0} % of bare, \
+                     {:.1} MB/s{}; {}",
+                    done.per_second,
+                    of_bare * 100.0,
+                    done.per_second * size as f64 / 1e6,
+                    times_single
+                        .map(|times| format!(", {times:.1}x one"))
+                        .unwrap_or_default(),
+                    quantiles_text(&done.latency())
+                ),
+            );
+            let mut figures = rated(done.per_second, &done.latency());
+            figures["outstanding"] = (*outstanding).into();
+            figures["times_one_outstanding"] = json!(times_single);
+            figures["of_bare"] = json!(of_bare);
+            measured.push(figures);
+        }
         patterns.push(json!({
             "bytes": size,
-            "bare": {"before": before, "after": after, "latency": rated(before, &latency)},
-            "log": log.collect::<Vec<_>>(),
+            "bare": rated(bare.per_second, &bare.latency()),
+            "log": measured,
         }));
     }
     Ok(Json::Array(patterns))

@@ -4,7 +4,7 @@
 //!
 //! Each replica is a node on a thread of its own, and they talk over loopback. Appends come from a
 //! client beside the leader, as a master beside its log. The disk is measured in the same run,
-//! before and after: ratios count.
+//! by turns: ratios count.
 
 mod appends;
 mod catch_up;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use libproc::{Node, Pid};
 use nix::sys::signal::Signal;
 use replog::{Log, Position};
+use state::{LogStorage, LogStorageOptions};
 
 use crate::support::{Place, Program};
 
@@ -223,10 +224,11 @@ fn a_log_is_read_truncated_and_checked_from_the_command_line() {
     let status = replicas.place.run(&["log", "status", &at, "--json"]).json();
     assert_eq!(status["replicas"].as_array().unwrap().len(), 3);
     let keep = read[2]["position"].to_string();
-    assert_eq!(
-        replicas.place.run(&["log", "truncate", &at, &keep]).code,
-        Some(0)
-    );
+    let truncated = replicas
+        .place
+        .run(&["log", "truncate", &at, &keep, "--json"])
+        .json();
+    assert_eq!(truncated["begin"].to_string(), keep);
     let read = replicas
         .place
         .run(&["log", "read", &at, "--json"])
@@ -245,11 +247,11 @@ fn a_log_is_read_truncated_and_checked_from_the_command_line() {
     assert_eq!(sound["sound"], true);
     let file = format!("{directory}/segment-0000000000000000.log");
     let mut bytes = std::fs::read(&file).unwrap();
-    let at = bytes
+    let place = bytes
         .windows(5)
         .position(|window| window == b"three")
         .unwrap();
-    bytes[at] ^= 4;
+    bytes[place] ^= 4;
     std::fs::write(&file, bytes).unwrap();
     let damaged = replicas.place.run(&["log", "check", &directory]);
     assert_eq!(damaged.code, Some(1));
@@ -258,6 +260,17 @@ fn a_log_is_read_truncated_and_checked_from_the_command_line() {
         "{}",
         damaged.text()
     );
+    // Who votes is changed, and said as who lists it is told.
+    let removed = replicas.place.run(&["log", "remove", "1", &at, "--json"]);
+    let listed = replicas.place.run(&["log", "replicas", &at, "--json"]);
+    assert_eq!(removed.json(), listed.json());
+    assert_eq!(removed.json()["replicas"].as_array().unwrap().len(), 2);
+    let fresh = replicas.place.path().join("fresh").display().to_string();
+    let made = replicas
+        .place
+        .run(&["log", "init", &fresh, "--node=7", "--json"])
+        .json();
+    assert_eq!((&made["node"], &made["name"]), (&7.into(), &"log".into()));
     // A directory that is another replica's, and one that is no log's.
     let list = format!("--replicas={}", replicas.list());
     let other = replicas
@@ -275,4 +288,31 @@ fn a_log_is_read_truncated_and_checked_from_the_command_line() {
         "{}",
         refused.stderr
     );
+}
+
+#[test]
+fn a_log_in_which_variables_are_kept_is_not_written_from_the_command_line() {
+    let replicas = Replicas::start();
+    libproc::run_alone(async {
+        let node = Node::bind("127.0.0.1:0").await?;
+        let log = replicas.log(&node, 0);
+        let storage = LogStorage::new(&node, log, LogStorageOptions::default());
+        storage.start().await.unwrap();
+        node.shutdown().await;
+        Ok(())
+    })
+    .unwrap();
+    let at = replicas.flag();
+    for words in [
+        ["log", "append", &at, "hello"],
+        ["log", "truncate", &at, "1"],
+    ] {
+        let refused = replicas.place.run(&words);
+        assert_eq!(refused.code, Some(1), "{words:?}");
+        assert!(
+            refused.stderr.contains("variables are kept in this log"),
+            "{}",
+            refused.stderr
+        );
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::io::{self, BufRead as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use replog::{Appended, Log, Position};
+use replog::{Appended, Bounds, Log, LogError, Position, Refused, Writer};
 use serde_json::json;
 
 use super::client::{Client, LogFlag, done};
@@ -12,6 +13,11 @@ use crate::output;
 
 /// Longest line that is appended, in bytes: what an entry can have.
 const LINE_MAX: usize = 4 << 20;
+/// Positions before the end in which is looked for what a log is for: more than the log has of its own
+/// in a row.
+const LOOK_BACK: u64 = 256;
+/// How long to wait for a leader before it is asked for again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Appends entries to a log, and prints the position of each.
 ///
@@ -42,8 +48,7 @@ pub(crate) fn append(args: &AppendArgs) -> Result<ExitCode> {
     super::super::alone(async {
         let client = Client::new(&args.log).await?;
         client.check_writable()?;
-        let mut writer = client.log.writer();
-        done("start to write", writer.start()).await?;
+        let writer = own_writer(&client.log).await?;
         let show = |position: Position| match args.json {
             true => output::json(&json!({"position": position.0})),
             false => output::line(&position.to_string()),
@@ -65,6 +70,47 @@ pub(crate) fn append(args: &AppendArgs) -> Result<ExitCode> {
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Where a log begins and ends, as soon as somebody leads it.
+async fn bounds_once_led(log: &Log) -> Result<Bounds, LogError> {
+    loop {
+        let seen = log.leadership(None).await?;
+        match log.bounds().await {
+            Err(LogError::Refused(Refused::NotLeader { .. })) => {}
+            outcome => return outcome,
+        }
+        // A leader that is known may not lead yet: then nothing changes here when it does.
+        let changed = tokio::time::timeout(AGAIN, log.leadership(Some(seen))).await;
+        changed.map_or(Ok(()), |changed| changed.map(drop))?;
+    }
+}
+
+/// The writer of a log that is ours to write: one in which variables are kept, such as the registry of
+/// masters, is theirs, and who took over writing would stop them.
+///
+/// # Errors
+/// When it is theirs, or there is no leader.
+async fn own_writer(log: &Log) -> Result<Writer> {
+    let bounds = done("find the end of the log", bounds_once_led(log)).await?;
+    let from = Position(bounds.end.0.saturating_sub(LOOK_BACK)).max(bounds.begin);
+    if from <= bounds.end {
+        let reader = log.reader();
+        let last = done("see whose the log is", reader.read_some(from, bounds.end)).await?;
+        if last
+            .appended
+            .iter()
+            .any(|entry| state::is_of_variables(&entry.data))
+        {
+            bail!(
+                "variables are kept in this log, as the registry of masters is: only who keeps them may \
+                 write to it. Name another log with --replica, or read this one with `tepui log read`"
+            );
+        }
+    }
+    let mut writer = log.writer();
+    done("start to write", writer.start()).await?;
+    Ok(writer)
 }
 
 /// Prints what is in a log.
@@ -164,6 +210,9 @@ pub(crate) struct TruncateArgs {
     to: u64,
     #[command(flatten)]
     log: LogFlag,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Forgets it.
@@ -174,10 +223,12 @@ pub(crate) fn truncate(args: &TruncateArgs) -> Result<ExitCode> {
     super::super::alone(async {
         let client = Client::new(&args.log).await?;
         client.check_writable()?;
-        let mut writer = client.log.writer();
-        done("start to write", writer.start()).await?;
-        done("truncate the log", writer.truncate(Position(args.to))).await?;
-        output::line(&format!("the log begins at {}", args.to))?;
+        let writer = own_writer(&client.log).await?;
+        let position = done("truncate the log", writer.truncate(Position(args.to))).await?;
+        match args.json {
+            true => output::json(&json!({"begin": args.to, "position": position.0}))?,
+            false => output::line(&format!("the log begins at {}", args.to))?,
+        }
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use replog::store::{Directory, Identity, SegmentedStore, StoreOptions};
+use serde_json::json;
 
 use crate::output;
 
@@ -33,6 +34,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MIB", default_value_t = 16,
           value_parser = clap::value_parser!(u64).range(9..=1024))]
     segment_mib: u64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Makes it.
@@ -52,8 +56,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     SegmentedStore::init(Arc::new(disk), identity, options)
         .with_context(|| format!("could not make a log in {shown}"))?;
     let (node, log) = (args.node, &args.log);
-    output::line(&format!(
-        "{shown}: replica {node} of the log `{log}`, empty"
-    ))?;
+    let id = format!("{:016x}", identity.cluster);
+    match args.json {
+        true => output::json(&json!({
+            "directory": args.directory,
+            "node": node,
+            "name": log,
+            "log": id,
+            "segment_bytes": options.segment_bytes,
+        }))?,
+        false => output::line(&format!(
+            "{shown}: replica {node} of the log `{log}`, empty"
+        ))?,
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use replog::{NodeId, Reconfiguration};
-use serde_json::json;
+use replog::{NodeId, Reconfiguration, ReplicaStatus};
+use serde_json::{Value as Json, json};
 
 use super::client::{Client, LogFlag, done};
 use super::replica::replica;
@@ -34,23 +34,33 @@ pub(crate) struct ListArgs {
 pub(crate) fn list(args: &ListArgs) -> Result<ExitCode> {
     super::super::alone(async {
         let status = Client::new(&args.log).await?.status;
-        let place = |node: NodeId| status.book.get(&node).map(ToString::to_string);
         if args.json {
-            let replicas = status.members.iter().map(|member| {
-                json!({"node": member.node.0, "life": member.life.0, "address": place(member.node)})
-            });
-            let replicas: Vec<_> = replicas.collect();
-            output::json(&json!({"epoch": status.epoch.0, "replicas": replicas}))?;
+            output::json(&members(&status))?;
             return Ok(ExitCode::SUCCESS);
         }
         let mut table = table::new(&["REPLICA", "ADDRESS"]);
         for member in &status.members {
-            let address = place(member.node).unwrap_or_else(|| "?".to_owned());
+            let address = place(&status, member.node).unwrap_or_else(|| "?".to_owned());
             table.add_row([member.node.to_string(), address]);
         }
         output::line(&table::text(&table))?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Where a replica is, as far as is known.
+fn place(status: &ReplicaStatus, node: NodeId) -> Option<String> {
+    status.book.get(&node).map(ToString::to_string)
+}
+
+/// Who votes.
+fn members(status: &ReplicaStatus) -> Json {
+    let replicas = status.members.iter().map(|member| {
+        let address = place(status, member.node);
+        json!({"node": member.node.0, "life": member.life.0, "address": address})
+    });
+    let replicas: Vec<Json> = replicas.collect();
+    json!({"epoch": status.epoch.0, "replicas": replicas})
 }
 
 /// Adds a replica, which must be running, to those that vote.
@@ -72,6 +82,9 @@ pub(crate) struct AddArgs {
     instead_of: Option<u64>,
     #[command(flatten)]
     log: LogFlag,
+    /// Print JSON, as `tepui log replicas` does
+    #[arg(long)]
+    json: bool,
 }
 
 /// Adds it.
@@ -89,7 +102,7 @@ pub(crate) fn add(args: &AddArgs) -> Result<ExitCode> {
         },
     };
     let what = format!("add replica {node}");
-    change_members(&args.log, change, &what)
+    change_members(&args.log, change, &what, args.json)
 }
 
 /// Removes a replica from those that vote; after that it may be stopped.
@@ -104,6 +117,9 @@ pub(crate) struct RemoveArgs {
     node: u64,
     #[command(flatten)]
     log: LogFlag,
+    /// Print JSON, as `tepui log replicas` does
+    #[arg(long)]
+    json: bool,
 }
 
 /// Removes it.
@@ -113,14 +129,28 @@ pub(crate) struct RemoveArgs {
 pub(crate) fn remove(args: &RemoveArgs) -> Result<ExitCode> {
     let node = NodeId(args.node);
     let what = format!("remove replica {node}");
-    change_members(&args.log, Reconfiguration::Remove { node }, &what)
+    change_members(
+        &args.log,
+        Reconfiguration::Remove { node },
+        &what,
+        args.json,
+    )
 }
 
-fn change_members(flag: &LogFlag, change: Reconfiguration, what: &str) -> Result<ExitCode> {
+fn change_members(
+    flag: &LogFlag,
+    change: Reconfiguration,
+    what: &str,
+    json: bool,
+) -> Result<ExitCode> {
     super::super::alone(async {
         let client = Client::new(flag).await?;
         done(what, client.log.reconfigure(change)).await?;
         let status = done("see who votes", client.log.status()).await?;
+        if json {
+            output::json(&members(&status))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let nodes = status.members.iter().map(|member| member.node.to_string());
         let nodes: Vec<String> = nodes.collect();
         output::line(&format!("replicas {} vote", nodes.join(", ")))?;
