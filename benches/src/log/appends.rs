@@ -37,7 +37,7 @@ impl Done {
     }
 
     fn latency(&self) -> Latency {
-        self.latency.clone().unwrap_or_else(Latency::new)
+        self.latency.clone().unwrap_or_default()
     }
 }
 
