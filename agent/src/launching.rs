@@ -180,11 +180,7 @@ impl Agent {
 
     /// How long an executor waits for another agent; none if it ends with this one. What a node gives
     /// to executors where there are certificates is of no use to its successor.
-    fn recovery_timeout(
-        &self,
-        framework: &FrameworkInfo,
-        ctx: &Context<Self>,
-    ) -> Option<Duration> {
+    fn recovery_timeout(&self, framework: &FrameworkInfo, ctx: &Context<Self>) -> Option<Duration> {
         let known = !ctx.node().security().is_tls();
         let lasts = self.checkpoints.last() && framework.checkpoint && known;
         lasts.then_some(self.options.recovery_timeout)

@@ -35,7 +35,7 @@ enum Phase {
     Waiting,
     /// The process was started before anything else was; the task to go with it comes next.
     Started(io::Result<TaskProcess>),
-    Running(Run),
+    Running(Box<Run>),
     Ended,
 }
 
@@ -192,13 +192,13 @@ impl Executor for CommandExecutor {
         }
         let checker = Checker::new(&task, &self.environment);
         let (task_id, policy) = (task.task_id, task.kill_policy);
-        self.phase = Phase::Running(Run {
+        self.phase = Phase::Running(Box::new(Run {
             task_id: task_id.clone(),
             policy,
             kills,
             killed: None,
             checker,
-        });
+        }));
         checks::begin(self, &task_id, calls);
     }
 

@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, agents, bench, certs, completions, demo, example, frameworks, hidden, jobs, keygen, kill,
-    log, logs, master, ps, run, status, teardown, top, up,
+    agent, agents, bench, certs, completions, demo, example, frameworks, hidden, jobs, keygen,
+    kill, log, logs, master, ps, run, status, teardown, top, up,
 };
 use crate::exit;
 use crate::logging::LogFlags;
