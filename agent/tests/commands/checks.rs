@@ -43,6 +43,7 @@ pub(super) fn a_task_that_fails_its_health_checks_is_killed() {
             );
             assert_eq!(sick.reason, Some(Reason::TaskHealthCheckStatusUpdated));
         }
+        assert_eq!(cluster.update().await.state, TaskState::Killing);
         let killed = cluster.update().await;
         assert_eq!(
             (killed.state, killed.healthy),

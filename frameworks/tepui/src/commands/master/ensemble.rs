@@ -218,22 +218,22 @@ mod tests {
 
     #[test]
     fn a_master_finds_itself_by_what_it_listens_on_or_tells_others() {
-        let list = masters(&["192.0.2.1:5050", "192.0.2.2:5050", "127.0.0.1:5050"]);
+        let list = masters(&["198.51.100.1:5050", "198.51.100.2:5050", "127.0.0.1:5050"]);
         let found = |listen| this_one(&list, listen).unwrap().0.to_string();
-        assert_eq!(found(listen([192, 0, 2, 2], 5050)), "192.0.2.2:5050");
+        assert_eq!(found(listen([198, 51, 100, 2], 5050)), "198.51.100.2:5050");
         assert_eq!(found(listen([0, 0, 0, 0], 5050)), "127.0.0.1:5050");
         let told = Listen {
-            advertise_ip: Some([192, 0, 2, 1].into()),
+            advertise_ip: Some([198, 51, 100, 1].into()),
             ..listen([0, 0, 0, 0], 5050)
         };
-        assert_eq!(found(told), "192.0.2.1:5050");
+        assert_eq!(found(told), "198.51.100.1:5050");
     }
 
     #[test]
     fn a_list_without_this_master_is_refused_with_the_flags_that_say_which_it_is() {
-        let list = masters(&["192.0.2.1:5050", "127.0.0.1:5051", "127.0.0.1:5050"]);
+        let list = masters(&["198.51.100.1:5050", "127.0.0.1:5051", "127.0.0.1:5050"]);
         for (wrong, word) in [
-            (listen([192, 0, 2, 7], 5050), "192.0.2.7:5050"),
+            (listen([198, 51, 100, 7], 5050), "198.51.100.7:5050"),
             (listen([0, 0, 0, 0], 5052), "--advertise-ip"),
             (listen([0, 0, 0, 0], 0), "--port"),
         ] {
