@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use libproc::prelude::*;
 
@@ -16,6 +17,9 @@ use crate::reader::Reader;
 use crate::replica::{Beginning, ReplicaProcess};
 use crate::store::{Directory, Disk, Identity, SegmentedStore, StoreError};
 use crate::writer::Writer;
+
+/// How soon it is asked again who leads.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// A log, by one of its replicas. Cloning gives another handle.
 ///
@@ -110,21 +114,27 @@ impl Log {
         Ok(self.ask(AskEnd {}).await??)
     }
 
-    /// Changes who votes, by whoever leads; returns when it is done.
+    /// Changes who votes, by whoever leads; returns when it is done. While nobody leads, it waits for
+    /// one who does.
     ///
     /// # Errors
-    /// When there is no leader, or the change cannot be: the replica that is to come has not caught
-    /// up, or is a member already, or another change is under way.
+    /// When the replica or the leader cannot be asked, or the change cannot be: the replica that is to
+    /// come has not caught up, or is a member already, or another change is under way.
     pub async fn reconfigure(&self, change: Reconfiguration) -> Result<(), LogError> {
-        let outcome = self.ask(Reconfigure { change }).await?;
-        let Err(Refused::NotLeader {
-            address: Some(address),
-            ..
-        }) = outcome
-        else {
-            return Ok(outcome?);
-        };
-        Ok(self.of(address)?.ask(Reconfigure { change }).await??)
+        loop {
+            let outcome = self.ask(Reconfigure { change }).await?;
+            let Err(Refused::NotLeader { address, .. }) = outcome else {
+                return Ok(outcome?);
+            };
+            if let Some(address) = address {
+                match self.of(address)?.ask(Reconfigure { change }).await {
+                    // It has ended, or leads no longer: the others are about to notice.
+                    Err(LogError::Ask(AskError::Refused)) | Ok(Err(Refused::NotLeader { .. })) => {}
+                    answered => return Ok(answered??),
+                }
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
     }
 
     /// Ends the replica, if it is a process of this node.

@@ -19,6 +19,9 @@ use crate::trace::{self, TraceContext};
 const CHUNK: usize = 64 << 10;
 /// Chunks that were sent and are kept to be filled again.
 const SPARE_CHUNKS: usize = 8;
+/// Bytes past which no larger answer waits, however much may wait of letters: it is the peer that
+/// causes answers, and it may read none.
+const ANSWERS_MAX: usize = 16 << 20;
 /// Largest answer, in bytes, that is sent however much waits: it is hardly longer than a refusal.
 const SMALL_REPLY: usize = 1 << 10;
 /// Past this many bytes unsent of what is never refused, nothing more is taken in from the peer:
@@ -102,6 +105,11 @@ impl Outbox {
     /// Whether so much waits that letters are refused.
     pub(crate) fn is_busy(&self) -> bool {
         self.queued > self.high_water
+    }
+
+    /// Whether so much waits that answers are refused.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.queued > self.high_water.min(ANSWERS_MAX)
     }
 
     /// Whether so much waits that the peer is not to cause more of it.
@@ -272,7 +280,7 @@ impl Outbox {
 
     /// Adds the answer to an ask.
     pub(crate) fn reply<T: Serialize>(&mut self, number: u64, value: &T) -> Result<(), Refused> {
-        let busy = self.is_busy();
+        let busy = self.is_unread();
         let chunk = self.chunk();
         let start = chunk.bytes.len();
         begin(&mut chunk.bytes, Kind::Reply);

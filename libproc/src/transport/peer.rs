@@ -387,7 +387,7 @@ impl Peer {
         let state = self.state.lock();
         let outbox = &state.outbox;
         match state.is_epoch(epoch) {
-            true => (outbox.is_busy(), outbox.is_overfull()),
+            true => (outbox.is_unread(), outbox.is_overfull()),
             false => (false, false),
         }
     }

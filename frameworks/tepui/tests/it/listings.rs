@@ -47,7 +47,8 @@ fn listings_have_stable_shapes_in_json() {
     assert_eq!(frameworks[0]["name"], "run nap");
 
     let status = cluster.run(&["status", "--json"]).json();
-    let expected = "address agents frameworks hostname id started_ms tasks total used version";
+    let expected =
+        "address agents frameworks hostname id masters started_ms tasks total used version";
     assert_eq!(keys(&status).join(" "), expected);
     assert_eq!(
         (&status["agents"], &status["tasks"]),
