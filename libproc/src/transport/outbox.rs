@@ -454,7 +454,7 @@ mod tests {
     fn no_more_than_a_window_and_a_frame_is_under_way() {
         let mut outbox = Outbox::new(usize::MAX);
         let page = vec![0u8; 100_000];
-        for number in 0..200 {
+        for number in 0..150 {
             outbox
                 .reply(number, &serde_bytes::Bytes::new(&page))
                 .expect("it fits");
